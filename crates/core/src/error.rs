@@ -1,0 +1,139 @@
+//! Why a model gave no answer.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::Text;
+
+/// The kind of a failure: the thing to match on. Only the classifier in `yabby-wire` reads error texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing listens there.
+    Refused,
+    /// The host name has no address.
+    Dns,
+    /// The certificate or the handshake failed.
+    Tls,
+    /// The network could not be crossed.
+    Unreachable,
+    /// The server accepted the connection and then gave no sign of life on any path.
+    Hung,
+    /// The time for the whole request ran out.
+    Timeout,
+    /// The connection ended before the answer did.
+    Interrupted,
+    /// The server is loading the model.
+    Loading,
+    /// The server has the model but it is not loaded, and the server does not load it by itself.
+    NotLoaded,
+    /// The server does not have this model.
+    ModelNotFound,
+    /// The key is missing, wrong or not allowed.
+    Auth,
+    /// The account has no credit.
+    Billing,
+    /// Too many requests for this key.
+    RateLimit,
+    /// The server has no capacity now.
+    Overloaded,
+    /// The prompt does not fit the context window.
+    ContextOverflow,
+    /// The chat template refused the shape of the conversation.
+    Template,
+    /// The server could not compile a tool or output schema.
+    Grammar,
+    /// The server does not take a field of the request.
+    UnsupportedField,
+    /// The model or server cannot do what was asked (images, tools).
+    UnsupportedFeature,
+    /// The server's own tool-call parser failed on the model's output.
+    ToolParser,
+    /// The request was refused for another reason.
+    BadRequest,
+    /// What answered is not a model API (an HTML page, another service).
+    NotAnApi,
+    /// The server failed inside.
+    Server,
+    /// The answer could not be decoded.
+    Malformed,
+    /// The answer had no text and no tool call.
+    Empty,
+    /// The model could not be made available on this machine.
+    Provision,
+}
+
+/// How far a request had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before the connection stood.
+    Connect,
+    /// The request was sent; no response head yet.
+    Head,
+    /// The response has begun; no token yet.
+    FirstToken,
+    /// Tokens are coming.
+    Streaming,
+    /// The answer is complete.
+    Done,
+}
+
+/// A failed request: a kind to match on, where it happened, and what the person can do.
+#[derive(Debug)]
+pub struct ModelError {
+    /// What kind of failure.
+    pub kind: ErrorKind,
+    /// How far the request had come.
+    pub phase: Phase,
+    /// The endpoint, without credentials.
+    pub endpoint: String,
+    /// What happened, in words: the server's own where it gave any.
+    pub message: Text,
+    /// What to do next.
+    pub hint: Option<Text>,
+    /// The cause, if there is a deeper one.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ModelError {
+    /// An error without hint or cause.
+    pub fn new(kind: ErrorKind, phase: Phase, endpoint: impl Into<String>, message: Text) -> Self {
+        Self {
+            kind,
+            phase,
+            endpoint: endpoint.into(),
+            message,
+            hint: None,
+            source: None,
+        }
+    }
+
+    /// Adds what the person can do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Text) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)
+    }
+}
+
+impl std::error::Error for ModelError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,72 @@
+//! The only thing that is delivered to a person.
+
+use crate::{EndReason, ModelEvent};
+
+/// The visible text of a finished answer.
+///
+/// It can be made only from [`ModelEvent::Text`] by way of [`Unfinished`], so reasoning cannot get into it:
+/// there is no other constructor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalText(String);
+
+impl FinalText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, owned.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    /// Whether there is nothing but white space to deliver.
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+/// An answer that is still being collected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    text: String,
+}
+
+impl Unfinished {
+    /// Takes the text of a text event and nothing of any other event.
+    ///
+    /// Returns the finished text when the event is the end.
+    pub fn push(&mut self, event: &ModelEvent) -> Option<(FinalText, EndReason)> {
+        match event {
+            ModelEvent::Text(text) => {
+                self.text.push_str(text);
+                None
+            }
+            ModelEvent::End(reason) => Some((FinalText(std::mem::take(&mut self.text)), *reason)),
+            ModelEvent::Progress(_)
+            | ModelEvent::Reasoning(_)
+            | ModelEvent::ToolCall(_)
+            | ModelEvent::Usage(_)
+            | ModelEvent::ServedBy(_) => None,
+        }
+    }
+
+    /// What has been collected so far.
+    pub fn so_far(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasoning_is_not_delivered() {
+        let mut answer = Unfinished::default();
+        assert_eq!(answer.push(&ModelEvent::Reasoning("secret plan".into())), None);
+        assert_eq!(answer.push(&ModelEvent::Text("Hello.".into())), None);
+        let (text, reason) = answer.push(&ModelEvent::End(EndReason::Stop)).unwrap();
+        assert_eq!((text.as_str(), reason), ("Hello.", EndReason::Stop));
+    }
+}

@@ -1,0 +1,25 @@
+//! The nouns of Yabby: what rooms say to each other.
+//!
+//! Nothing here does I/O, reads a clock or knows a server. See `ARCHITECTURE.md` for who uses what.
+
+mod attempt;
+mod error;
+mod event;
+mod facts;
+mod final_text;
+mod message;
+mod model_ref;
+mod request;
+mod secret;
+pub mod text;
+
+pub use attempt::{Attempt, Outcome};
+pub use error::{ErrorKind, ModelError, Phase};
+pub use event::{EndReason, ModelEvent, Progress, Usage};
+pub use facts::{Fact, FactSource};
+pub use final_text::{FinalText, Unfinished};
+pub use message::{Message, ToolCall};
+pub use model_ref::{InvalidModelRef, ModelRef};
+pub use request::{Delivery, ModelRequest, Tool, ToolChoice};
+pub use secret::Secret;
+pub use text::{Lang, Text};

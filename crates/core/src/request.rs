@@ -1,0 +1,60 @@
+//! What a model is asked: one request type for every dialect.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Message;
+
+/// A request to a model, before it is put into a dialect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelRequest {
+    /// Instructions that come before the conversation.
+    pub system: Option<String>,
+    /// The conversation, oldest first.
+    pub messages: Vec<Message>,
+    /// Function tools that the model may call, in a stable order.
+    pub tools: Vec<Tool>,
+    /// Whether the model may, must or must not call a tool.
+    pub tool_choice: ToolChoice,
+    /// The most tokens that the answer may have, reasoning included.
+    pub max_output_tokens: Option<u32>,
+    /// Sampling temperature; unset leaves the server's default.
+    pub temperature: Option<f64>,
+    /// Whether the answer comes in pieces.
+    pub delivery: Delivery,
+}
+
+/// How the answer travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// As it is generated. The default: llama.cpp goes on generating after a client has left a whole
+    /// request, and stops within a quarter of a second on a stream (measured, build 11669).
+    #[default]
+    Stream,
+    /// In one piece at the end.
+    Whole,
+}
+
+/// A function tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// The name, `[A-Za-z0-9_-]{1,64}`.
+    pub name: String,
+    /// What the tool does, for the model.
+    pub description: String,
+    /// JSON Schema of the arguments; its type is `object`.
+    pub parameters: serde_json::Value,
+}
+
+/// Whether the model may call a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// The model decides.
+    #[default]
+    Auto,
+    /// The model must not call one.
+    None,
+    /// The model must call one.
+    Required,
+    /// The model must call this one.
+    Named(String),
+}
