@@ -1,2 +1,41 @@
-//! x
-fn main(){}
+//! Developer tasks. `cargo xtask help` lists them.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool for developers"
+)]
+
+mod check;
+mod prerequisites;
+mod repo;
+mod run;
+mod size;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test [--quick]    everything that must pass; --quick leaves out the real model servers
+cargo xtask size [--clean]    size of the release binary; --clean also times a clean build";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["test"] => check::all(&check::Extent::Full),
+        ["test", "--quick"] => check::all(&check::Extent::Quick),
+        ["size"] => size::report(&size::Build::Incremental),
+        ["size", "--clean"] => size::report(&size::Build::Clean),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("no such task: {}\n\n{HELP}", words.join(" "))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,49 @@
-//! placeholder
+//! OpenClaw-style JSON5 text → a typed [`Config`], with diagnostics that carry file, line and column.
+//!
+//! The stages: text → tree with places (`tree`), other files put in (`include`), variables put in (`variables`),
+//! held against the schema (`check`), made typed (`resolve`), model names checked (`policy_check`). A stage that finds
+//! something wrong reports it and goes on with the rest; [`load`] never fails.
+
+mod api;
+mod base_url;
+mod builtin;
+mod check;
+mod config;
+mod diagnostic;
+mod edit;
+mod environment;
+mod error;
+mod explain;
+mod include;
+mod key;
+mod known;
+mod load;
+mod mask;
+mod names;
+mod path;
+mod policy_check;
+mod raw;
+mod render;
+mod resolve;
+mod schema;
+mod show;
+mod source;
+mod tree;
+mod variables;
+
+pub use api::Api;
+pub use base_url::{BaseUrl, BaseUrlNote, InvalidBaseUrl};
+pub use config::{
+    Agent, AgentDefaults, Agents, ApiKey, Config, KeySource, Mode, ModelEntry, ModelPolicy, ModelSettings, Models,
+    Params, Provider,
+};
+pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
+pub use edit::set_primary;
+pub use environment::{Environment, Paths, vars};
+pub use error::ConfigError;
+pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
+pub use load::{Loaded, Origin, load, load_text};
+pub use names::UnknownModel;
+pub use raw::{Cost, Modality};
+pub use schema::schema;
+pub use source::Place;

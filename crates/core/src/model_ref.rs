@@ -47,9 +47,7 @@ impl FromStr for ModelRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let (provider, model) = text
-            .split_once('/')
-            .ok_or_else(|| InvalidModelRef(text.to_owned()))?;
+        let (provider, model) = text.split_once('/').ok_or_else(|| InvalidModelRef(text.to_owned()))?;
         Self::new(provider, model)
     }
 }

@@ -1,1 +1,13 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod attempt;
+mod deadlines;
+mod decide;
+mod plan;
+mod watch;
+
+pub use answer::{Answer, RouteEvent, RouteFailure, answer};
+pub use deadlines::Deadlines;
+pub use decide::{Decision, Situation, decide};
+pub use plan::{Candidate, LeftOut, Missing, Plan, PlanError, plan, resolve};

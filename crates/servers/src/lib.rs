@@ -1,1 +1,19 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod discover;
+mod endpoint;
+mod facts;
+mod fleet;
+mod http;
+pub mod managed;
+mod probe;
+mod transport;
+
+pub use answer::AnswerStream;
+pub use discover::{WellKnown, discover};
+pub use endpoint::{Endpoint, EndpointOrigin, Reach};
+pub use facts::{ModelFacts, ModelState, ServerFacts, ServerKind};
+pub use fleet::Fleet;
+pub use http::Http;
+pub use probe::probe;

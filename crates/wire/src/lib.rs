@@ -1,1 +1,27 @@
-//! placeholder
+//! How model servers speak: bytes in, values out.
+//!
+//! [`encode`] puts a [`yabby_core::ModelRequest`] into one of three dialects, [`Decoder`] turns the bytes of the
+//! answer into [`yabby_core::ModelEvent`]s, and [`classify()`] says what a refusal means. A dialect is a module with
+//! an `encode.rs` and a `decode.rs`; everything else is shared. Nothing here opens a socket, reads a clock or
+//! knows a config file.
+//!
+//! Facts about servers are cited as `model-servers.md §n` (the project's reference of wire facts) or by the name
+//! of a recording under `fixtures/`.
+
+mod answer;
+mod calls;
+mod chat;
+mod classify;
+mod decoder;
+mod dialect;
+mod error;
+mod json;
+mod messages;
+mod responses;
+mod sse;
+mod think;
+
+pub use classify::{ResponseHeaders, classify};
+pub use decoder::{BodyKind, Decoder, Expectation};
+pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode};
+pub use error::{Numbers, WireError};

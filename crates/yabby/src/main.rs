@@ -1,2 +1,91 @@
-//! x
-fn main(){}
+//! `yabby`: a personal AI assistant gateway that lives on its owner's own models.
+
+mod app;
+mod arguments;
+mod chat;
+mod commands;
+mod exit;
+mod help;
+mod interrupt;
+mod models;
+mod progress;
+mod saying;
+mod table;
+mod terminal;
+mod waiting;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use yabby_config::{Environment, Paths};
+use yabby_core::Lang;
+
+use crate::{
+    app::App,
+    arguments::{Arguments, Command},
+    exit::Exit,
+    terminal::Terminal,
+};
+
+fn main() -> ExitCode {
+    let env = Environment::from_process();
+    let lang = env.lang();
+    let command = help::translated(Arguments::command(), lang);
+    let arguments = match command
+        .try_get_matches()
+        .and_then(|found| Arguments::from_arg_matches(&found))
+    {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Answered
+            }
+            .into();
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(run(arguments, env, lang));
+            // A read of standard input that was given up must not keep the process.
+            runtime.shutdown_background();
+            exit.into()
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
+    let terminal = Terminal::new(&env, lang);
+    // Hidden commands need no config and must not depend on one.
+    match arguments.command {
+        Command::ManagedServer { folder } => return commands::hidden::managed_server(&folder).await,
+        Command::ExecBound { program, arguments } => return commands::hidden::exec_bound(&program, &arguments),
+        _ => {}
+    }
+    let paths = match Paths::new(&env) {
+        Ok(paths) => paths,
+        Err(error) => {
+            terminal.error(&error.text(), None);
+            return Exit::Usage;
+        }
+    };
+    let app = match App::new(env, paths, arguments.config.as_deref(), terminal) {
+        Ok(app) => app,
+        Err(error) => {
+            Terminal::plain(lang).model_error(&error);
+            return Exit::NoAnswer;
+        }
+    };
+    match arguments.command {
+        Command::Up(arguments) => Box::pin(commands::up::run(&app, &arguments)).await,
+        Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,
+        Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
+        Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
+        Command::Config(arguments) => commands::config::run(&app, &arguments),
+        Command::ManagedServer { .. } | Command::ExecBound { .. } => Exit::Usage,
+    }
+}

@@ -33,26 +33,52 @@ impl Lang {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     template: &'static str,
-    values: Vec<(&'static str, String)>,
+    values: Vec<(&'static str, Value)>,
+}
+
+/// A value of a [`Text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// The same in every language: a name, a number, a server's words.
+    Plain(String),
+    /// A sentence of its own, rendered in the language of the whole.
+    Text(Text),
+}
+
+/// What can stand in a [`Text`]: everything that can be displayed, and another `Text`.
+pub trait ToValue {
+    /// The value.
+    fn to_value(&self) -> Value;
+}
+
+impl<T: fmt::Display + ?Sized> ToValue for T {
+    fn to_value(&self) -> Value {
+        Value::Plain(self.to_string())
+    }
+}
+
+// `Text` has no `Display` of its own: it would let a sentence into another one in the wrong language.
+impl ToValue for Text {
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
 }
 
 impl Text {
     /// Use [`text!`](crate::text!) instead, which the translation test can see.
     #[doc(hidden)]
-    pub const fn from_parts(template: &'static str, values: Vec<(&'static str, String)>) -> Self {
+    pub const fn from_parts(template: &'static str, values: Vec<(&'static str, Value)>) -> Self {
         Self { template, values }
     }
 
     /// The text in `lang`.
     pub fn render(&self, lang: Lang) -> String {
-        fill(translate(self.template, lang), &self.values)
+        fill(translate(self.template, lang), &self.values, lang)
     }
-}
 
-impl fmt::Display for Text {
-    /// English, for logs and JSON.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Lang::En))
+    /// The text in English, for logs and JSON.
+    pub fn english(&self) -> String {
+        self.render(Lang::En)
     }
 }
 
@@ -60,12 +86,12 @@ impl fmt::Display for Text {
 ///
 /// ```
 /// let text = yabby_core::text!("nothing listens at {url}", url = "127.0.0.1:1234");
-/// assert_eq!(text.to_string(), "nothing listens at 127.0.0.1:1234");
+/// assert_eq!(text.english(), "nothing listens at 127.0.0.1:1234");
 /// ```
 #[macro_export]
 macro_rules! text {
     ($template:literal $(, $name:ident = $value:expr)* $(,)?) => {
-        $crate::Text::from_parts($template, vec![$((stringify!($name), ($value).to_string())),*])
+        $crate::Text::from_parts($template, vec![$((stringify!($name), { use $crate::text::ToValue as _; ($value).to_value() })),*])
     };
 }
 
@@ -108,7 +134,7 @@ static ZH_TW: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
 });
 
 /// Replaces each `{name}`; values are never read as templates.
-fn fill(template: &str, values: &[(&'static str, String)]) -> String {
+fn fill(template: &str, values: &[(&'static str, Value)], lang: Lang) -> String {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some(open) = rest.find('{') {
@@ -120,7 +146,8 @@ fn fill(template: &str, values: &[(&'static str, String)]) -> String {
         };
         let name = &after[1..close];
         match values.iter().find(|(key, _)| *key == name) {
-            Some((_, value)) => out.push_str(value),
+            Some((_, Value::Plain(value))) => out.push_str(value),
+            Some((_, Value::Text(text))) => out.push_str(&text.render(lang)),
             None => out.push_str(&after[..=close]),
         }
         rest = &after[close + 1..];
@@ -153,13 +180,17 @@ mod tests {
 
     #[test]
     fn the_catalogue_is_well_formed() {
-        assert_eq!(zh_tw_lines().count(), catalogue().count() * 2, "an entry stands twice, or a pair is broken");
+        assert_eq!(
+            zh_tw_lines().count(),
+            catalogue().count() * 2,
+            "an entry stands twice, or a pair is broken"
+        );
     }
 
     #[test]
     fn values_are_not_templates() {
         let text = crate::text!("{a} and {b}", a = "{b}", b = "x");
-        assert_eq!(text.to_string(), "{b} and x");
+        assert_eq!(text.english(), "{b} and x");
     }
 
     #[test]

@@ -1,0 +1,250 @@
+//! The typed configuration: what the rest of Yabby reads.
+
+use std::{fmt, ops::Deref, time::Duration};
+
+use serde_json::{Map, Value};
+use yabby_core::Secret;
+
+use crate::{Api, BaseUrl, Cost, Modality};
+
+/// A whole configuration. The default is what an empty file gives without any environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Agents and their models.
+    pub agents: Agents,
+    /// Model servers.
+    pub models: Models,
+}
+
+/// Agents and their models.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agents {
+    /// What every agent uses unless it says otherwise.
+    pub defaults: AgentDefaults,
+    /// The agents, those of `agents.entries` first.
+    pub entries: Vec<Agent>,
+}
+
+/// What every agent uses unless it says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentDefaults {
+    /// The model policy, if one is written. See [`Config::policy`].
+    pub model: Option<ModelPolicy>,
+    /// Aliases and parameters of models, in the order of the file.
+    pub models: Vec<ModelSettings>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    /// The agent's id.
+    pub id: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// The agent's own model policy.
+    pub model: Option<ModelPolicy>,
+}
+
+/// Which model to use, and which ones when it fails: aliases or references, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelPolicy {
+    /// The model to use first.
+    pub primary: Option<String>,
+    /// The models to use when it fails, in order.
+    pub fallbacks: Vec<String>,
+}
+
+/// Alias and parameters of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSettings {
+    /// The key as written: `provider/model`, or `provider/*`.
+    pub name: String,
+    /// The short name.
+    pub alias: Option<String>,
+    /// Parameters of every request.
+    pub params: Params,
+}
+
+/// Model servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Models {
+    /// Whether the built-in providers are there.
+    pub mode: Mode,
+    /// The configured providers in the order of the file, then the built-in ones that are not configured.
+    pub providers: Vec<Provider>,
+}
+
+/// Whether the built-in providers are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Merge,
+    /// Only configured providers count.
+    Replace,
+}
+
+/// One model server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    /// The id, as written.
+    pub id: String,
+    /// Where its API lies.
+    pub base_url: BaseUrl,
+    /// The protocol of its models, unless they say otherwise.
+    pub api: Api,
+    /// The key, if there is one.
+    pub key: Option<ApiKey>,
+    /// Environment variables that would give a key.
+    pub key_env: Vec<&'static str>,
+    /// Headers of every request.
+    pub headers: Vec<(String, Secret)>,
+    /// Whether to send the key as `Authorization: Bearer`; `None` leaves it to the protocol.
+    pub auth_header: Option<bool>,
+    /// How long one request may take in all.
+    pub timeout: Option<Duration>,
+    /// Models named by the config. The server may have more.
+    pub models: Vec<ModelEntry>,
+    /// Whether Yabby knows this provider without config.
+    pub built_in: bool,
+    /// Whether the config names this provider.
+    pub configured: bool,
+    /// Parameters of every request.
+    pub params: Params,
+}
+
+/// A key and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The key.
+    pub secret: Secret,
+    /// Where it came from.
+    pub source: KeySource,
+}
+
+/// Where a key came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// It is written in the config.
+    Config {
+        /// The dotted key.
+        key: String,
+    },
+    /// An environment variable, a `.env` file or `env` of the config.
+    Env {
+        /// The variable.
+        name: String,
+    },
+}
+
+/// One model of a server, as the config describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelEntry {
+    /// The id, as the server knows it.
+    pub id: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// The protocol, if not the provider's.
+    pub api: Option<Api>,
+    /// Whether it thinks before it answers.
+    pub reasoning: bool,
+    /// What it can read.
+    pub input: Vec<Modality>,
+    /// Prices per million tokens.
+    pub cost: Cost,
+    /// Its window, in tokens.
+    pub context_window: Option<u32>,
+    /// The most input to use, in tokens.
+    pub context_tokens: Option<u32>,
+    /// The longest answer, in tokens.
+    pub max_tokens: Option<u32>,
+    /// Headers of every request.
+    pub headers: Vec<(String, Secret)>,
+    /// What the server can do with it.
+    pub compat: Params,
+    /// Parameters of every request.
+    pub params: Params,
+}
+
+/// A free-form JSON object. `Debug` prints names only, because values may be secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Params(pub Map<String, Value>);
+
+// === impl Config ===
+
+impl Config {
+    /// The provider with this id, upper and lower case alike.
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers().find(|provider| provider.id.eq_ignore_ascii_case(id))
+    }
+
+    /// Every provider: the configured ones in the order of the file, then the other built-in ones.
+    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.models.providers.iter()
+    }
+
+    /// The default policy. Where no primary is written, it is the first model of the first configured provider that
+    /// names one.
+    pub fn policy(&self) -> ModelPolicy {
+        let mut policy = self.agents.defaults.model.clone().unwrap_or_default();
+        if policy.primary.is_none() {
+            policy.primary = self.first_model();
+        }
+        policy
+    }
+
+    fn first_model(&self) -> Option<String> {
+        let mut configured = self.providers().filter(|provider| provider.configured);
+        configured.find_map(|provider| {
+            let model = provider.models.first()?;
+            Some(format!("{}/{}", provider.id, model.id))
+        })
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// Whether there is a key.
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Whether it cannot be used without a key: a hosted provider at its own address, with no headers of its own.
+    pub fn needs_key(&self) -> bool {
+        let own_address = crate::builtin::find(&self.id).is_some_and(|known| known.base_url == self.base_url.as_str());
+        own_address && self.headers.is_empty()
+    }
+
+    /// Whether requests to it can succeed as far as keys go.
+    pub fn is_usable(&self) -> bool {
+        self.has_key() || !self.needs_key()
+    }
+
+    /// The config's description of a model.
+    pub fn model(&self, id: &str) -> Option<&ModelEntry> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// The protocol for a model.
+    pub fn api_for(&self, model: &str) -> &Api {
+        let own = self.model(model).and_then(|entry| entry.api.as_ref());
+        own.unwrap_or(&self.api)
+    }
+}
+
+// === impl Params ===
+
+impl Deref for Params {
+    type Target = Map<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,282 @@
+//! The config as it is written: one definition of every key that Yabby uses.
+//!
+//! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A config for Yabby. Keys of OpenClaw keep OpenClaw's meaning.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(title = "Yabby config")]
+pub(crate) struct Root {
+    /// Address of the JSON Schema, for editors.
+    #[serde(rename = "$schema")]
+    pub(crate) schema: Option<String>,
+    /// Environment variables for this config; used where the process environment and `.env` have none.
+    pub(crate) env: Env,
+    /// Which models agents use.
+    pub(crate) agents: Agents,
+    /// The servers that models run on.
+    pub(crate) models: Models,
+}
+
+/// Environment variables set by the config itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Env {
+    /// Variables by name.
+    pub(crate) vars: BTreeMap<String, String>,
+    /// Variables may also stand directly below `env`.
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "read from the tree; stands here for the schema")]
+    pub(crate) inline: BTreeMap<String, String>,
+}
+
+/// Defaults of all agents, and the agents.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Agents {
+    /// What every agent uses unless it says otherwise.
+    pub(crate) defaults: AgentDefaults,
+    /// Agents in the older form, each with an `id`.
+    pub(crate) list: Vec<ListedAgent>,
+    /// Agents by id.
+    pub(crate) entries: OrderedMap<Agent>,
+}
+
+/// Defaults of all agents.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct AgentDefaults {
+    /// The model to use: an alias or `provider/model`, or an object with `primary` and `fallbacks`.
+    pub(crate) model: Option<ModelChoice>,
+    /// Aliases and parameters of models, by `provider/model`.
+    pub(crate) models: OrderedMap<ModelSettings>,
+}
+
+/// One model, or a primary and its fallbacks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum ModelChoice {
+    /// The primary model; there are no fallbacks.
+    One(String),
+    /// A primary model and what to use when it fails.
+    Chain(ModelChain),
+}
+
+/// A primary model and what to use when it fails.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct ModelChain {
+    /// The model to use first: an alias or `provider/model`.
+    pub(crate) primary: Option<String>,
+    /// Models to use when the primary cannot answer, in this order.
+    #[serde(default)]
+    pub(crate) fallbacks: Vec<String>,
+}
+
+/// Settings of one model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct ModelSettings {
+    /// A short name for the model, upper and lower case alike.
+    pub(crate) alias: Option<String>,
+    /// Parameters sent with every request to this model.
+    pub(crate) params: Map<String, Value>,
+}
+
+/// An agent in `agents.list`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct ListedAgent {
+    /// The agent's id.
+    pub(crate) id: String,
+    /// A name for people.
+    pub(crate) name: Option<String>,
+    /// The agent's model, instead of the default.
+    pub(crate) model: Option<ModelChoice>,
+}
+
+/// An agent in `agents.entries`.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Agent {
+    /// A name for people.
+    pub(crate) name: Option<String>,
+    /// The agent's model, instead of the default.
+    pub(crate) model: Option<ModelChoice>,
+}
+
+/// The servers that models run on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Models {
+    /// `merge` keeps the built-in providers beside the configured ones, `replace` uses the configured ones alone.
+    pub(crate) mode: Mode,
+    /// Model servers by provider id.
+    pub(crate) providers: OrderedMap<Provider>,
+}
+
+/// Whether built-in providers stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    #[default]
+    Merge,
+    Replace,
+}
+
+/// One model server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Provider {
+    /// Address of the API, usually ending in `/v1`.
+    pub(crate) base_url: Option<String>,
+    /// The key of the API: text, `${VARIABLE}`, the name of a variable, or a reference to a secret.
+    pub(crate) api_key: Option<SecretInput>,
+    /// The protocol: `openai-responses`, `openai-completions` (default), `anthropic-messages` or `ollama`.
+    pub(crate) api: Option<String>,
+    /// Headers sent with every request.
+    pub(crate) headers: OrderedMap<SecretInput>,
+    /// Whether the key is sent as `Authorization: Bearer`, whatever the protocol's own way.
+    pub(crate) auth_header: Option<bool>,
+    /// Seconds that one request may take in all.
+    #[schemars(range(min = 1))]
+    pub(crate) timeout_seconds: Option<u32>,
+    /// The window of models that state none, in tokens.
+    #[schemars(range(min = 1))]
+    pub(crate) context_window: Option<u32>,
+    /// The input budget of models that state none, in tokens.
+    #[schemars(range(min = 1))]
+    pub(crate) context_tokens: Option<u32>,
+    /// The longest answer of models that state none, in tokens.
+    #[schemars(range(min = 1))]
+    pub(crate) max_tokens: Option<u32>,
+    /// Parameters sent with every request to this provider.
+    pub(crate) params: Map<String, Value>,
+    /// The models of this server. Servers that list their models need none here.
+    pub(crate) models: Vec<Model>,
+}
+
+/// A secret, or where to find it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum SecretInput {
+    /// The secret itself, `${VARIABLE}`, or the name of a variable.
+    Text(String),
+    /// Where the secret is kept.
+    Reference(SecretRef),
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SecretRef {
+    /// The kind of source. Yabby reads `env`.
+    pub(crate) source: String,
+    /// The provider of secrets; `default` for the environment.
+    #[serde(default)]
+    #[expect(dead_code, reason = "accepted for OpenClaw; the environment needs none")]
+    pub(crate) provider: Option<String>,
+    /// The variable's name, for the source `env`.
+    pub(crate) id: String,
+}
+
+/// One model of a server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Model {
+    /// The model's id, as the server knows it.
+    pub(crate) id: String,
+    /// A name for people.
+    pub(crate) name: Option<String>,
+    /// The protocol of this model, if not the provider's.
+    pub(crate) api: Option<String>,
+    /// Whether the model thinks before it answers.
+    pub(crate) reasoning: Option<bool>,
+    /// What the model can read; text only when nothing is stated.
+    pub(crate) input: Option<Vec<Modality>>,
+    /// Prices per million tokens.
+    pub(crate) cost: Option<Cost>,
+    /// The model's window, in tokens. What the running server says counts more.
+    #[schemars(range(min = 1))]
+    pub(crate) context_window: Option<u32>,
+    /// The most input to use, in tokens, when that is less than the window.
+    #[schemars(range(min = 1))]
+    pub(crate) context_tokens: Option<u32>,
+    /// The longest answer, in tokens.
+    #[schemars(range(min = 1))]
+    pub(crate) max_tokens: Option<u32>,
+    /// Headers sent with every request to this model.
+    #[serde(default)]
+    pub(crate) headers: OrderedMap<SecretInput>,
+    /// What the server can and cannot do with this model.
+    #[serde(default)]
+    pub(crate) compat: Map<String, Value>,
+    /// Parameters sent with every request to this model.
+    #[serde(default)]
+    pub(crate) params: Map<String, Value>,
+}
+
+/// A kind of input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Text.
+    Text,
+    /// Pictures.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+}
+
+/// Prices per million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cost {
+    /// Price of input.
+    pub input: f64,
+    /// Price of output.
+    pub output: f64,
+    /// Price of input read from a cache.
+    pub cache_read: f64,
+    /// Price of input written to a cache.
+    pub cache_write: f64,
+}
+
+/// An object whose keys are names, in the order of the file.
+#[derive(Debug)]
+pub(crate) struct OrderedMap<T>(pub(crate) Vec<(String, T)>);
+
+// === impl OrderedMap ===
+
+impl<T> Default for OrderedMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for OrderedMap<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // `serde_json` keeps the order of keys in this workspace (feature `preserve_order`).
+        let map = Map::deserialize(deserializer)?;
+        let entry = |(key, value)| Ok((key, serde_json::from_value(value).map_err(serde::de::Error::custom)?));
+        map.into_iter().map(entry).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrderedMap<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        <BTreeMap<String, T>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        <BTreeMap<String, T>>::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}

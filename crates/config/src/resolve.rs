@@ -1,0 +1,408 @@
+//! From the checked tree to the typed [`Config`].
+
+use std::time::Duration;
+
+use yabby_core::Secret;
+use yabby_core::text;
+
+use crate::{
+    Api, ApiKey, BaseUrl, Config, KeySource, Modality,
+    builtin::{self, BUILT_IN, BuiltIn},
+    config::{Agent, AgentDefaults, Agents, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider},
+    diagnostic::{Diagnostic, DiagnosticKind},
+    known,
+    path::{Seg, at, dotted},
+    raw,
+    source::Sources,
+    tree::Node,
+    variables::{Variables, is_variable_name},
+};
+
+/// Makes the config and reports what a schema cannot see.
+pub(crate) struct Resolver<'a> {
+    /// The checked tree.
+    pub(crate) tree: &'a Node,
+    pub(crate) sources: &'a Sources,
+    pub(crate) variables: &'a Variables,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+// === impl Resolver ===
+
+impl Resolver<'_> {
+    pub(crate) fn config(&mut self) -> Config {
+        let root: raw::Root = serde_json::from_value(self.tree.to_json()).unwrap_or_else(|_| {
+            // The check lets nothing through that does not fit; should it, say so instead of failing.
+            let message = text!("the config does not fit its schema, so all of it is off");
+            self.diagnostics
+                .push(Diagnostic::error(DiagnosticKind::WrongType, message));
+            raw::Root::default()
+        });
+        Config {
+            agents: agents(root.agents),
+            models: self.models(root.models),
+        }
+    }
+
+    fn models(&mut self, raw: raw::Models) -> Models {
+        let mode = match raw.mode {
+            raw::Mode::Merge => Mode::Merge,
+            raw::Mode::Replace => Mode::Replace,
+        };
+        let mut providers: Vec<Provider> = Vec::new();
+        for (id, raw) in raw.providers.0 {
+            let path = at!["models", "providers", id.as_str()];
+            if id.is_empty() || id.contains('/') {
+                let message = text!("a provider id is not empty and holds no slash; this one is off");
+                let help = text!("models are named provider/model, split at the first slash");
+                self.push_at_key(
+                    Diagnostic::error(DiagnosticKind::WrongType, message).with_help(help),
+                    &path,
+                );
+                continue;
+            }
+            if providers.iter().any(|known| known.id.eq_ignore_ascii_case(&id)) {
+                let message = text!("the provider {id} is there already; this one is off", id = id);
+                let help = text!("upper and lower case make no difference in provider ids");
+                self.push(
+                    Diagnostic::error(DiagnosticKind::DuplicateName, message).with_help(help),
+                    &path,
+                );
+            } else if let Some(provider) = self.provider(id, raw, &path, mode) {
+                providers.push(provider);
+            }
+        }
+        if mode == Mode::Merge {
+            for known in &BUILT_IN {
+                if !providers
+                    .iter()
+                    .any(|provider| provider.id.eq_ignore_ascii_case(known.id))
+                {
+                    providers.extend(self.built_in(known));
+                }
+            }
+        }
+        Models { mode, providers }
+    }
+
+    fn built_in(&mut self, known: &BuiltIn) -> Option<Provider> {
+        Some(Provider {
+            id: known.id.to_owned(),
+            base_url: BaseUrl::parse(known.base_url, &known.api).ok()?,
+            api: known.api.clone(),
+            key: self.key_from_env(known.key_env),
+            key_env: known.key_env.to_vec(),
+            headers: Vec::new(),
+            auth_header: None,
+            timeout: None,
+            models: Vec::new(),
+            built_in: true,
+            configured: false,
+            params: Params::default(),
+        })
+    }
+
+    fn provider(&mut self, id: String, raw: raw::Provider, path: &[Seg], mode: Mode) -> Option<Provider> {
+        let known = builtin::find(&id).filter(|_| mode == Mode::Merge);
+        let api = match raw.api {
+            Some(name) => self.api(&name, &below(path, "api")),
+            None => known.map_or(Api::Completions, |known| known.api.clone()),
+        };
+        let base_url = self.base_url(raw.base_url.as_deref(), known, &api, path)?;
+        let key_env: &[&'static str] = known.map_or(&[], |known| known.key_env);
+        let key = self.key(raw.api_key.as_ref(), &below(path, "apiKey"));
+        let defaults = (raw.context_window, raw.context_tokens, raw.max_tokens);
+        let mut models: Vec<ModelEntry> = Vec::new();
+        for (index, model) in raw.models.into_iter().enumerate() {
+            let mut path = below(path, "models");
+            path.push(Seg::Index(index));
+            if models.iter().any(|known| known.id == model.id) {
+                let message = text!("the model {id} is there already; this entry is ignored", id = model.id);
+                self.push(
+                    Diagnostic::warning(DiagnosticKind::DuplicateName, message),
+                    &below(&path, "id"),
+                );
+                continue;
+            }
+            models.push(self.model(model, defaults, &path));
+        }
+        Some(Provider {
+            base_url,
+            api,
+            key: key.or_else(|| self.key_from_env(key_env)),
+            key_env: key_env.to_vec(),
+            headers: self.headers(raw.headers, path),
+            auth_header: raw.auth_header,
+            timeout: raw.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            models,
+            built_in: known.is_some(),
+            configured: true,
+            params: Params(raw.params),
+            id,
+        })
+    }
+
+    fn base_url(&mut self, raw: Option<&str>, known: Option<&BuiltIn>, api: &Api, path: &[Seg]) -> Option<BaseUrl> {
+        let path_of_url = below(path, "baseUrl");
+        let written = raw.filter(|text| !text.trim().is_empty() && self.is_complete(&path_of_url));
+        let Some(written) = written else {
+            if let Some(known) = known {
+                return BaseUrl::parse(known.base_url, api).ok();
+            }
+            let id = dotted(path);
+            let message = text!("{key} has no baseUrl, so it is off", key = id);
+            let help = text!("add the address of the server, such as http://127.0.0.1:1234/v1");
+            let diagnostic = Diagnostic::error(DiagnosticKind::MissingKey, message).with_help(help);
+            self.push_at_key(diagnostic, path);
+            return None;
+        };
+        match BaseUrl::parse(written, api) {
+            Ok(url) => {
+                for note in url.notes() {
+                    let help = text!("{url} is used", url = url);
+                    let diagnostic = Diagnostic::warning(DiagnosticKind::BaseUrl, note.text()).with_help(help);
+                    self.push(diagnostic, &path_of_url);
+                }
+                Some(url)
+            }
+            Err(error) => {
+                let help = text!(
+                    "{key} is off until this is corrected; the rest is used",
+                    key = dotted(path)
+                );
+                let diagnostic = Diagnostic::error(DiagnosticKind::BaseUrl, error.text()).with_help(help);
+                self.push(diagnostic, &path_of_url);
+                None
+            }
+        }
+    }
+
+    fn api(&mut self, name: &str, path: &[Seg]) -> Api {
+        let api = Api::from_name(name);
+        if matches!(api, Api::Unsupported(_)) {
+            let names = || Api::KNOWN.iter().map(Api::name);
+            let message = text!("Yabby does not speak the protocol {name}", name = name);
+            let help = match known::similar(name, names()) {
+                Some(guess) => crate::check::did_you_mean(guess),
+                None => text!(
+                    "its models cannot be used; Yabby speaks {names}",
+                    names = names().collect::<Vec<_>>().join(", ")
+                ),
+            };
+            self.push(
+                Diagnostic::warning(DiagnosticKind::UnknownApi, message).with_help(help),
+                path,
+            );
+        }
+        api
+    }
+
+    fn model(
+        &mut self,
+        raw: raw::Model,
+        (window, tokens, answer): (Option<u32>, Option<u32>, Option<u32>),
+        path: &[Seg],
+    ) -> ModelEntry {
+        let context_window = raw.context_window.or(window);
+        let context_tokens = raw.context_tokens.or(tokens);
+        let max_tokens = raw.max_tokens.or(answer);
+        for (key, value) in [("contextTokens", context_tokens), ("maxTokens", max_tokens)] {
+            if let (Some(value), Some(window)) = (value, context_window)
+                && value > window
+            {
+                let message = text!(
+                    "{key} is larger than contextWindow ({window})",
+                    key = key,
+                    window = window
+                );
+                let help = text!("the window is used as the limit");
+                self.push(
+                    Diagnostic::warning(DiagnosticKind::TokenLimits, message).with_help(help),
+                    &below(path, key),
+                );
+            }
+        }
+        ModelEntry {
+            api: raw.api.map(|name| self.api(&name, &below(path, "api"))),
+            reasoning: raw.reasoning.unwrap_or_default(),
+            input: raw.input.unwrap_or_else(|| vec![Modality::Text]),
+            cost: raw.cost.unwrap_or_default(),
+            context_window,
+            context_tokens,
+            max_tokens,
+            headers: self.headers(raw.headers, path),
+            compat: Params(raw.compat),
+            params: Params(raw.params),
+            name: raw.name,
+            id: raw.id,
+        }
+    }
+
+    fn headers(&mut self, raw: raw::OrderedMap<raw::SecretInput>, path: &[Seg]) -> Vec<(String, Secret)> {
+        let mut headers = Vec::with_capacity(raw.0.len());
+        for (name, input) in raw.0 {
+            let path = below(&below(path, "headers"), &name);
+            let secret = match &input {
+                raw::SecretInput::Text(text) => self.is_complete(&path).then(|| Secret::new(text.as_str())),
+                raw::SecretInput::Reference(reference) => self.referenced(reference, &path).map(|key| key.secret),
+            };
+            headers.extend(secret.map(|secret| (name, secret)));
+        }
+        headers
+    }
+
+    fn key(&mut self, raw: Option<&raw::SecretInput>, path: &[Seg]) -> Option<ApiKey> {
+        let text = match raw? {
+            raw::SecretInput::Reference(reference) => return self.referenced(reference, path),
+            raw::SecretInput::Text(text) => text.trim(),
+        };
+        if text.is_empty() || !self.is_complete(path) {
+            return None;
+        }
+        let substituted = self.tree.find(path).and_then(|node| node.variables.first());
+        let (value, variable) = match substituted {
+            Some(name) => (text, Some(name.as_str())),
+            None => match self.variables.get(text).filter(|_| is_variable_name(text)) {
+                Some(value) => (value, Some(text)),
+                None => (text, None),
+            },
+        };
+        let source = match variable {
+            Some(name) => KeySource::Env { name: name.to_owned() },
+            None => KeySource::Config { key: dotted(path) },
+        };
+        Some(ApiKey {
+            secret: Secret::new(value),
+            source,
+        })
+    }
+
+    /// The secret that a `{source, provider, id}` object points to.
+    fn referenced(&mut self, reference: &raw::SecretRef, path: &[Seg]) -> Option<ApiKey> {
+        if reference.source != "env" {
+            let message = text!("secrets from this source are not supported yet, so there is none here");
+            let help = text!("put the secret into an environment variable and use the source env");
+            self.push(
+                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
+                path,
+            );
+            return None;
+        }
+        if !is_variable_name(&reference.id) {
+            let message = text!("the id of this reference is not the name of an environment variable");
+            let help = text!("names are written in capitals, digits and underscores");
+            self.push(
+                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
+                path,
+            );
+            return None;
+        }
+        let Some(value) = self.variables.get(&reference.id) else {
+            let message = text!("the environment variable {name} is not set", name = reference.id);
+            self.push(Diagnostic::warning(DiagnosticKind::MissingVariable, message), path);
+            return None;
+        };
+        Some(ApiKey {
+            secret: Secret::new(value),
+            source: KeySource::Env {
+                name: reference.id.clone(),
+            },
+        })
+    }
+
+    fn key_from_env(&self, names: &[&str]) -> Option<ApiKey> {
+        names.iter().find_map(|name| {
+            let value = self.variables.get(name)?;
+            Some(ApiKey {
+                secret: Secret::new(value),
+                source: KeySource::Env {
+                    name: (*name).to_owned(),
+                },
+            })
+        })
+    }
+
+    /// Whether every variable in the text at `path` is set.
+    fn is_complete(&self, path: &[Seg]) -> bool {
+        self.tree.find(path).is_none_or(|node| node.missing.is_empty())
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic, path: &[Seg]) {
+        // A value that stands nowhere is blamed on the section around it.
+        let node = (0..=path.len())
+            .rev()
+            .find_map(|length| self.tree.find(&path[..length]));
+        let span = node.unwrap_or(self.tree).span;
+        self.diagnostics
+            .push(diagnostic.for_key(dotted(path)).at(self.sources, span));
+    }
+
+    fn push_at_key(&mut self, diagnostic: Diagnostic, path: &[Seg]) {
+        let member = path
+            .split_last()
+            .and_then(|(last, parents)| self.tree.find(parents)?.member(last.key()?));
+        let span = member.map_or(self.tree.span, |member| member.key_span);
+        self.diagnostics
+            .push(diagnostic.for_key(dotted(path)).at(self.sources, span));
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let sources = Sources::default();
+        let tree = crate::load::empty_tree();
+        let mut resolver = Resolver {
+            tree: &tree,
+            sources: &sources,
+            variables: &Variables::default(),
+            diagnostics: Vec::new(),
+        };
+        resolver.config()
+    }
+}
+
+fn below(path: &[Seg], key: &str) -> Vec<Seg> {
+    path.iter().cloned().chain([Seg::from(key)]).collect()
+}
+
+fn agents(raw: raw::Agents) -> Agents {
+    let settings = |(name, raw): (String, raw::ModelSettings)| ModelSettings {
+        name,
+        alias: raw.alias.filter(|alias| !alias.trim().is_empty()),
+        params: Params(raw.params),
+    };
+    let by_id = raw.entries.0.into_iter().map(|(id, agent)| Agent {
+        id,
+        name: agent.name,
+        model: agent.model.map(policy),
+    });
+    let listed = raw.list.into_iter().map(|agent| Agent {
+        id: agent.id,
+        name: agent.name,
+        model: agent.model.map(policy),
+    });
+    let mut entries: Vec<Agent> = Vec::new();
+    for agent in by_id.chain(listed) {
+        if !entries.iter().any(|known| known.id == agent.id) {
+            entries.push(agent);
+        }
+    }
+    Agents {
+        defaults: AgentDefaults {
+            model: raw.defaults.model.map(policy),
+            models: raw.defaults.models.0.into_iter().map(settings).collect(),
+        },
+        entries,
+    }
+}
+
+fn policy(raw: raw::ModelChoice) -> ModelPolicy {
+    let (primary, fallbacks) = match raw {
+        raw::ModelChoice::One(primary) => (Some(primary), Vec::new()),
+        raw::ModelChoice::Chain(chain) => (chain.primary, chain.fallbacks),
+    };
+    ModelPolicy {
+        primary: primary.filter(|name| !name.trim().is_empty()),
+        fallbacks,
+    }
+}

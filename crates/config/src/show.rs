@@ -1,0 +1,157 @@
+//! The effective config as JSON, without secrets.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+use yabby_core::Secret;
+
+use crate::{
+    Config, Loaded, Modality,
+    config::{Agent, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
+    mask,
+    tree::{self, Node},
+};
+
+impl Loaded {
+    /// The effective config: defaults, built-in providers and derived values put in, every secret `***`.
+    pub fn show(&self) -> Value {
+        let mut value = config(&self.config);
+        mask::mask_json(&mut value);
+        mask::mask_equal(&mut value, &self.secret_texts());
+        value
+    }
+}
+
+impl Loaded {
+    /// Texts that hold the value of a variable whose name says that it is a secret, wherever they stand.
+    pub(crate) fn secret_texts(&self) -> HashSet<String> {
+        let mut texts = HashSet::new();
+        collect_secrets(&self.written, &mut texts);
+        texts
+    }
+}
+
+fn collect_secrets(node: &Node, texts: &mut HashSet<String>) {
+    match &node.value {
+        tree::Value::String(text) if node.variables.iter().any(|name| mask::is_secret_key(name)) => {
+            texts.insert(text.clone());
+        }
+        tree::Value::Array(items) => items.iter().for_each(|item| collect_secrets(item, texts)),
+        tree::Value::Object(members) => members.iter().for_each(|member| collect_secrets(&member.value, texts)),
+        _ => {}
+    }
+}
+
+fn config(config: &Config) -> Value {
+    let settings = config.agents.defaults.models.iter();
+    let agents = config.agents.entries.iter();
+    let mode = match config.models.mode {
+        Mode::Merge => "merge",
+        Mode::Replace => "replace",
+    };
+    json!({
+        "agents": {
+            "defaults": {
+                "model": policy(&config.policy()),
+                "models": settings.map(model_settings).collect::<Map<_, _>>(),
+            },
+            "entries": agents.map(agent).collect::<Map<_, _>>(),
+        },
+        "models": {
+            "mode": mode,
+            "providers": config.providers().map(provider).collect::<Map<_, _>>(),
+        },
+    })
+}
+
+fn policy(policy: &ModelPolicy) -> Value {
+    json!({ "primary": policy.primary, "fallbacks": policy.fallbacks })
+}
+
+fn model_settings(settings: &ModelSettings) -> (String, Value) {
+    let mut out = Map::new();
+    put(&mut out, "alias", settings.alias.as_deref());
+    put_map(&mut out, "params", &settings.params);
+    (settings.name.clone(), out.into())
+}
+
+fn agent(agent: &Agent) -> (String, Value) {
+    let mut out = Map::new();
+    put(&mut out, "name", agent.name.as_deref());
+    put(&mut out, "model", agent.model.as_ref().map(policy));
+    (agent.id.clone(), out.into())
+}
+
+fn provider(provider: &Provider) -> (String, Value) {
+    let mut out = Map::new();
+    put(&mut out, "builtIn", provider.built_in.then_some(true));
+    put(&mut out, "baseUrl", Some(provider.base_url.as_str()));
+    put(&mut out, "api", Some(provider.api.name()));
+    put(
+        &mut out,
+        "apiKey",
+        provider.key.as_ref().map(|key| key.secret.to_string()),
+    );
+    put_headers(&mut out, &provider.headers);
+    put(&mut out, "authHeader", provider.auth_header);
+    put(
+        &mut out,
+        "timeoutSeconds",
+        provider.timeout.map(|timeout| timeout.as_secs()),
+    );
+    put_map(&mut out, "params", &provider.params);
+    out.insert("models".to_owned(), provider.models.iter().map(model).collect());
+    (provider.id.clone(), out.into())
+}
+
+fn model(model: &ModelEntry) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "id", Some(model.id.as_str()));
+    put(&mut out, "name", model.name.as_deref());
+    put(&mut out, "api", model.api.as_ref().map(crate::Api::name));
+    put(&mut out, "reasoning", Some(model.reasoning));
+    let input: Vec<&str> = model.input.iter().copied().map(modality).collect();
+    put(&mut out, "input", Some(input));
+    let cost = &model.cost;
+    let cost = json!({
+        "input": cost.input,
+        "output": cost.output,
+        "cacheRead": cost.cache_read,
+        "cacheWrite": cost.cache_write,
+    });
+    put(&mut out, "cost", Some(cost));
+    put(&mut out, "contextWindow", model.context_window);
+    put(&mut out, "contextTokens", model.context_tokens);
+    put(&mut out, "maxTokens", model.max_tokens);
+    put_headers(&mut out, &model.headers);
+    put_map(&mut out, "compat", &model.compat);
+    put_map(&mut out, "params", &model.params);
+    out.into()
+}
+
+fn modality(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Text => "text",
+        Modality::Image => "image",
+        Modality::Audio => "audio",
+        Modality::Video => "video",
+    }
+}
+
+fn put(out: &mut Map<String, Value>, key: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        out.insert(key.to_owned(), value.into());
+    }
+}
+
+fn put_map(out: &mut Map<String, Value>, key: &str, map: &Map<String, Value>) {
+    put(out, key, (!map.is_empty()).then(|| map.clone()));
+}
+
+fn put_headers(out: &mut Map<String, Value>, headers: &[(String, Secret)]) {
+    let shown: Map<String, Value> = headers
+        .iter()
+        .map(|(name, secret)| (name.clone(), secret.to_string().into()))
+        .collect();
+    put_map(out, "headers", &shown);
+}

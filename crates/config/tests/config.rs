@@ -1,0 +1,20 @@
+//! The config as the rest of Yabby meets it: through the public functions.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests stand outside the test functions"
+)]
+
+mod suite {
+    mod diagnostics;
+    mod env;
+    mod examples;
+    mod explain;
+    mod include;
+    mod names;
+    mod properties;
+    mod search;
+    mod secrets;
+    pub(crate) mod support;
+}

@@ -1,0 +1,198 @@
+//! What people see when a config is wrong.
+
+use yabby_config::DiagnosticKind;
+use yabby_core::Lang;
+
+use super::support::{Home, kinds, summary, text};
+
+const MANY: &str = r#"{
+  agents: {
+    defaults: {
+      model: { primary: "lmstudio/minimax-m2.1-gs23", fallbacks: ["Opsu", "lmstudio/minimax-m2.1-gs32", "mnimax"] },
+      models: {
+        "anthropic/claude-opus-4-6": { alias: "Opus" },
+        "lmstudio/minimax-m2.1-gs32": { alias: "Minimax" },
+        "openai/gpt": { alias: "opus" },
+      },
+    },
+  },
+  gatway: { port: 1 },
+  models: {
+    mode: "mege",
+    providers: {
+      lmstudio: {
+        base_url: "http://127.0.0.1:1234/v1",
+        baseUrl: "127.0.0.1:1234",
+        apiKey: "sk-secret-value", api: "openai-response",
+        models: [
+          { id: "minimax-m2.1-gs32", contextWindow: 4096, contextTokens: 8192 },
+          { name: "no id" },
+          { id: "bad", contextWindow: "big" },
+        ],
+      },
+      vllm: { baseUrl: "http://127.0.0.1:8000/v1", headers: { "X-Key": "${VLLM_KEY}" } },
+      broken: { baseUrl: 5, apiKey: "sk-other" },
+      bare: { models: [] },
+    },
+  },
+}
+"#;
+
+#[test]
+fn english() {
+    insta::assert_snapshot!(Home::with(MANY).render(Lang::En));
+}
+
+#[test]
+fn chinese() {
+    insta::assert_snapshot!(Home::with(MANY).render(Lang::ZhTw));
+}
+
+#[test]
+fn syntax_errors() {
+    let texts = [
+        "{\n  models: {\n    mode: \"merge\"\n    providers: {},\n  },\n}\n",
+        "{ models: { providers: { a: { apiKey: \"sk-secret } } } }\n",
+        "{ a: b }\n",
+        "{\n  models: {\n",
+        "{} {}\n",
+        "{ apiKey 'sk-secret' }\n",
+    ];
+    let rendered: Vec<String> = texts.iter().map(|text| Home::with(text).render(Lang::En)).collect();
+    insta::assert_snapshot!(rendered.join("\n"));
+}
+
+#[test]
+fn a_missing_file_and_a_broken_env_file() {
+    let home = Home::with("{}").var("YABBY_CONFIG", "/nowhere/yabby.json5");
+    home.write(".yabby/.env", "KEY\n");
+    insta::assert_snapshot!(home.render(Lang::En));
+}
+
+#[test]
+fn a_wrong_type_turns_its_section_off() {
+    let cases = [
+        ("models: {mode: 5, providers: {a: {baseUrl: 'http://h/v1'}}}", Some(0)),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', timeoutSeconds: 'x'}}}",
+            None,
+        ),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', timeoutSeconds: 0}}}",
+            None,
+        ),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', timeoutSeconds: 1.5}}}",
+            None,
+        ),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', timeoutSeconds: 5000000000}}}",
+            None,
+        ),
+        ("models: {providers: {a: {baseUrl: 'http://h/v1', models: {}}}}", None),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', models: [{id: 'x'}, {id: 5}]}}}",
+            Some(1),
+        ),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', models: [{id: 'x', cost: {input: 'y'}}]}}}",
+            Some(0),
+        ),
+        (
+            "models: {providers: {a: {baseUrl: 'http://h/v1', models: [{id: 'x', input: ['smell']}]}}}",
+            Some(0),
+        ),
+        (
+            "agents: {defaults: []}, models: {providers: {a: {baseUrl: 'http://h/v1'}}}",
+            Some(0),
+        ),
+        ("agents: 5, models: {providers: {a: {baseUrl: 'http://h/v1'}}}", Some(0)),
+    ];
+    for (body, models) in cases {
+        let loaded = text(&format!("{{{body}}}"));
+        assert!(loaded.has_errors(), "{body}");
+        assert_eq!(loaded.diagnostics[0].kind, DiagnosticKind::WrongType, "{body}");
+        let provider = loaded.config.provider("a");
+        assert_eq!(provider.map(|provider| provider.models.len()), models, "{body}");
+    }
+}
+
+#[test]
+fn the_whole_config_must_be_an_object() {
+    let loaded = text("[]");
+    assert_eq!(kinds(&loaded), [DiagnosticKind::WrongType]);
+    assert_eq!(loaded.config.providers().count(), 3);
+}
+
+#[test]
+fn unknown_keys_get_a_guess() {
+    let loaded = text("{model: {}, agents: {defalts: {}, defaults: {workspce: 'x', zebra: 1}}}");
+    let help: Vec<String> = loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| format!("{}: {}", diagnostic.key, diagnostic.help.as_ref().unwrap().english()))
+        .collect();
+    assert_eq!(
+        help,
+        [
+            "model: did you mean models?",
+            "agents.defalts: did you mean defaults?",
+            "agents.defaults.workspce: did you mean workspace?",
+            "agents.defaults.zebra: it has no effect; remove it"
+        ]
+    );
+}
+
+#[test]
+fn keys_of_openclaw_are_quietly_listed() {
+    let loaded = text(
+        "{channels: {telegram: {botToken: 'x'}}, agents: {defaults: {workspace: 'w', heartbeat: {every: '5m'}}},
+          models: {providers: {a: {baseUrl: 'http://h/v1', auth: 'api-key', request: {},
+            models: [{id: 'm', cost: {input: 1, tieredPricing: []}, compat: {supportsTools: false, anything: {}}}]}}}}",
+    );
+    assert_eq!(loaded.diagnostics, []);
+    let keys: Vec<&str> = loaded.unused.iter().map(|unused| unused.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "channels",
+            "agents.defaults.workspace",
+            "agents.defaults.heartbeat",
+            "models.providers.a.auth",
+            "models.providers.a.request",
+            "models.providers.a.models[0].cost.tieredPricing"
+        ]
+    );
+}
+
+#[test]
+fn models_of_an_off_provider_point_at_the_provider() {
+    let loaded = text("{agents: {defaults: {model: 'a/m'}}, models: {providers: {a: {baseUrl: 5}}}}");
+    assert_eq!(
+        summary(&loaded),
+        [
+            "models.providers.a.baseUrl 1:72 expected string, found integer",
+            "agents.defaults.model 1:29 a/m cannot be used, because the provider a is off"
+        ]
+    );
+}
+
+#[test]
+fn columns_count_characters_not_bytes() {
+    let loaded = text("{agents: {defaults: {models: {'供應/模型': {allias: 'x'}}}}}");
+    let place = loaded.diagnostics[0].place.clone().unwrap();
+    assert_eq!((place.line, place.column), (1, 41));
+}
+
+#[test]
+fn a_key_written_twice_is_noticed() {
+    let loaded = text("{models: {mode: 'replace', mode: 'merge'}}");
+    assert_eq!(kinds(&loaded), [DiagnosticKind::DuplicateKey]);
+    assert_eq!(loaded.config.providers().count(), 3);
+}
+
+#[test]
+fn a_byte_order_mark_does_not_move_places() {
+    let loaded = text("\u{feff}{modells: {}}");
+    assert_eq!(loaded.diagnostics[0].place.as_ref().unwrap().column, 2);
+}

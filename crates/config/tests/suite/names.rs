@@ -1,0 +1,49 @@
+//! Aliases, references and bare model ids.
+
+use yabby_config::UnknownModel;
+
+use super::support::text;
+
+const TWO: &str = "{agents: {defaults: {models: {'a/Big/Model': {alias: 'big'}, 'gone/x': {alias: 'ghost'}}}},
+    models: {providers: {a: {baseUrl: 'http://h/v1', models: [{id: 'Big/Model'}, {id: 'both'}]},
+        b: {baseUrl: 'http://h/v1', models: [{id: 'both'}, {id: 'only'}]}}}}";
+
+#[test]
+fn what_resolves() {
+    let config = text(TWO).config;
+    let resolve = |name| config.resolve(name).map(|model| model.to_string());
+    assert_eq!(resolve("BIG").as_deref(), Ok("a/Big/Model"));
+    assert_eq!(
+        resolve(" A/any-id ").as_deref(),
+        Ok("a/any-id"),
+        "the server may have more models"
+    );
+    assert_eq!(resolve("only").as_deref(), Ok("b/only"));
+    assert_eq!(
+        resolve("Big/Model").as_deref(),
+        Ok("a/Big/Model"),
+        "a bare id may hold a slash"
+    );
+    assert!(resolve("both").is_err(), "two providers list it");
+    assert!(resolve("ghost").is_err(), "its provider is unknown");
+    assert!(resolve("nobody/x").is_err());
+    assert!(resolve("").is_err());
+}
+
+#[test]
+fn a_provider_id_without_a_slash() {
+    let loaded = text("{models: {providers: {'a/b': {baseUrl: 'http://h/v1'}}}}");
+    assert!(loaded.has_errors());
+    assert!(loaded.config.provider("a/b").is_none());
+}
+
+#[test]
+fn suggestions() {
+    let expected = UnknownModel {
+        name: "bigg".to_owned(),
+        suggestions: vec!["big".to_owned()],
+    };
+    let error = text(TWO).config.resolve("bigg").unwrap_err();
+    assert_eq!(error, expected);
+    assert_eq!(error.to_string(), "no model is called bigg; did you mean big?");
+}

@@ -1,0 +1,92 @@
+//! The record of an attempt while it runs.
+
+use std::time::Instant;
+
+use yabby_core::{Attempt, ErrorKind, ModelEvent, ModelRef, Outcome, Phase, Usage};
+
+/// Collects times and counts until the attempt is over.
+pub(crate) struct Running {
+    model: ModelRef,
+    pub(crate) endpoint: String,
+    start: Instant,
+    head_ms: Option<u64>,
+    first_token_ms: Option<u64>,
+    pub(crate) phase: Phase,
+    pub(crate) bytes: u64,
+    pub(crate) usage: Usage,
+    /// Whether text or a tool call has been passed on.
+    pub(crate) visible: bool,
+}
+
+impl Running {
+    pub(crate) fn start(model: ModelRef, endpoint: String) -> Self {
+        Self {
+            model,
+            endpoint,
+            start: Instant::now(),
+            head_ms: None,
+            first_token_ms: None,
+            phase: Phase::Connect,
+            bytes: 0,
+            usage: Usage::default(),
+            visible: false,
+        }
+    }
+
+    /// The head of the response has come.
+    pub(crate) fn head(&mut self) {
+        self.phase = Phase::FirstToken;
+        self.head_ms = Some(self.elapsed());
+    }
+
+    /// An event has come.
+    pub(crate) fn event(&mut self, event: &ModelEvent) {
+        match event {
+            ModelEvent::Text(text) => {
+                self.token();
+                self.visible |= !text.trim().is_empty();
+            }
+            ModelEvent::ToolCall(_) => {
+                self.token();
+                self.visible = true;
+            }
+            ModelEvent::Reasoning(_) => self.token(),
+            ModelEvent::Usage(usage) => self.usage.update(*usage),
+            ModelEvent::End(_) => self.phase = Phase::Done,
+            ModelEvent::Progress(_) | ModelEvent::ServedBy(_) => {}
+        }
+    }
+
+    fn token(&mut self) {
+        self.phase = Phase::Streaming;
+        if self.first_token_ms.is_none() {
+            self.first_token_ms = Some(self.elapsed());
+        }
+    }
+
+    pub(crate) fn answered(self) -> Attempt {
+        self.end(Outcome::Answered)
+    }
+
+    pub(crate) fn failed(self, error: ErrorKind, message: String) -> Attempt {
+        self.end(Outcome::Failed { error, message })
+    }
+
+    fn end(self, outcome: Outcome) -> Attempt {
+        Attempt {
+            total_ms: self.elapsed(),
+            model: self.model,
+            endpoint: self.endpoint,
+            outcome,
+            phase: self.phase,
+            head_ms: self.head_ms,
+            first_token_ms: self.first_token_ms,
+            bytes: self.bytes,
+            usage: self.usage,
+        }
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

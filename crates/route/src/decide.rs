@@ -1,0 +1,173 @@
+//! What follows an error. Every rule about retries and fallbacks is in this one table.
+
+use yabby_core::{ErrorKind, Phase};
+
+/// What is known when an attempt has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The kind of the error.
+    pub kind: ErrorKind,
+    /// How far the attempt had come.
+    pub phase: Phase,
+    /// Whether the person has seen a part of the answer.
+    pub visible: bool,
+    /// Whether Yabby runs the server itself.
+    pub managed: bool,
+    /// Whether the request was made in the Responses dialect.
+    pub responses: bool,
+    /// How often this candidate was tried again after a break.
+    pub retries: u32,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Ask the same server again, at once.
+    Retry,
+    /// Wait a moment, then ask the same server again.
+    Wait,
+    /// Ask the same server in the Chat Completions dialect.
+    UseChat,
+    /// Go on with the next candidate.
+    Next,
+    /// End with the error: nothing else would help, or a part of the answer was seen.
+    Stop,
+}
+
+/// The table. Rows are read from above; the first that fits decides.
+pub fn decide(at: &Situation) -> Decision {
+    use ErrorKind as E;
+    match at {
+        // A second answer would repeat what was seen.
+        Situation { visible: true, .. } => Decision::Stop,
+        // Loading is not failure.
+        Situation { kind: E::Loading, .. } => Decision::Wait,
+        // The supervisor starts a crashed server again.
+        Situation {
+            kind: E::Refused | E::Interrupted,
+            managed: true,
+            retries: 0,
+            ..
+        } => Decision::Retry,
+        // The server has no /v1/responses.
+        Situation {
+            kind: E::NotAnApi,
+            phase: Phase::Head,
+            responses: true,
+            ..
+        } => Decision::UseChat,
+        _ => Decision::Next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Situation = Situation {
+        kind: ErrorKind::Server,
+        phase: Phase::Head,
+        visible: false,
+        managed: false,
+        responses: false,
+        retries: 0,
+    };
+
+    #[test]
+    fn one_case_a_row() {
+        use ErrorKind as E;
+        let cases = [
+            (
+                Situation {
+                    visible: true,
+                    kind: E::Interrupted,
+                    managed: true,
+                    ..PLAIN
+                },
+                Decision::Stop,
+            ),
+            (
+                Situation {
+                    visible: true,
+                    kind: E::Loading,
+                    ..PLAIN
+                },
+                Decision::Stop,
+            ),
+            (
+                Situation {
+                    kind: E::Loading,
+                    ..PLAIN
+                },
+                Decision::Wait,
+            ),
+            (
+                Situation {
+                    kind: E::Interrupted,
+                    managed: true,
+                    ..PLAIN
+                },
+                Decision::Retry,
+            ),
+            (
+                Situation {
+                    kind: E::Interrupted,
+                    managed: true,
+                    retries: 1,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::Interrupted,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::NotAnApi,
+                    responses: true,
+                    ..PLAIN
+                },
+                Decision::UseChat,
+            ),
+            (
+                Situation {
+                    kind: E::NotAnApi,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::NotAnApi,
+                    responses: true,
+                    phase: Phase::Streaming,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::Refused,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (Situation { kind: E::Auth, ..PLAIN }, Decision::Next),
+            (
+                Situation {
+                    kind: E::Empty,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (PLAIN, Decision::Next),
+        ];
+        for (situation, expected) in cases {
+            assert_eq!(decide(&situation), expected, "{situation:?}");
+        }
+    }
+}

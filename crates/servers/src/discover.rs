@@ -1,0 +1,102 @@
+//! Model servers that run on this machine without being configured.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::{Endpoint, EndpointOrigin, Http, ServerFacts, probe};
+
+/// A loopback port on which a kind of server listens by default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WellKnown {
+    /// The provider id that a server there gets.
+    pub provider: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl WellKnown {
+    /// The defaults, in the order in which a server is preferred.
+    pub fn defaults() -> Vec<Self> {
+        [
+            ("lmstudio", 1234),
+            ("ollama", 11434),
+            ("vllm", 8000),
+            ("llamacpp", 8080),
+            ("sglang", 30000),
+            ("litellm", 4000),
+        ]
+        .into_iter()
+        .map(|(provider, port)| Self {
+            provider: provider.to_owned(),
+            port,
+        })
+        .collect()
+    }
+
+    /// Reads the value of `YABBY_DISCOVER`: `off`, or pairs such as `llamacpp:8080,vllm:8001`. Pairs that cannot be
+    /// read are left out.
+    pub fn parse(value: &str) -> Vec<Self> {
+        value
+            .split(',')
+            .filter_map(|pair| {
+                let (provider, port) = pair.trim().split_once(':')?;
+                Some(Self {
+                    provider: provider.to_owned(),
+                    port: port.parse().ok()?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A loopback server answers its list of models in milliseconds, also while it generates.
+const LIMIT: Duration = Duration::from_millis(900);
+
+/// Asks all `ports` at once and returns the servers that gave a list of models, in the order of `ports`.
+///
+/// Ports of endpoints that are `known` already are not asked again.
+pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> Vec<(Endpoint, ServerFacts)> {
+    let probes = ports
+        .iter()
+        .map(|place| Endpoint::loopback(&place.provider, place.port, EndpointOrigin::Discovered))
+        .filter(|endpoint| !known.iter().any(|other| same_place(other, endpoint)))
+        .map(|endpoint| async move {
+            let facts = probe(http, &endpoint, LIMIT).await;
+            (endpoint, facts)
+        });
+    let mut found: Vec<_> = join_all(probes).await;
+    found.retain(|(_, facts)| facts.error.is_none() && !facts.models.is_empty());
+    for (endpoint, _) in &mut found {
+        // A configured provider keeps its id.
+        while known
+            .iter()
+            .any(|other| other.provider.eq_ignore_ascii_case(&endpoint.provider))
+        {
+            endpoint.provider.push_str("-local");
+        }
+    }
+    found
+}
+
+fn same_place(a: &Endpoint, b: &Endpoint) -> bool {
+    let place = |endpoint: &Endpoint| endpoint.root().replace("://localhost:", "://127.0.0.1:");
+    place(a) == place(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_variable() {
+        assert_eq!(WellKnown::parse("off"), []);
+        assert_eq!(
+            WellKnown::parse("vllm:8001, x"),
+            [WellKnown {
+                provider: "vllm".into(),
+                port: 8001
+            }]
+        );
+    }
+}

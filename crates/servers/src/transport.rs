@@ -1,0 +1,102 @@
+//! From what the socket said to a typed error.
+
+use std::{error::Error, io};
+
+use yabby_core::{ErrorKind, ModelError, Phase, Text, text};
+
+use crate::{Endpoint, Reach};
+
+/// What went wrong below HTTP, with what the person can do about it.
+pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) -> ModelError {
+    let error = error.without_url();
+    let connecting = error.is_connect();
+    let kind = kind(&error, connecting);
+    let phase = if connecting {
+        Phase::Connect
+    } else {
+        phase.max(Phase::Head)
+    };
+    let url = &endpoint.base_url;
+    let message = match kind {
+        ErrorKind::Refused => text!("nothing listens at {url}", url = url),
+        ErrorKind::Dns => text!("the host name of {url} has no address", url = url),
+        ErrorKind::Tls => text!(
+            "no secure connection to {url}: {error}",
+            url = url,
+            error = root_cause(&error)
+        ),
+        ErrorKind::Unreachable => text!(
+            "{url} cannot be reached: {error}",
+            url = url,
+            error = root_cause(&error)
+        ),
+        _ => text!("the connection to {url} ended before the answer did", url = url),
+    };
+    let mut built = ModelError::new(kind, phase, url, message);
+    built.hint = hint(endpoint, kind);
+    built.with_source(error)
+}
+
+fn hint(endpoint: &Endpoint, kind: ErrorKind) -> Option<Text> {
+    let url = &endpoint.base_url;
+    Some(match (kind, endpoint.reach) {
+        (ErrorKind::Refused, Reach::Loopback) => {
+            text!(
+                "start the model server, or correct the port in baseUrl ({url})",
+                url = url
+            )
+        }
+        (ErrorKind::Refused | ErrorKind::Unreachable, Reach::Lan) => text!(
+            "switch the machine on, and let its server listen on the network and not only on 127.0.0.1 ({url})",
+            url = url
+        ),
+        (ErrorKind::Refused | ErrorKind::Unreachable, _) => {
+            text!("check the internet connection and baseUrl ({url})", url = url)
+        }
+        (ErrorKind::Dns, _) => text!(
+            "check the spelling of the host in baseUrl ({url}) and the network",
+            url = url
+        ),
+        (ErrorKind::Tls, _) => {
+            text!("use http:// for a server without a certificate, or install its certificate on this machine")
+        }
+        (ErrorKind::Interrupted, _) => text!("look into the server's log: it may have crashed or been restarted"),
+        _ => return None,
+    })
+}
+
+fn kind(error: &reqwest::Error, connecting: bool) -> ErrorKind {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::ConnectionRefused => return ErrorKind::Refused,
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::TimedOut => return ErrorKind::Unreachable,
+                // rustls reports handshake and certificate failures as invalid data.
+                io::ErrorKind::InvalidData if connecting => return ErrorKind::Tls,
+                _ => {}
+            }
+        }
+        // The resolver's error has no public type; its name is part of hyper-util's documented message.
+        if connecting && cause.to_string().starts_with("dns error") {
+            return ErrorKind::Dns;
+        }
+        source = cause.source();
+    }
+    if connecting {
+        ErrorKind::Unreachable
+    } else {
+        ErrorKind::Interrupted
+    }
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut last: &dyn Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

@@ -1,0 +1,311 @@
+//! `OpenAI` Responses. llama.cpp as in `llama-server-b11669-*/resp_*stream.txt`: no sequence numbers, no indices, no
+//! `function_call_arguments.done`, and an answer cut at its length is `completed`. The others number everything, as
+//! `OpenAI` documents it and vLLM 0.32 does it.
+
+use serde_json::{Map, Value, json};
+
+use super::{Block, CREATED, Context, Shape, chat::timings, data, named_event};
+use crate::{
+    kinds::ServerKind,
+    reply::{ToolCall, Usage},
+};
+
+/// The item that deltas go into.
+enum Open {
+    Message { id: String, text: String },
+    Reasoning { id: String, text: String },
+}
+
+pub(super) struct Responses {
+    context: Context,
+    begun: bool,
+    sequence: u64,
+    open: Option<Open>,
+    items: Vec<Value>,
+}
+
+impl Responses {
+    pub(super) fn new(context: Context) -> Self {
+        Self {
+            context,
+            begun: false,
+            sequence: 0,
+            open: None,
+            items: Vec::new(),
+        }
+    }
+
+    fn full(&self) -> bool {
+        !self.context.is_llama_cpp()
+    }
+
+    fn event(&mut self, name: &str, fields: Value) -> String {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!(name));
+        if let Value::Object(fields) = fields {
+            body.extend(fields);
+        }
+        if self.full() {
+            body.insert("sequence_number".to_owned(), json!(self.sequence));
+            self.sequence += 1;
+        }
+        named_event(name, &Value::Object(body))
+    }
+
+    /// An event about the item at the end of the list, with its indices where the server gives them.
+    fn item_event(&mut self, name: &str, in_content: bool, mut fields: Value) -> String {
+        if self.full() {
+            fields["output_index"] = json!(self.items.len());
+            if in_content {
+                fields["content_index"] = json!(0);
+            }
+        }
+        self.event(name, fields)
+    }
+
+    fn begin(&mut self) -> String {
+        if std::mem::replace(&mut self.begun, true) {
+            return String::new();
+        }
+        let response = self.response("in_progress", None);
+        let created = self.event("response.created", json!({"response": response}));
+        created + &self.event("response.in_progress", json!({"response": response}))
+    }
+
+    /// The response as it stands; `finish` is the reason once it has ended.
+    fn response(&self, status: &str, finish: Option<&str>) -> Value {
+        if self.full() || finish.is_some() {
+            return response(&self.context, status, &self.items, finish);
+        }
+        json!({"id": format!("resp_{}", self.context.serial), "object": "response", "status": status})
+    }
+
+    fn close(&mut self) -> String {
+        let mut out = String::new();
+        let item = match self.open.take() {
+            None => return out,
+            Some(Open::Message { id, text }) => {
+                let done = json!({"item_id": id, "text": text});
+                out.push_str(&self.item_event("response.output_text.done", true, done));
+                let part = json!({"item_id": id, "part": text_part(&text)});
+                out.push_str(&self.item_event("response.content_part.done", true, part));
+                message_item(&id, &text)
+            }
+            Some(Open::Reasoning { id, text }) => {
+                if self.full() {
+                    let done = json!({"item_id": id, "text": text});
+                    out.push_str(&self.item_event("response.reasoning_text.done", true, done));
+                }
+                reasoning_item(&id, &text)
+            }
+        };
+        out.push_str(&self.item_event("response.output_item.done", false, json!({"item": item})));
+        self.items.push(item);
+        out
+    }
+
+    fn id(&self, prefix: &str) -> String {
+        format!("{prefix}_{}_{}", self.context.serial, self.items.len())
+    }
+
+    fn end(&mut self, event: &str, status: &str, reason: &str) -> String {
+        let mut fields = json!({"response": self.response(status, Some(reason))});
+        if let (true, Some(usage)) = (self.context.is_llama_cpp(), self.context.usage) {
+            fields["timings"] = timings(usage);
+        }
+        self.event(event, fields)
+    }
+}
+
+impl Shape for Responses {
+    fn text(&mut self, piece: &str) -> String {
+        let mut out = self.begin();
+        if !matches!(self.open, Some(Open::Message { .. })) {
+            out.push_str(&self.close());
+            let id = self.id("msg");
+            let item =
+                json!({"content": [], "id": id, "role": "assistant", "status": "in_progress", "type": "message"});
+            out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
+            let part = json!({"item_id": id, "part": {"type": "output_text", "text": ""}});
+            out.push_str(&self.item_event("response.content_part.added", true, part));
+            self.open = Some(Open::Message {
+                id,
+                text: String::new(),
+            });
+        }
+        if let Some(Open::Message { id, text }) = &mut self.open {
+            text.push_str(piece);
+            let delta = json!({"item_id": id, "delta": piece});
+            out.push_str(&self.item_event("response.output_text.delta", true, delta));
+        }
+        out
+    }
+
+    fn reasoning(&mut self, piece: &str) -> String {
+        let mut out = self.begin();
+        if !matches!(self.open, Some(Open::Reasoning { .. })) {
+            out.push_str(&self.close());
+            let id = self.id("rs");
+            let item = json!({
+                "id": id, "summary": [], "type": "reasoning", "content": [], "encrypted_content": "",
+                "status": "in_progress",
+            });
+            out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
+            self.open = Some(Open::Reasoning {
+                id,
+                text: String::new(),
+            });
+        }
+        if let Some(Open::Reasoning { id, text }) = &mut self.open {
+            text.push_str(piece);
+            let delta = json!({"delta": piece, "item_id": id});
+            out.push_str(&self.item_event("response.reasoning_text.delta", true, delta));
+        }
+        out
+    }
+
+    fn tool_call(&mut self, call: &ToolCall) -> String {
+        let mut out = self.begin();
+        out.push_str(&self.close());
+        let id = self.id("fc");
+        let mut item = call_item(&id, call, "in_progress");
+        item["arguments"] = json!("");
+        out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
+        for piece in call.pieces() {
+            let delta = json!({"delta": piece, "item_id": id});
+            out.push_str(&self.item_event("response.function_call_arguments.delta", false, delta));
+        }
+        if self.full() {
+            let done = json!({"arguments": call.arguments, "item_id": id, "name": call.name});
+            out.push_str(&self.item_event("response.function_call_arguments.done", false, done));
+        }
+        let item = call_item(&id, call, "completed");
+        out.push_str(&self.item_event("response.output_item.done", false, json!({"item": item})));
+        self.items.push(item);
+        out
+    }
+
+    fn prefill(&mut self, done: u64, total: u64) -> String {
+        if !(self.context.progress && self.context.is_llama_cpp()) {
+            return String::new();
+        }
+        // llama.cpp repeats `in_progress` while it reads the prompt (`to_json_oaicompat_resp`).
+        let out = self.begin();
+        let response = self.response("in_progress", None);
+        let progress = json!({"total": total, "cache": 0, "processed": done, "time_ms": done * 10});
+        out + &self.event(
+            "response.in_progress",
+            json!({"response": response, "prompt_progress": progress}),
+        )
+    }
+
+    fn finish(&mut self, reason: &str) -> String {
+        let mut out = self.begin();
+        out.push_str(&self.close());
+        let status = status(&self.context, reason);
+        // vLLM says `completed` around a response whose status is `incomplete`.
+        let cut = status == "incomplete" && !matches!(self.context.kind, ServerKind::Vllm { .. });
+        let event = if cut {
+            "response.incomplete"
+        } else {
+            "response.completed"
+        };
+        out.push_str(&self.end(event, status, reason));
+        out
+    }
+
+    fn done(&mut self) -> String {
+        String::new()
+    }
+
+    fn error(&mut self, error: &Value) -> String {
+        let mut out = self.begin();
+        if self.context.is_llama_cpp() {
+            out.push_str(&data(&json!({"error": error})));
+            return out;
+        }
+        let (code, message) = (error["code"].clone(), error["message"].clone());
+        let mut failed = self.response("failed", Some("error"));
+        failed["error"] = json!({"code": code, "message": message});
+        out.push_str(&self.event("response.failed", json!({"response": failed})));
+        out
+    }
+}
+
+pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Value {
+    let items: Vec<Value> = blocks
+        .iter()
+        .enumerate()
+        .map(|(index, block)| {
+            let id = |prefix| format!("{prefix}_{}_{index}", context.serial);
+            match block {
+                Block::Text(text) => message_item(&id("msg"), text),
+                Block::Reasoning(text) => reasoning_item(&id("rs"), text),
+                Block::ToolCall(call) => call_item(&id("fc"), call, "completed"),
+            }
+        })
+        .collect();
+    response(context, status(context, reason), &items, Some(reason))
+}
+
+fn status(context: &Context, reason: &str) -> &'static str {
+    match reason {
+        "length" | "content_filter" if !context.is_llama_cpp() => "incomplete",
+        _ => "completed",
+    }
+}
+
+fn response(context: &Context, status: &str, items: &[Value], finish: Option<&str>) -> Value {
+    let mut response = json!({
+        "id": format!("resp_{}", context.serial), "object": "response", "created_at": CREATED, "status": status,
+        "model": context.model, "output": items,
+    });
+    if !context.is_llama_cpp() {
+        let reason = if finish == Some("length") {
+            "max_output_tokens"
+        } else {
+            "content_filter"
+        };
+        let cut = (status == "incomplete").then(|| json!({"reason": reason}));
+        response["incomplete_details"] = json!(cut);
+        response["error"] = Value::Null;
+        response["parallel_tool_calls"] = json!(true);
+        response["previous_response_id"] = Value::Null;
+        response["usage"] = Value::Null;
+    }
+    if let (Some(_), Some(usage)) = (finish, context.usage) {
+        response["usage"] = usage_json(usage);
+    }
+    response
+}
+
+fn usage_json(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.prompt,
+        "output_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+        "input_tokens_details": {"cached_tokens": usage.cached},
+    })
+}
+
+fn text_part(text: &str) -> Value {
+    json!({"type": "output_text", "annotations": [], "logprobs": [], "text": text})
+}
+
+fn message_item(id: &str, text: &str) -> Value {
+    json!({"type": "message", "status": "completed", "id": id, "content": [text_part(text)], "role": "assistant"})
+}
+
+fn reasoning_item(id: &str, text: &str) -> Value {
+    json!({
+        "id": id, "summary": [], "type": "reasoning", "content": [{"text": text, "type": "reasoning_text"}],
+        "encrypted_content": "",
+    })
+}
+
+fn call_item(id: &str, call: &ToolCall, status: &str) -> Value {
+    json!({
+        "id": id, "type": "function_call", "status": status, "arguments": call.arguments, "call_id": call.id,
+        "name": call.name,
+    })
+}

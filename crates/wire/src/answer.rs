@@ -1,0 +1,165 @@
+//! The answer as it is being read: what all dialects do alike with what they find.
+
+use serde_json::Value;
+use yabby_core::{EndReason, ModelEvent, Usage};
+
+use crate::{
+    calls::{Calls, Known},
+    decoder::Expectation,
+    error::WireError,
+    json,
+    think::{Splitter, Start},
+};
+
+/// What a dialect's decoder writes to.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What has been found and not yet been handed on.
+    pub events: Vec<ModelEvent>,
+    /// The tool calls.
+    pub calls: Calls,
+    think: Splitter,
+    known: Known,
+    usage: Usage,
+    served: bool,
+    refused: bool,
+    end: Option<EndReason>,
+}
+
+/// One reading dialect.
+pub(crate) trait Decode: std::fmt::Debug + Send {
+    /// Reads the data of one stream event.
+    fn event(&mut self, name: Option<&str>, data: &Value, answer: &mut Answer) -> Result<(), WireError>;
+
+    /// Reads an answer that came in one piece.
+    fn whole(&mut self, body: &Value, answer: &mut Answer) -> Result<(), WireError>;
+}
+
+/// The first of `fields` of `value` that is a string with something in it.
+pub(crate) fn first_text<'a>(value: &'a Value, fields: &[&str]) -> Option<&'a str> {
+    fields
+        .iter()
+        .map(|field| json::text(value, field))
+        .find(|text| !text.is_empty())
+}
+
+/// The `text` of each part of an array of content parts whose type is one of `types`.
+pub(crate) fn part_texts<'a>(parts: &'a Value, types: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    json::items(parts, "")
+        .filter(|part| types.contains(&json::text(part, "/type")))
+        .map(|part| json::text(part, "/text"))
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(crate) fn new(expect: &Expectation) -> Self {
+        Self {
+            events: Vec::new(),
+            calls: Calls::default(),
+            think: Splitter::new(if expect.may_start_in_reasoning {
+                Start::MaybeReasoning
+            } else {
+                Start::Text
+            }),
+            known: Known {
+                tools: expect.tools.clone(),
+                ids: expect.call_ids.clone(),
+            },
+            usage: Usage::default(),
+            served: false,
+            refused: false,
+            end: None,
+        }
+    }
+
+    /// A piece of what the server calls the answer's text.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.think.push(text, &mut self.events);
+    }
+
+    /// A piece of what the server calls reasoning.
+    pub(crate) fn reasoning(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.events.push(ModelEvent::Reasoning(text.to_owned()));
+        }
+    }
+
+    /// A piece of a refusal: the person reads it as text.
+    pub(crate) fn refusal(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.refused = true;
+            self.text(text);
+        }
+    }
+
+    /// Token counts; told when they say something new. A prompt has tokens, so zero means "not counted"
+    /// (LiteLLM's `message_start`, `model-servers.md` §7.2).
+    pub(crate) fn usage(&mut self, mut usage: Usage) {
+        if usage.input_tokens == Some(0) {
+            usage.input_tokens = None;
+            usage.cached_tokens = None;
+        }
+        let before = self.usage;
+        self.usage.update(usage);
+        if self.usage != before {
+            self.events.push(ModelEvent::Usage(self.usage));
+        }
+    }
+
+    /// llama.cpp's `timings`: counts where `usage` was not asked for (`model-servers.md` §6.2).
+    pub(crate) fn timings(&mut self, data: &Value) {
+        let Some(timings) = data.get("timings").filter(|timings| timings.is_object()) else {
+            return;
+        };
+        let cached = json::count(timings, "/cache_n");
+        let read = json::count(timings, "/prompt_n");
+        self.usage(Usage {
+            input_tokens: read.map(|read| read.saturating_add(cached.unwrap_or(0))),
+            cached_tokens: cached,
+            output_tokens: json::count(timings, "/predicted_n"),
+            reasoning_tokens: None,
+        });
+    }
+
+    /// The model that the server names; only the first one is told.
+    pub(crate) fn served_by(&mut self, model: &str) {
+        if !model.is_empty() && !std::mem::replace(&mut self.served, true) {
+            self.events.push(ModelEvent::ServedBy(model.to_owned()));
+        }
+    }
+
+    /// The server said why the answer ended.
+    pub(crate) fn ended(&mut self, reason: EndReason) {
+        self.end = Some(reason);
+    }
+
+    /// The server said that the answer has ended, but not why.
+    pub(crate) fn ended_somehow(&mut self) {
+        self.end.get_or_insert(EndReason::Unknown);
+    }
+
+    /// Whether the server has said that the answer ended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Gives what was held back, the calls and the end; or the error that the answer is not complete.
+    pub(crate) fn finish(&mut self) -> Result<(), WireError> {
+        let Some(end) = self.end else {
+            return Err(WireError::interrupted("the connection ended before the answer did"));
+        };
+        let cut = end == EndReason::Length;
+        self.think.finish(cut, &mut self.events);
+        let calls = self.calls.finish(cut, &self.known, &mut self.events)?;
+        let reason = match end {
+            EndReason::Stop | EndReason::Unknown if self.refused => EndReason::Refused,
+            // vLLM ends a named call with `stop` (`model-servers.md` §7.1).
+            EndReason::Stop | EndReason::Unknown if calls > 0 => EndReason::ToolCalls,
+            EndReason::ToolCalls if calls == 0 => EndReason::Unknown,
+            reason => reason,
+        };
+        self.events.push(ModelEvent::End(reason));
+        Ok(())
+    }
+}

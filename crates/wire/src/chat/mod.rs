@@ -1,0 +1,7 @@
+//! OpenAI Chat Completions.
+
+mod decode;
+mod encode;
+
+pub(crate) use decode::Reader;
+pub(crate) use encode::encode;

@@ -1,0 +1,138 @@
+//! Messages answers, streamed and whole.
+//!
+//! llama.cpp's `tool_use` has no `input` in `content_block_start` and sends thinking after text has begun; LiteLLM's
+//! `message_start` counts nothing (`model-servers.md` §6.4, §7.2). Unknown events and blocks are passed over.
+
+use serde_json::Value;
+use yabby_core::{EndReason, Usage};
+
+use crate::{
+    answer::{Answer, Decode},
+    calls::Key,
+    error::WireError,
+    json,
+};
+
+/// Reads Messages answers.
+#[derive(Debug)]
+pub(crate) struct Reader;
+
+fn end_reason(reason: &str) -> EndReason {
+    match reason {
+        "end_turn" | "stop_sequence" => EndReason::Stop,
+        "max_tokens" | "model_context_window_exceeded" => EndReason::Length,
+        "tool_use" => EndReason::ToolCalls,
+        "refusal" => EndReason::Refused,
+        _ => EndReason::Unknown,
+    }
+}
+
+/// The counts under `usage`. `input_tokens` is without what the cache gave and took (`model-servers.md` §6.4), so
+/// the prompt is the sum.
+fn usage(holder: &Value) -> Option<Usage> {
+    let usage = holder.get("usage").filter(|usage| usage.is_object())?;
+    let cached = json::count(usage, "/cache_read_input_tokens");
+    let written = json::count(usage, "/cache_creation_input_tokens").unwrap_or(0);
+    let input = json::count(usage, "/input_tokens");
+    Some(Usage {
+        input_tokens: input.map(|input| input.saturating_add(cached.unwrap_or(0)).saturating_add(written)),
+        cached_tokens: cached,
+        output_tokens: json::count(usage, "/output_tokens"),
+        reasoning_tokens: None,
+    })
+}
+
+/// A block as it begins, or as it is when it comes whole.
+fn block(block: &Value, index: u64, answer: &mut Answer) -> Result<(), WireError> {
+    match json::text(block, "/type") {
+        "text" => answer.text(json::text(block, "/text")),
+        "thinking" => answer.reasoning(json::text(block, "/thinking")),
+        "tool_use" => {
+            let key = Key::Index(index);
+            answer
+                .calls
+                .open(key.clone(), json::text(block, "/id"), json::text(block, "/name"));
+            if let Some(input) = block.get("input").filter(|input| !is_blank(input)) {
+                answer.calls.replace(key, &input.to_string())?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn is_blank(input: &Value) -> bool {
+    input.is_null() || input.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+// === impl Reader ===
+
+impl Decode for Reader {
+    fn event(&mut self, name: Option<&str>, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        let named = json::text(data, "/type");
+        let kind = if named.is_empty() {
+            name.unwrap_or_default()
+        } else {
+            named
+        };
+        let index = data.get("index").and_then(Value::as_u64).unwrap_or(0);
+        match kind {
+            "message_start" => {
+                answer.served_by(json::text(data, "/message/model"));
+                if let Some(usage) = data.get("message").and_then(usage) {
+                    // Nothing has been generated yet.
+                    answer.usage(Usage {
+                        output_tokens: None,
+                        ..usage
+                    });
+                }
+            }
+            "content_block_start" => {
+                if let Some(found) = data.get("content_block") {
+                    block(found, index, answer)?;
+                }
+            }
+            "content_block_delta" => match json::text(data, "/delta/type") {
+                "text_delta" => answer.text(json::text(data, "/delta/text")),
+                "thinking_delta" => answer.reasoning(json::text(data, "/delta/thinking")),
+                "input_json_delta" => {
+                    answer
+                        .calls
+                        .append(Key::Index(index), json::text(data, "/delta/partial_json"))?;
+                }
+                _ => {}
+            },
+            "message_delta" => {
+                if let Some(usage) = usage(data) {
+                    answer.usage(usage);
+                }
+                let reason = json::text(data, "/delta/stop_reason");
+                if !reason.is_empty() {
+                    answer.ended(end_reason(reason));
+                }
+            }
+            "message_stop" => answer.ended_somehow(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, body: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        let Some(content) = body.get("content").and_then(Value::as_array) else {
+            return Ok(());
+        };
+        answer.served_by(json::text(body, "/model"));
+        for (index, found) in (0..).zip(content) {
+            block(found, index, answer)?;
+            if json::text(found, "/type") == "tool_use" && found.get("input").is_some_and(is_blank) {
+                // Said whole, so it is not a call that a limit has cut.
+                answer.calls.replace(Key::Index(index), "{}")?;
+            }
+        }
+        if let Some(usage) = usage(body) {
+            answer.usage(usage);
+        }
+        answer.ended(end_reason(json::text(body, "/stop_reason")));
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! Responses answers, streamed and whole.
+//!
+//! llama.cpp sends neither `output_index` nor `function_call_arguments.done`; LiteLLM sends no `event:` lines; vLLM
+//! reports `status: "incomplete"` under the event `response.completed` (`model-servers.md` §6.3, §7.1, §7.2).
+
+use serde_json::Value;
+use yabby_core::{EndReason, Usage};
+
+use crate::{
+    answer::{Answer, Decode, part_texts},
+    calls::Key,
+    classify,
+    error::WireError,
+    json,
+};
+
+/// Reads Responses answers.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    max_output_tokens: Option<u32>,
+    /// What has come of the output item that is open, so that its `done` event repeats nothing.
+    item: Item,
+    /// Anything at all has come, so that the closing response repeats nothing.
+    any: bool,
+}
+
+#[derive(Debug, Default)]
+struct Item {
+    text: bool,
+    /// The event that carries its reasoning; a summary beside the full text is left out.
+    reasoning: Option<String>,
+}
+
+fn usage(response: &Value) -> Option<Usage> {
+    let usage = response.get("usage").filter(|usage| usage.is_object())?;
+    Some(Usage {
+        input_tokens: json::count(usage, "/input_tokens"),
+        cached_tokens: json::count(usage, "/input_tokens_details/cached_tokens"),
+        output_tokens: json::count(usage, "/output_tokens"),
+        reasoning_tokens: json::count(usage, "/output_tokens_details/reasoning_tokens"),
+    })
+}
+
+/// The key of a call's events: the item's id where there is one, else its position.
+fn key(id: &str, data: &Value) -> Key {
+    if id.is_empty() {
+        Key::Index(data.get("output_index").and_then(Value::as_u64).unwrap_or(0))
+    } else {
+        Key::Item(id.to_owned())
+    }
+}
+
+fn call(item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+    let key = key(json::text(item, "/id"), data);
+    answer
+        .calls
+        .open(key.clone(), json::text(item, "/call_id"), json::text(item, "/name"));
+    match item.get("arguments") {
+        Some(Value::String(arguments)) => answer.calls.replace(key, arguments),
+        Some(Value::Object(map)) => answer.calls.replace(key, &Value::Object(map.clone()).to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn message_item(item: &Value, answer: &mut Answer) {
+    for part in json::items(item, "/content") {
+        answer.text(json::text(part, "/text"));
+        answer.refusal(json::text(part, "/refusal"));
+    }
+}
+
+fn reasoning_item(item: &Value, answer: &mut Answer) {
+    let null = Value::Null;
+    let (content, summary) = (
+        item.get("content").unwrap_or(&null),
+        item.get("summary").unwrap_or(&null),
+    );
+    let full: String = part_texts(content, &["reasoning_text", "text"]).collect();
+    if full.is_empty() {
+        let parts: Vec<&str> = part_texts(summary, &["summary_text"]).collect();
+        answer.reasoning(&parts.join("\n\n"));
+    } else {
+        answer.reasoning(&full);
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// A reader that knows the limit that was asked for.
+    pub(crate) fn new(max_output_tokens: Option<u32>) -> Self {
+        Self {
+            max_output_tokens,
+            item: Item::default(),
+            any: false,
+        }
+    }
+
+    fn output(response: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        for (index, item) in json::items(response, "/output").enumerate() {
+            match json::text(item, "/type") {
+                "message" => message_item(item, answer),
+                "reasoning" => reasoning_item(item, answer),
+                "function_call" => call(item, &serde_json::json!({"output_index": index}), answer)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The closing response: counts and the reason of the end.
+    fn close(&self, response: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        answer.served_by(json::text(response, "/model"));
+        let usage = usage(response);
+        if let Some(usage) = usage {
+            answer.usage(usage);
+        }
+        let status = json::text(response, "/status");
+        if status == "failed" {
+            return Err(classify::of_value(response));
+        }
+        let at_limit = usage
+            .and_then(|usage| usage.output_tokens)
+            .zip(self.max_output_tokens)
+            .is_some_and(|(output, limit)| output >= limit);
+        answer.ended(match (status, json::text(response, "/incomplete_details/reason")) {
+            (_, "max_output_tokens" | "max_tokens" | "length") => EndReason::Length,
+            (_, "content_filter") => EndReason::Refused,
+            // llama.cpp says "completed" when the limit ended the answer.
+            ("completed", _) if at_limit => EndReason::Length,
+            ("completed", _) => EndReason::Stop,
+            _ => EndReason::Unknown,
+        });
+        Ok(())
+    }
+
+    fn reasoning(&mut self, kind: &str, text: &str, answer: &mut Answer) {
+        if text.is_empty() {
+            return;
+        }
+        if self.item.reasoning.get_or_insert_with(|| kind.to_owned()) == kind {
+            self.any = true;
+            answer.reasoning(text);
+        }
+    }
+
+    fn item_done(&mut self, item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        match json::text(item, "/type") {
+            "message" if !self.item.text => message_item(item, answer),
+            "reasoning" if self.item.reasoning.is_none() => reasoning_item(item, answer),
+            "function_call" => call(item, data, answer)?,
+            _ => {}
+        }
+        self.any = true;
+        self.item = Item::default();
+        Ok(())
+    }
+}
+
+impl Decode for Reader {
+    fn event(&mut self, name: Option<&str>, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        let named = json::text(data, "/type");
+        let kind = if named.is_empty() {
+            name.unwrap_or_default()
+        } else {
+            named
+        };
+        // LiteLLM names the model beside each event (`model-servers.md` §7.2).
+        answer.served_by(json::text(data, "/model"));
+        let null = Value::Null;
+        let response = data.get("response").unwrap_or(&null);
+        let item = data.get("item").unwrap_or(&null);
+        match kind.strip_prefix("response.").unwrap_or(kind) {
+            "created" | "in_progress" | "queued" => answer.served_by(json::text(response, "/model")),
+            "output_item.added" => {
+                self.item = Item::default();
+                if json::text(item, "/type") == "function_call" {
+                    self.any = true;
+                    call(item, data, answer)?;
+                }
+            }
+            "output_item.done" => self.item_done(item, data, answer)?,
+            "output_text.delta" => {
+                self.item.text = true;
+                self.any = true;
+                answer.text(json::text(data, "/delta"));
+            }
+            "refusal.delta" => {
+                self.item.text = true;
+                self.any = true;
+                answer.refusal(json::text(data, "/delta"));
+            }
+            event @ ("reasoning_text.delta" | "reasoning_summary_text.delta" | "reasoning.delta") => {
+                self.reasoning(event, json::text(data, "/delta"), answer);
+            }
+            // vLLM's own event; its text has come as `reasoning_text.delta` unless it came whole.
+            "reasoning_part.done" if self.item.reasoning.is_none() => {
+                self.reasoning("reasoning_part", json::text(data, "/part/text"), answer);
+            }
+            "function_call_arguments.delta" => {
+                self.any = true;
+                let key = key(json::text(data, "/item_id"), data);
+                answer.calls.append(key, json::text(data, "/delta"))?;
+            }
+            "function_call_arguments.done" => {
+                let key = key(json::text(data, "/item_id"), data);
+                answer.calls.open(key.clone(), "", json::text(data, "/name"));
+                answer.calls.replace(key, json::text(data, "/arguments"))?;
+            }
+            "completed" | "incomplete" | "done" => {
+                if !self.any {
+                    Self::output(response, answer)?;
+                }
+                self.close(response, answer)?;
+            }
+            "failed" => return Err(classify::of_value(response)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, body: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        if body.get("output").is_none_or(|output| !output.is_array()) {
+            return Ok(());
+        }
+        Self::output(body, answer)?;
+        self.close(body, answer)
+    }
+}

@@ -1,0 +1,96 @@
+//! Responses requests that carry the whole conversation and leave nothing on the server.
+//!
+//! Never sent: `previous_response_id` (400 on llama.cpp and OpenRouter, ignored by Ollama), and
+//! `truncation: "auto"`, with which vLLM cuts the prompt silently (`model-servers.md` §6.3, §7.1).
+
+use serde_json::{Map, Value, json};
+use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolChoice};
+
+use crate::dialect::{Encoded, Target, seal, tools};
+
+/// A Responses request.
+///
+/// The system prompt goes into `instructions`: llama.cpp and vLLM obey it (recordings `resp_instructions`), and it
+/// stands before the conversation. `store` is false; vLLM and OpenRouter object to anything else.
+pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
+    let mut fields = Map::new();
+    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    set("model", target.model.into());
+    set("store", false.into());
+    if request.delivery == Delivery::Stream {
+        set("stream", true.into());
+    }
+    if let Some(limit) = request.max_output_tokens {
+        set("max_output_tokens", limit.into());
+    }
+    if let Some(temperature) = request.temperature {
+        set("temperature", temperature.into());
+    }
+    if let Some(system) = &request.system {
+        set("instructions", system.as_str().into());
+    }
+    if let Some(written) = tools(&request.tools, |tool| write_tool(tool, target.quirks.strict_tools)) {
+        set("tools", written);
+        match &request.tool_choice {
+            ToolChoice::Auto => {}
+            ToolChoice::None => drop(set("tool_choice", "none".into())),
+            ToolChoice::Required => drop(set("tool_choice", "required".into())),
+            ToolChoice::Named(name) => drop(set("tool_choice", json!({"type": "function", "name": name}))),
+        }
+    }
+    let reserved = ["model", "stream", "previous_response_id", "truncation"];
+    Encoded {
+        path: "/responses",
+        body: seal(fields, target.quirks, &reserved, "input", conversation(request)),
+        headers: Vec::new(),
+    }
+}
+
+/// `strict` is always said, because here it is on by default (OpenAI, llama.cpp: `model-servers.md` §1.1).
+fn write_tool(tool: &Tool, strict: bool) -> Value {
+    json!({
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "strict": strict,
+    })
+}
+
+fn conversation(request: &ModelRequest) -> Vec<Value> {
+    let mut out = Vec::new();
+    for message in &request.messages {
+        match message {
+            Message::User { text } => out.push(json!({"role": "user", "content": text})),
+            Message::Assistant { text, tool_calls } => {
+                if !text.is_empty() {
+                    out.push(write_answer(out.len(), text));
+                }
+                out.extend(tool_calls.iter().map(|call| {
+                    json!({
+                        "type": "function_call",
+                        "call_id": call.id,
+                        "name": call.name,
+                        "arguments": Value::Object(call.arguments.clone()).to_string(),
+                    })
+                }));
+            }
+            Message::ToolResult { call_id, content, .. } => {
+                out.push(json!({"type": "function_call_output", "call_id": call_id, "output": content}));
+            }
+        }
+    }
+    out
+}
+
+/// An answer of the model. llama.cpp refuses it without `type` and as a plain string, vLLM's strict union wants
+/// `id`, `status` and `annotations` (`model-servers.md` §6.3, §1.2; recordings `resp_assistant_output_text`).
+fn write_answer(position: usize, text: &str) -> Value {
+    json!({
+        "type": "message",
+        "id": format!("msg_{position}"),
+        "status": "completed",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": text, "annotations": []}],
+    })
+}

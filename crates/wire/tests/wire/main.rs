@@ -1,0 +1,12 @@
+//! The wire crate against recorded answers, hand-made faults, and any cut of the bytes.
+
+#[cfg(test)]
+mod decode;
+#[cfg(test)]
+mod encode;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod splits;

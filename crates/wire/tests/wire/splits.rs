@@ -1,0 +1,84 @@
+//! However the bytes are cut, the events are the same.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use yabby_wire::{BodyKind, Decoder, Dialect, Expectation};
+
+use crate::fixtures::{self, Fixture};
+
+static STREAMS: LazyLock<Vec<Fixture>> =
+    LazyLock::new(|| fixtures::all().into_iter().filter(Fixture::is_stream).collect());
+
+#[test]
+fn byte_by_byte() {
+    assert!(STREAMS.len() > 25, "{}", STREAMS.len());
+    for fixture in STREAMS.iter() {
+        let whole = fixture.outcome([fixture.body.as_slice()]);
+        assert_eq!(fixture.outcome(fixture.body.chunks(1)), whole, "{}", fixture.name);
+    }
+}
+
+#[test]
+fn whole_answers_byte_by_byte() {
+    for fixture in fixtures::all().iter().filter(|fixture| !fixture.is_stream()) {
+        let whole = fixture.outcome([fixture.body.as_slice()]);
+        assert_eq!(fixture.outcome(fixture.body.chunks(1)), whole, "{}", fixture.name);
+    }
+}
+
+#[test]
+fn a_stream_cut_short_is_an_error_or_complete() {
+    for fixture in STREAMS.iter().filter(|fixture| fixture.body.len() < 4_000) {
+        let whole = fixture.outcome([fixture.body.as_slice()]);
+        for end in (0..fixture.body.len()).step_by(7) {
+            let (events, error) = fixture.outcome([&fixture.body[..end]]);
+            assert!(
+                fixtures::text(&whole.0).starts_with(&fixtures::text(&events)),
+                "{} at {end}",
+                fixture.name
+            );
+            if error.is_none() {
+                assert_eq!(
+                    fixtures::text(&events),
+                    fixtures::text(&whole.0),
+                    "{} at {end}",
+                    fixture.name
+                );
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn cut_anywhere(
+        fixture in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..20),
+    ) {
+        let fixture = fixture.get(&STREAMS);
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(fixture.body.len() + 1)).collect();
+        at.extend([0, fixture.body.len()]);
+        at.sort_unstable();
+        let pieces = at.windows(2).map(|pair| &fixture.body[pair[0]..pair[1]]);
+        prop_assert_eq!(fixture.outcome(pieces), fixture.outcome([fixture.body.as_slice()]));
+    }
+
+    #[test]
+    fn nothing_panics(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "(data: |event: |\\{\"(choices|error|type|output|content)\": ?|\\[|\\]|\\}|\"|[0-9]|<think>|\n| ){0,30}",
+    ) {
+        for dialect in Dialect::ALL {
+            for kind in [BodyKind::EventStream, BodyKind::Json] {
+                for body in [&bytes, text.as_bytes()] {
+                    let mut decoder = Decoder::new(dialect, kind, &Expectation::default());
+                    let mut out = Vec::new();
+                    let pushed = decoder.push(body, &mut out);
+                    let finished = decoder.finish(&mut out);
+                    prop_assert!(pushed.is_ok() || finished.is_err());
+                }
+            }
+        }
+    }
+}

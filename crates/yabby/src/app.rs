@@ -1,0 +1,61 @@
+//! What every command needs, wired once.
+
+use std::path::Path;
+
+use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
+use yabby_core::ModelError;
+use yabby_servers::Http;
+
+use crate::{exit::Exit, terminal::Terminal};
+
+/// The environment, the config and the terminal of this run.
+pub(crate) struct App {
+    pub(crate) env: Environment,
+    pub(crate) paths: Paths,
+    pub(crate) loaded: Loaded,
+    pub(crate) terminal: Terminal,
+    pub(crate) http: Http,
+}
+
+impl App {
+    pub(crate) fn new(
+        env: Environment,
+        paths: Paths,
+        config: Option<&Path>,
+        terminal: Terminal,
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            loaded: load(&env, &paths, config),
+            http: Http::new()?,
+            env,
+            paths,
+            terminal,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// Shows mistakes in the config before a command goes on. Only a config that cannot be read at all ends it: the
+    /// command would talk to other models than its owner meant. A wrong section is off, and the rest is used.
+    pub(crate) fn config_or_exit(&self) -> Result<(), Exit> {
+        let errors = || {
+            self.loaded
+                .diagnostics
+                .iter()
+                .filter(|found| found.severity == Severity::Error)
+        };
+        if errors().next().is_none() {
+            return Ok(());
+        }
+        let rendered = self
+            .loaded
+            .render_only(errors(), self.terminal.lang, self.terminal.color());
+        self.terminal.line(rendered.trim_end());
+        if errors().any(|error| matches!(error.kind, DiagnosticKind::Syntax | DiagnosticKind::Unreadable)) {
+            return Err(Exit::Usage);
+        }
+        Ok(())
+    }
+}

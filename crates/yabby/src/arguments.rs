@@ -1,0 +1,154 @@
+//! The command line. Each help text here has its translation in `zh_tw/cli.txt`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A personal AI assistant gateway that lives on your own models
+#[derive(Debug, Parser)]
+#[command(
+    name = "yabby",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    /// Read this config file and no other
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a model available and chat with it
+    Up(Up),
+    /// Ask one question and print the answer
+    Ask(Ask),
+    /// List models, or choose the default one
+    Models(Models),
+    /// Check the config and every endpoint, and say how to fix what is wrong
+    Doctor(Doctor),
+    /// Check, show or explain the config
+    Config(Config),
+    /// The supervisor of the managed server; started by Yabby itself
+    #[command(hide = true)]
+    ManagedServer { folder: PathBuf },
+    /// Become a program that ends together with its parent; started by Yabby itself
+    #[command(hide = true)]
+    ExecBound {
+        program: OsString,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Serve this GGUF file instead of the embedded model
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    pub(crate) model_path: Option<PathBuf>,
+
+    /// Chat with this model: an alias or provider/model
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+
+    /// Print the model's reasoning, dimmed, to standard error
+    #[arg(long)]
+    pub(crate) show_reasoning: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ask {
+    /// The question; piped input is added below it
+    #[arg(value_name = "QUESTION")]
+    pub(crate) question: Vec<String>,
+
+    /// Ask this model and no other: an alias or provider/model
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+
+    /// Print one JSON object: text, model, attempts, usage, timings
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print the model's reasoning, dimmed, to standard error
+    #[arg(long)]
+    pub(crate) show_reasoning: bool,
+
+    /// Ask for the answer in one piece
+    #[arg(long)]
+    pub(crate) no_stream: bool,
+
+    /// Instructions that come before the question
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+
+    /// The most tokens that the answer may have
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_tokens: Option<u32>,
+
+    /// Sampling temperature; 0 always takes the likeliest word
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    pub(crate) temperature: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Make a model the default one, in the config file
+    Set {
+        /// An alias or provider/model
+        #[arg(value_name = "MODEL")]
+        model: String,
+    },
+    /// List the aliases
+    Aliases,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Also ask each model for one token
+    #[arg(long)]
+    pub(crate) deep: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Report every mistake with its place
+    Check,
+    /// Print the effective config, without secrets
+    Show,
+    /// Say what a key does, what it is set to and where
+    Explain {
+        /// A dotted key, such as agents.defaults.model.primary
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Print the JSON Schema of the config
+    Schema,
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=2.0).contains(&value) => Ok(value),
+        _ => Err("0 … 2".to_owned()),
+    }
+}

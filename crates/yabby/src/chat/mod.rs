@@ -1,0 +1,97 @@
+//! The chat in the terminal: plain lines, history, several lines, Ctrl-C stops the answer, Ctrl-D leaves.
+
+mod lines;
+
+use yabby_core::{Message, ModelRequest, text};
+use yabby_route::{Deadlines, Plan, answer};
+
+use crate::{
+    app::App,
+    exit::Exit,
+    interrupt::Interrupt,
+    saying::{Said, Show, say, tell_failure},
+};
+
+use lines::{Lines, Next};
+
+/// Chats until the person leaves or standard input ends.
+pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
+    let terminal = app.terminal;
+    let mut lines = match Lines::open(app) {
+        Ok(lines) => lines,
+        Err(error) => {
+            terminal.error(&text!("the terminal cannot be used: {error}", error = error), None);
+            return Exit::Usage;
+        }
+    };
+    if let (true, Some(first)) = (lines.interactive(), plan.candidates.first()) {
+        terminal.notice(&text!(
+            "chatting with {model}; /help lists what you can type, Ctrl-D leaves",
+            model = first.model
+        ));
+    }
+    let mut interrupt = Interrupt::listen();
+    let mut transcript: Vec<Message> = Vec::new();
+    let mut exit = Exit::Answered;
+    loop {
+        let line = match lines.next(&mut interrupt).await {
+            Next::Message(line) => line,
+            Next::New => {
+                transcript.clear();
+                terminal.notice(&text!("a new conversation"));
+                continue;
+            }
+            Next::Help => {
+                help(app);
+                continue;
+            }
+            Next::Unknown(command) => {
+                terminal.notice(&text!(
+                    "{command} is not a command; /help lists them",
+                    command = command
+                ));
+                continue;
+            }
+            Next::Leave => return exit,
+            Next::Stop => return Exit::Stopped,
+        };
+        transcript.push(Message::user(line));
+        let request = ModelRequest {
+            messages: transcript.clone(),
+            ..ModelRequest::default()
+        };
+        let events = answer(app.http.clone(), plan.clone(), request, Deadlines::of);
+        let show = Show {
+            text: true,
+            reasoning: show_reasoning,
+        };
+        match say(terminal, &mut interrupt, events, show).await {
+            Said::Answered(answer) => transcript.push(Message::assistant(answer.text.into_string())),
+            Said::Failed(failure) => {
+                tell_failure(terminal, &failure);
+                // A question without an answer would stand twice when it is asked again.
+                transcript.pop();
+                exit = Exit::NoAnswer;
+            }
+            Said::Stopped => {
+                transcript.pop();
+                terminal.notice(&text!("stopped"));
+                if !lines.interactive() {
+                    return Exit::Stopped;
+                }
+            }
+            Said::Unread => return exit,
+        }
+    }
+}
+
+fn help(app: &App) {
+    let say = |text| app.terminal.line(&app.terminal.say(&text));
+    say(text!("/new     begin a new conversation"));
+    say(text!("/help    show this list"));
+    say(text!("/exit    leave, like Ctrl-D"));
+    say(text!("Ctrl-C   stop the answer"));
+    say(text!(
+        "A line that ends with \\ goes on in the next one; pasted text may have many lines."
+    ));
+}

@@ -1,0 +1,204 @@
+//! `yabby ask`: one question, the answer on standard output and nothing else there.
+
+use std::{
+    io::{self, IsTerminal, Read},
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+use yabby_core::{Attempt, Delivery, Message, ModelRequest, text};
+use yabby_route::{Deadlines, PlanError, answer, plan};
+
+use crate::{
+    app::App,
+    arguments::Ask,
+    exit::Exit,
+    interrupt::Interrupt,
+    models::{Here, Look, here},
+    saying::{Said, Show, say, tell_failure},
+};
+
+/// Piped input beyond this is refused: no model that Yabby knows reads as much.
+const LONGEST_INPUT: u64 = 8 * 1024 * 1024;
+
+pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
+    let start = Instant::now();
+    if let Err(exit) = app.config_or_exit() {
+        return exit;
+    }
+    let prompt = match prompt(&arguments.question.join(" ")) {
+        Ok(prompt) => prompt,
+        Err(Trouble::Nothing) => {
+            app.terminal.error(
+                &text!("there is no question"),
+                Some(&text!(
+                    "give it as an argument or on standard input: yabby ask \"Why is the sky blue?\""
+                )),
+            );
+            return Exit::Usage;
+        }
+        Err(Trouble::TooLong) => {
+            app.terminal.error(
+                &text!(
+                    "the piped input is longer than {megabytes} MB",
+                    megabytes = LONGEST_INPUT >> 20
+                ),
+                Some(&text!("pipe only the part that the question is about")),
+            );
+            return Exit::Usage;
+        }
+        Err(Trouble::Unreadable(error)) => {
+            app.terminal.error(
+                &text!("standard input cannot be read: {error}", error = error),
+                Some(&text!("it must be UTF-8 text")),
+            );
+            return Exit::Usage;
+        }
+    };
+    let Here { fleet, default, .. } = match here(app, arguments.model.as_deref(), Look::Needed).await {
+        Ok(here) => here,
+        Err(error) => {
+            app.terminal.model_error(&error);
+            return Exit::NoAnswer;
+        }
+    };
+    let plan = match plan(app.config(), &fleet, arguments.model.as_deref(), default.as_ref()) {
+        Ok(plan) => plan,
+        Err(error) => return no_plan(app, &error),
+    };
+    let request = ModelRequest {
+        system: arguments.system.clone(),
+        messages: vec![Message::user(prompt)],
+        max_output_tokens: arguments.max_tokens,
+        temperature: arguments.temperature,
+        delivery: if arguments.no_stream {
+            Delivery::Whole
+        } else {
+            Delivery::Stream
+        },
+        ..ModelRequest::default()
+    };
+    let show = Show {
+        text: !arguments.json,
+        reasoning: arguments.show_reasoning,
+    };
+    let events = answer(app.http.clone(), plan, request, Deadlines::of);
+    match say(app.terminal, &mut Interrupt::listen(), events, show).await {
+        Said::Answered(answer) => {
+            if arguments.json {
+                print(
+                    app,
+                    &json!({
+                        "text": answer.text.as_str(),
+                        "model": answer.model,
+                        // Null unless the server names another model than was asked for.
+                        "served_by": answer.served_by,
+                        "end": answer.end,
+                        "attempts": answer.attempts,
+                        "usage": answer.usage,
+                        "timings": timings(start, answer.attempts.last()),
+                    }),
+                );
+            }
+            Exit::Answered
+        }
+        Said::Failed(failure) => {
+            if arguments.json {
+                let errors: Vec<Value> = failure
+                    .errors
+                    .iter()
+                    .map(|(model, error)| {
+                        json!({
+                            "model": model,
+                            "kind": error.kind,
+                            "message": error.message.english(),
+                            "hint": error.hint.as_ref().map(yabby_core::Text::english),
+                        })
+                    })
+                    .collect();
+                let timings = timings(start, failure.attempts.last());
+                print(
+                    app,
+                    &json!({
+                        "text": null,
+                        "partial": failure.partial,
+                        "errors": errors,
+                        "attempts": failure.attempts,
+                        "timings": timings,
+                    }),
+                );
+            }
+            tell_failure(app.terminal, &failure);
+            Exit::NoAnswer
+        }
+        Said::Stopped => Exit::Stopped,
+        Said::Unread => Exit::Answered,
+    }
+}
+
+/// A request that cannot be planned is a mistake in the command line or the config, except that nothing is there.
+pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
+    app.terminal.error(&error.reason(), Some(&error.hint()));
+    match error {
+        PlanError::NoModel => Exit::NoAnswer,
+        PlanError::UnknownModel { .. } | PlanError::NoEndpoint { .. } => Exit::Usage,
+    }
+}
+
+fn print(app: &App, object: &Value) {
+    app.terminal
+        .out(&serde_json::to_string_pretty(object).unwrap_or_default());
+}
+
+/// Milliseconds from the start of the command, and those of the last attempt.
+fn timings(start: Instant, last: Option<&Attempt>) -> Value {
+    json!({
+        "command_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "head_ms": last.and_then(|attempt| attempt.head_ms),
+        "first_token_ms": last.and_then(|attempt| attempt.first_token_ms),
+        "attempt_ms": last.map(|attempt| attempt.total_ms),
+    })
+}
+
+enum Trouble {
+    Nothing,
+    TooLong,
+    Unreadable(io::Error),
+}
+
+/// The question, with piped input below it.
+fn prompt(question: &str) -> Result<String, Trouble> {
+    let piped = if question.trim().is_empty() {
+        !io::stdin().is_terminal()
+    } else {
+        is_piped()
+    };
+    let mut input = String::new();
+    if piped {
+        io::stdin()
+            .take(LONGEST_INPUT + 1)
+            .read_to_string(&mut input)
+            .map_err(Trouble::Unreadable)?;
+        if input.len() as u64 > LONGEST_INPUT {
+            return Err(Trouble::TooLong);
+        }
+    }
+    match (question.trim(), input.trim()) {
+        ("", "") => Err(Trouble::Nothing),
+        ("", input) => Ok(input.to_owned()),
+        (question, "") => Ok(question.to_owned()),
+        (question, input) => Ok(format!("{question}\n\n{input}")),
+    }
+}
+
+/// Whether standard input is a pipe or a file. A socket or device that never ends (cron, ssh, a service manager)
+/// must not keep a question waiting that was given as an argument.
+fn is_piped() -> bool {
+    use std::os::{fd::AsFd, unix::fs::FileTypeExt};
+    let Ok(fd) = io::stdin().as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    std::fs::File::from(fd)
+        .metadata()
+        .is_ok_and(|data| data.file_type().is_fifo() || data.is_file())
+}

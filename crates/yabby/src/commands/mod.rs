@@ -1,0 +1,8 @@
+//! One file a command.
+
+pub(crate) mod ask;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod hidden;
+pub(crate) mod models;
+pub(crate) mod up;

@@ -1,0 +1,111 @@
+//! One answer on the terminal, piece by piece.
+
+use std::{io, pin::pin};
+
+use futures_util::{Stream, StreamExt};
+use yabby_core::{ModelEvent, text};
+use yabby_route::{Answer, RouteEvent, RouteFailure};
+
+use crate::{interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
+
+/// What is shown of an answer while it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Show {
+    /// The text, to standard output. Off for `--json`, which prints one object at the end.
+    pub(crate) text: bool,
+    /// The reasoning, dimmed, to standard error.
+    pub(crate) reasoning: bool,
+}
+
+/// How an answer ended.
+pub(crate) enum Said {
+    Answered(Answer),
+    Failed(RouteFailure),
+    /// Ctrl-C.
+    Stopped,
+    /// Nobody reads standard output any more.
+    Unread,
+}
+
+/// Shows the events until the answer is complete, failed or stopped with Ctrl-C. Leaving drops the stream, which
+/// closes the connection to the server.
+pub(crate) async fn say(
+    terminal: Terminal,
+    interrupt: &mut Interrupt,
+    events: impl Stream<Item = RouteEvent>,
+    show: Show,
+) -> Said {
+    let mut events = pin!(events);
+    let mut waiting = Waiting::new(terminal);
+    let mut printed = String::new();
+    let mut reasoned = false;
+    let end = loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = interrupt.pressed() => break Said::Stopped,
+        };
+        match event {
+            Some(RouteEvent::Trying(model)) => waiting.on(&model),
+            Some(RouteEvent::Notice(notice)) => {
+                waiting.clear();
+                terminal.notice(&notice);
+            }
+            Some(RouteEvent::Model(ModelEvent::Progress(progress))) => waiting.progress(progress),
+            Some(RouteEvent::Model(ModelEvent::Reasoning(piece))) if show.reasoning => {
+                waiting.clear();
+                terminal.reasoning(&piece);
+                reasoned = true;
+            }
+            Some(RouteEvent::Model(ModelEvent::Text(piece))) if show.text => {
+                waiting.clear();
+                if std::mem::take(&mut reasoned) {
+                    terminal.line("");
+                }
+                match terminal.answer(&piece) {
+                    Ok(()) => printed = piece,
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Said::Unread,
+                    Err(_) => {}
+                }
+            }
+            Some(RouteEvent::Model(_)) => {}
+            Some(RouteEvent::Done(answer)) => break Said::Answered(answer),
+            Some(RouteEvent::Failed(failure)) => break Said::Failed(failure),
+            // The stream ends with Done or Failed; without them there was nothing to try.
+            None => {
+                break Said::Failed(RouteFailure {
+                    errors: Vec::new(),
+                    attempts: Vec::new(),
+                    partial: String::new(),
+                });
+            }
+        }
+    };
+    waiting.clear();
+    if show.text && !printed.is_empty() && !printed.ends_with('\n') {
+        let _ = terminal.answer("\n");
+    }
+    end
+}
+
+/// Tells that there is no complete answer: every candidate with its reason, then what to do.
+pub(crate) fn tell_failure(terminal: Terminal, failure: &RouteFailure) {
+    if !failure.partial.is_empty() {
+        terminal.notice(&text!("the answer above is not complete"));
+    }
+    match failure.errors.as_slice() {
+        [] => terminal.error(&text!("no model could be asked"), None),
+        [(model, error)] => terminal.error(
+            &text!("{model}: {error}", model = model, error = error.message),
+            error.hint.as_ref(),
+        ),
+        errors => {
+            terminal.error(&text!("none of {count} models answered", count = errors.len()), None);
+            for (model, error) in errors {
+                terminal.line(&format!("  {model}: {}", terminal.say(&error.message)));
+                if let Some(hint) = &error.hint {
+                    terminal.hint(hint);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The line that says what a slow answer waits for.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use yabby_core::{ModelRef, Progress, Text, text};
+
+use crate::terminal::Terminal;
+
+/// A spinner on standard error that goes away with the first word of the answer.
+pub(crate) struct Waiting {
+    terminal: Terminal,
+    bar: Option<ProgressBar>,
+}
+
+impl Waiting {
+    pub(crate) fn new(terminal: Terminal) -> Self {
+        Self { terminal, bar: None }
+    }
+
+    /// A candidate is asked.
+    pub(crate) fn on(&mut self, model: &ModelRef) {
+        self.show(&text!("waiting for {model}", model = model));
+    }
+
+    /// It gave a sign of life.
+    pub(crate) fn progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Loading => self.show(&text!("the model is being loaded")),
+            Progress::Prefill { done, total } => self.show(&text!(
+                "reading the prompt: {done} of {total} tokens",
+                done = done,
+                total = total
+            )),
+            Progress::Alive => {}
+        }
+    }
+
+    fn show(&mut self, what: &Text) {
+        if !self.terminal.watched {
+            return;
+        }
+        let words = self.terminal.say(what);
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(words);
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

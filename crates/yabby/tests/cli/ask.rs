@@ -1,0 +1,203 @@
+//! `yabby ask`: one question, one answer.
+
+use serde_json::{Value, json};
+use yabby_testkit::{ModelServer, ServerKind, script};
+
+use crate::home::Home;
+
+#[test]
+fn the_answer_is_all_that_standard_output_gets() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("Hel"), text("lo.")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["ask", "Say", "hello."]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(0), "Hello.\n", "")
+    );
+    let sent = &server.model_calls()[0];
+    assert_eq!(sent.header("authorization"), Some("Bearer k-box"));
+    assert_eq!(
+        (sent.line(), sent.body.clone()),
+        (
+            "POST /v1/chat/completions".to_owned(),
+            json!({
+                "model": "m1",
+                "stream": true,
+                "stream_options": {"include_usage": true},
+                "max_tokens": 64,
+                "messages": [{"role": "user", "content": "Say hello."}],
+            })
+        )
+    );
+}
+
+#[test]
+fn the_responses_dialect() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
+    server.responses(script![text("Hel"), text("lo.")]);
+    let home = Home::with_box(&server.base_url(), "openai-responses");
+    let ran = home.run(&["ask", "Say hello."]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"));
+    let sent = &server.model_calls()[0];
+    assert_eq!(sent.line(), "POST /v1/responses");
+    assert_eq!(sent.body["stream"], true);
+    assert_eq!(sent.body["store"], false);
+    assert_eq!(sent.body["max_output_tokens"], 64);
+}
+
+#[test]
+fn the_messages_dialect_with_its_own_credential_header() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Anthropic);
+    server.models(&["m1"]);
+    server.messages("Hello.");
+    let home = Home::with_box(&server.base_url(), "anthropic-messages");
+    let ran = home.run(&["ask", "Say hello.", "--system", "Be brief."]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"), "{}", ran.stderr);
+    let sent = &server.model_calls()[0];
+    assert_eq!(sent.header("x-api-key"), Some("k-box"));
+    assert_eq!(sent.header("authorization"), None);
+    assert_eq!(sent.body["system"], "Be brief.");
+}
+
+#[test]
+fn whole_answers_too() {
+    for api in ["openai-completions", "openai-responses", "anthropic-messages"] {
+        let server = ModelServer::start_on_thread();
+        server.reply(script![reasoning("Hm."), text("Hello.")]);
+        let home = Home::with_box(&server.base_url(), api);
+        let ran = home.run(&["ask", "Say hello.", "--no-stream"]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (Some(0), "Hello.\n"),
+            "{api} {}",
+            ran.stderr
+        );
+        assert_ne!(server.model_calls()[0].body["stream"], true, "{api}");
+    }
+}
+
+#[test]
+fn piped_input_stands_below_the_question() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.pipe(&["ask", "review this"], "+ let x = 1;\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"));
+    let sent = &server.model_calls()[0].body["messages"];
+    assert_eq!(
+        sent,
+        &json!([{"role": "user", "content": "review this\n\n+ let x = 1;"}])
+    );
+    let ran = home.pipe(&["ask"], "What is this?\n");
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(server.model_calls()[1].body["messages"][0]["content"], "What is this?");
+}
+
+#[test]
+fn without_a_question() {
+    let home = Home::new();
+    let ran = home.run(&["ask"]);
+    assert_eq!(ran.code, Some(2));
+    insta::assert_snapshot!(ran.stderr, @r#"
+    error: there is no question
+    hint: give it as an argument or on standard input: yabby ask "Why is the sky blue?"
+    "#);
+}
+
+#[test]
+fn without_any_model() {
+    let home = Home::new();
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: no model is configured and no running model server was found
+    hint: run `yabby up`: it finds a server on this machine or makes one; or write a config, see the README
+    ");
+}
+
+#[test]
+fn reasoning_is_never_part_of_the_answer() {
+    let scripts = [
+        script![reasoning("The user wants…"), text("Hello.")],
+        script![text("<think>The user wants…"), text("</think>\n\nHello.")],
+    ];
+    for (at, script) in scripts.into_iter().enumerate() {
+        for api in ["openai-completions", "openai-responses"] {
+            let server = ModelServer::start_on_thread();
+            server.reply(script.clone());
+            server.reply(script.clone());
+            let home = Home::with_box(&server.base_url(), api);
+            let ran = home.run(&["ask", "Say hello."]);
+            assert_eq!(
+                (ran.stdout.as_str(), ran.stderr.as_str()),
+                ("Hello.\n", ""),
+                "{at} {api}"
+            );
+            let ran = home.run(&["ask", "Say hello.", "--show-reasoning"]);
+            assert_eq!(
+                (ran.stdout.as_str(), ran.stderr.as_str()),
+                ("Hello.\n", "The user wants…\n"),
+                "{at} {api}"
+            );
+        }
+    }
+}
+
+#[test]
+fn json_is_one_object() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![reasoning("Hm."), text("Hello."), usage_cached(20, 5, 16)]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["ask", "Say hello.", "--json"]);
+    let mut object: Value = serde_json::from_str(&ran.stdout).unwrap();
+    for time in ["command_ms", "head_ms", "first_token_ms", "attempt_ms"] {
+        assert!(object["timings"][time].take().is_u64(), "{time}");
+    }
+    for time in ["head_ms", "first_token_ms", "total_ms", "bytes"] {
+        assert!(object["attempts"][0][time].take().is_u64(), "{time}");
+    }
+    object["attempts"][0]["endpoint"] = "…".into();
+    let usage = json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null});
+    assert_eq!(
+        object,
+        json!({
+            "text": "Hello.",
+            "model": "box/m1",
+            "served_by": null,
+            "end": "stop",
+            "attempts": [{
+                "model": "box/m1", "endpoint": "…", "outcome": "answered", "phase": "done",
+                "head_ms": null, "first_token_ms": null, "total_ms": null, "bytes": null, "usage": usage,
+            }],
+            "usage": usage,
+            "timings": {"command_ms": null, "head_ms": null, "first_token_ms": null, "attempt_ms": null},
+        })
+    );
+}
+
+#[test]
+fn what_a_model_says_cannot_steer_the_terminal() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("a\u{1b}]52;c;ZXZpbA==\u{7}b"), text("\u{1b}[2Jc")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    assert_eq!(home.run(&["ask", "x"]).stdout, "a]52;c;ZXZpbA==b[2Jc\n");
+}
+
+#[test]
+fn a_reader_that_leaves_is_not_an_error() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![
+        text("one\n"),
+        sleep_ms(300),
+        text("two\n"),
+        sleep_ms(100),
+        text("three\n")
+    ]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut child = home.spawn(&["ask", "count"]);
+    drop(child.stdout.take());
+    let ran = home.ran(&child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,60 @@
+//! `yabby doctor`: every fault with its fix.
+
+use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url};
+
+use crate::home::Home;
+
+#[test]
+fn names_the_fix_for_each_fault() {
+    let good = ModelServer::start_on_thread();
+    good.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
+    good.models(&["m1"]);
+    let locked = ModelServer::start_on_thread();
+    locked.fault(Fault::Unauthorized);
+    let web = ModelServer::start_on_thread();
+    web.fault(Fault::HtmlWith200);
+    let deep = ModelServer::start_on_thread();
+    deep.route("/proxy/models", 404, "application/json", r#"{"detail":"Not Found"}"#);
+    deep.route(
+        "/proxy/v1/models",
+        200,
+        "application/json",
+        r#"{"object":"list","data":[{"id":"m1"}]}"#,
+    );
+    let home = Home::with_config(&format!(
+        r#"{{
+  agents: {{ defaults: {{ model: {{ primary: "good/m1", fallbacks: ["openai/gpt-5"] }} }} }},
+  models: {{ providers: {{
+    good: {{ baseUrl: "{}", models: [{{ id: "m1", contextWindow: 131072 }}, {{ id: "m-1" }}] }},
+    off: {{ baseUrl: "{}", models: [{{ id: "x" }}] }},
+    locked: {{ baseUrl: "{}", apiKey: "wrong", models: [{{ id: "x" }}] }},
+    web: {{ baseUrl: "{}", models: [{{ id: "x" }}] }},
+    deep: {{ baseUrl: "{}/proxy", models: [{{ id: "m1" }}] }},
+  }} }},
+}}"#,
+        good.base_url(),
+        dead_url(),
+        locked.base_url(),
+        web.base_url(),
+        deep.url(),
+    ));
+    let ran = home.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    insta::assert_snapshot!(home.stable(&ran.stdout));
+    assert_eq!(good.model_calls().len(), 0, "without --deep no model is asked");
+    // The same in Traditional Chinese.
+    let ran = home.var("YABBY_LANG", "zh-TW").run(&["doctor"]);
+    assert!(ran.stdout.contains("模型伺服器"), "{}", ran.stdout);
+}
+
+#[test]
+fn deep_asks_each_model_for_one_token() {
+    let server = ModelServer::start_on_thread();
+    server.models(&["m1"]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["doctor", "--deep"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    insta::assert_snapshot!(home.stable(&ran.stdout));
+    let calls = server.model_calls();
+    assert_eq!((calls.len(), &calls[0].body["max_tokens"]), (1, &1.into()));
+}

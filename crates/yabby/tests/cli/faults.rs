@@ -1,0 +1,133 @@
+//! Servers that break: an answer or an honest error in bounded time, never a hang.
+
+use std::time::{Duration, Instant};
+
+use yabby_testkit::{Fault, ModelServer, script};
+
+use crate::home::Home;
+
+#[test]
+fn a_server_that_dies_in_the_middle_of_an_answer() {
+    for api in ["openai-completions", "openai-responses", "anthropic-messages"] {
+        for end in [
+            script![text("Half an "), rst()],
+            script![text("Half an "), close()],
+            script![text("Half an "), end()],
+        ] {
+            let server = ModelServer::start_on_thread();
+            server.reply(end);
+            let home = Home::with_box(&server.base_url(), api);
+            let ran = home.run(&["ask", "Hello?"]);
+            assert_eq!(
+                (ran.code, ran.stdout.as_str()),
+                (Some(3), "Half an \n"),
+                "{api}: {}",
+                ran.stderr
+            );
+            assert!(
+                ran.stderr.contains("the answer above is not complete"),
+                "{}",
+                ran.stderr
+            );
+            let json = {
+                server.reply(script![text("Half an "), rst()]);
+                home.run(&["ask", "Hello?", "--json"])
+            };
+            let object: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+            assert_eq!(object["errors"][0]["kind"], "interrupted", "{api} {object}");
+            assert_eq!(object["partial"], "Half an ", "{api}");
+        }
+    }
+}
+
+#[test]
+fn an_error_inside_the_stream() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![
+        text("Half "),
+        error_event(serde_json::json!({"message": "the engine crashed", "type": "server_error", "code": 500}))
+    ]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "Half \n"));
+    insta::assert_snapshot!(home.stable(&ran.stderr));
+}
+
+#[test]
+fn a_model_that_is_being_loaded_is_waited_for() {
+    let server = ModelServer::start_on_thread();
+    server.fault(Fault::LoadingFor(2));
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_empty_answer_is_an_error() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![reasoning("Hm."), finish("stop")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!(ran.code, Some(3));
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: box/m1: the model gave an empty answer
+    hint: ask again, or raise maxTokens for this model
+    ");
+}
+
+#[test]
+fn a_server_that_hangs_on_every_path_is_given_up_after_ten_seconds() {
+    let server = ModelServer::start_on_thread();
+    server.fault(Fault::HangAllPaths);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let start = Instant::now();
+    let ran = home.run(&["ask", "Hello?"]);
+    let took = start.elapsed();
+    assert_eq!(ran.code, Some(3));
+    // The time is the feature; the margin is for a busy machine.
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    error: box/m1: http://127.0.0.1:PORT/v1 gave no sign of life within 4 s
+    hint: look into the server's log, or restart it
+    ");
+}
+
+#[test]
+fn timeout_seconds_of_the_config_is_the_whole_time() {
+    let server = ModelServer::start_on_thread();
+    server.fault(Fault::HangModelCalls);
+    let home = Home::with_config(&format!(
+        r#"{{ models: {{ providers: {{ box: {{ baseUrl: "{}", timeoutSeconds: 1, models: [{{ id: "m1" }}] }} }} }} }}"#,
+        server.base_url()
+    ));
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!(ran.code, Some(3));
+    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    error: box/m1: http://127.0.0.1:PORT/v1 did not finish within 1 s
+    hint: raise models.providers.box.timeoutSeconds, or use a faster model
+    ");
+}
+
+#[test]
+fn ctrl_c_stops_the_answer_and_closes_the_connection() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("On and "), hang()]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut child = home.spawn(&["ask", "Hello?"]);
+    let mut first = [0; 7];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    let stopped = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(stopped.success());
+    let ran = home.ran(&child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(130), ""));
+    let log = server.model_calls();
+    assert_eq!(log.len(), 1);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !server.model_calls()[0].closed_early {
+        assert!(Instant::now() < deadline, "the connection is still open");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,71 @@
+//! `yabby up` without a terminal: it answers the lines that it reads.
+
+use serde_json::json;
+use yabby_testkit::{ModelServer, dead_url, script};
+
+use crate::home::Home;
+
+#[test]
+fn lines_are_a_conversation() {
+    let server = ModelServer::start_on_thread();
+    server.chat("One.");
+    server.chat(script![text("Two.\n")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.pipe(&["up"], "first\n\nsecond\n/new\nthird\n");
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "One.\nTwo.\nok\n"),
+        "{}",
+        ran.stderr
+    );
+    let calls = server.model_calls();
+    assert_eq!(
+        calls[1].body["messages"],
+        json!([
+            {"role": "user", "content": "first"},
+            {"role": "assistant", "content": "One."},
+            {"role": "user", "content": "second"},
+        ])
+    );
+    assert_eq!(calls[2].body["messages"], json!([{"role": "user", "content": "third"}]));
+    // The second request begins with the bytes of the first one's conversation: a server's prefix cache serves it.
+    let first = calls[0].raw.strip_suffix(b"]}").unwrap();
+    assert!(calls[1].raw.starts_with(first));
+}
+
+#[test]
+fn a_failed_line_is_told_and_the_next_one_is_tried() {
+    let server = ModelServer::start_on_thread();
+    server.answer_with(500, "application/json", r#"{"error":{"message":"out of memory"}}"#);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.pipe(&["up"], "first\nsecond\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "ok\n"));
+    assert!(ran.stderr.contains("out of memory"), "{}", ran.stderr);
+    assert_eq!(
+        server.model_calls()[1].body["messages"],
+        json!([{"role": "user", "content": "second"}])
+    );
+}
+
+#[test]
+fn a_configured_server_that_is_off_is_told() {
+    let home = Home::with_box(&dead_url(), "openai-completions");
+    let ran = home.pipe(&["up"], "hello\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    error: box/m1: nothing listens at http://127.0.0.1:PORT/v1
+    hint: start the model server, or correct the port in baseUrl (http://127.0.0.1:PORT/v1)
+    ");
+}
+
+#[test]
+fn a_model_path_must_be_a_gguf_file() {
+    let home = Home::new();
+    let path = home.write("notes.txt", "not a model");
+    let ran = home.run(&["up", "--model-path", path.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(3));
+    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    error: HOME/notes.txt is not a model that can be served: it does not begin with GGUF
+    hint: give the path of a GGUF file: yabby up --model-path FILE.gguf
+    ");
+}
