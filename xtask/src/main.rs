@@ -5,6 +5,7 @@
     reason = "a command line tool for developers"
 )]
 
+mod bench;
 mod check;
 mod prerequisites;
 mod repo;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test [--quick]    everything that must pass; --quick leaves out the real model servers
-cargo xtask size [--clean]    size of the release binary; --clean also times a clean build";
+cargo xtask size [--clean]    size of the release binary; --clean also times a clean build
+cargo xtask bench             figures of the release binary, each beside a baseline of the same run";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["test"] => check::all(&check::Extent::Full),
         ["test", "--quick"] => check::all(&check::Extent::Quick),
+        ["bench"] => bench::all(),
         ["size"] => size::report(&size::Build::Incremental),
         ["size", "--clean"] => size::report(&size::Build::Clean),
         ["help" | "--help" | "-h"] => {

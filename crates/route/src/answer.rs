@@ -206,15 +206,17 @@ pub fn answer(
     }
 }
 
-/// The request with what the config says of the model.
+/// The request with what is known of the model.
 fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef) -> ModelRequest {
     let mut request = request.clone();
-    let listed = endpoint.listed_model(model.model());
-    if request.max_output_tokens.is_none() {
-        request.max_output_tokens = match &endpoint.origin {
-            EndpointOrigin::Managed(lease) => lease.max_output_tokens(),
-            _ => listed.and_then(|entry| entry.max_tokens),
-        };
+    if let EndpointOrigin::Managed(lease) = &endpoint.origin
+        && let Some(embedded) = lease.embedded()
+    {
+        request.max_output_tokens.get_or_insert(embedded.max_output_tokens);
+        request.temperature.get_or_insert(embedded.temperature);
+    }
+    if let Some(longest) = endpoint.listed_model(model.model()).and_then(|entry| entry.max_tokens) {
+        request.max_output_tokens.get_or_insert(longest);
     }
     request
 }

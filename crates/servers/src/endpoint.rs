@@ -179,7 +179,7 @@ impl Endpoint {
         let encoded = encode(dialect, request, &Target { model, quirks: &quirks });
         let url = format!("{}{}", self.base_url, encoded.path);
         let mut post = http
-            .client(self.reach)
+            .client(self)?
             .post(&url)
             .header("content-type", "application/json")
             .header("accept", "text/event-stream, application/json");
@@ -199,7 +199,7 @@ impl Endpoint {
     ///
     /// Fails with [`ErrorKind::Hung`] when there is none within `limit`, or with what the socket said.
     pub async fn sign_of_life(&self, http: &Http, limit: Duration) -> Result<(), ModelError> {
-        let request = http.client(self.reach).get(format!("{}/models", self.base_url));
+        let request = http.client(self)?.get(format!("{}/models", self.base_url));
         let asked = self.authorise(request, self.dialect).send();
         match tokio::time::timeout(limit, asked).await {
             Ok(Ok(_)) => Ok(()),

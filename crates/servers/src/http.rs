@@ -1,21 +1,31 @@
 //! The HTTP clients.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, ClientBuilder, redirect::Policy};
 use yabby_core::{ErrorKind, ModelError, Phase, text};
 
-use crate::Reach;
+use crate::{Endpoint, Reach};
 
-/// Two clients: one that never leaves the local network, one for the rest of the world.
+/// Clients that keep the local network apart from the rest of the world, each made when it is first needed: reading
+/// the machine's certificates takes longer than everything else that a local request does.
 ///
-/// Neither has a time-out: deadlines belong to the caller, who knows the phase. Neither follows redirects with an
-/// API request, because a redirect would carry the prompt to a host that the owner did not name.
-#[derive(Clone, Debug)]
+/// None has a time-out: deadlines belong to the caller, who knows the phase. None follows a redirect with an API
+/// request, because it would carry the prompt to a host that the owner did not name.
+#[derive(Clone, Debug, Default)]
 pub struct Http {
-    local: Client,
-    hosted: Client,
-    download: Client,
+    made: Arc<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    near: OnceLock<Client>,
+    near_tls: OnceLock<Client>,
+    hosted: OnceLock<Client>,
+    download: OnceLock<Client>,
 }
 
 /// llama.cpp closes idle connections after 5 s (`Keep-Alive: timeout=5`, measured); staying below that avoids a
@@ -23,42 +33,42 @@ pub struct Http {
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
 impl Http {
-    /// Builds the clients. Fails only when the machine's certificate store cannot be read.
-    pub fn new() -> Result<Self, ModelError> {
-        let build = |builder: reqwest::ClientBuilder| {
-            builder
-                .user_agent(concat!("yabby/", env!("CARGO_PKG_VERSION")))
-                .pool_idle_timeout(POOL_IDLE)
-                .tcp_nodelay(true)
-                .build()
-                .map_err(|error| {
-                    ModelError::new(
-                        ErrorKind::Tls,
-                        Phase::Connect,
-                        "",
-                        text!("the HTTP client could not be set up: {error}", error = error),
-                    )
-                    .with_source(error)
-                })
-        };
-        Ok(Self {
+    /// The client for an endpoint.
+    pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<&Client, ModelError> {
+        let no_redirects = Client::builder().redirect(Policy::none());
+        match endpoint.reach {
+            Reach::Hosted => made(&self.made.hosted, no_redirects),
             // A proxy from the environment would carry local prompts out of the machine.
-            local: build(Client::builder().no_proxy().redirect(Policy::none()).http1_only())?,
-            hosted: build(Client::builder().redirect(Policy::none()))?,
-            download: build(Client::builder().redirect(Policy::limited(5)))?,
-        })
-    }
-
-    /// The client for an endpoint that is `reach` away.
-    pub fn client(&self, reach: Reach) -> &Client {
-        match reach {
-            Reach::Loopback | Reach::Lan => &self.local,
-            Reach::Hosted => &self.hosted,
+            Reach::Loopback | Reach::Lan if endpoint.base_url.starts_with("https://") => {
+                made(&self.made.near_tls, no_redirects.no_proxy())
+            }
+            Reach::Loopback | Reach::Lan => made(&self.made.near, no_redirects.no_proxy().tls_certs_only([])),
         }
     }
 
     /// The client for public files: it follows redirects and sends no credentials.
-    pub fn download(&self) -> &Client {
-        &self.download
+    pub(crate) fn download(&self) -> Result<&Client, ModelError> {
+        made(&self.made.download, Client::builder().redirect(Policy::limited(5)))
     }
+}
+
+fn made(place: &OnceLock<Client>, builder: ClientBuilder) -> Result<&Client, ModelError> {
+    if let Some(client) = place.get() {
+        return Ok(client);
+    }
+    let client = builder
+        .user_agent(concat!("yabby/", env!("CARGO_PKG_VERSION")))
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| {
+            ModelError::new(
+                ErrorKind::Tls,
+                Phase::Connect,
+                "",
+                text!("the HTTP client could not be set up: {error}", error = error),
+            )
+            .with_source(error)
+        })?;
+    Ok(place.get_or_init(|| client))
 }

@@ -41,7 +41,7 @@ struct Page {
 
 /// GET with a limit; anything but JSON in a 2xx is an error.
 async fn get(http: &Http, endpoint: &Endpoint, url: &str, limit: Duration) -> Result<Page, ModelError> {
-    let request = endpoint.authorise(http.client(endpoint.reach).get(url), endpoint.dialect);
+    let request = endpoint.authorise(http.client(endpoint)?.get(url), endpoint.dialect);
     let exchange = async {
         let response = request
             .send()

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
-use yabby_core::ModelError;
 use yabby_servers::Http;
 
 use crate::{exit::Exit, terminal::Terminal};
@@ -18,19 +17,14 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(
-        env: Environment,
-        paths: Paths,
-        config: Option<&Path>,
-        terminal: Terminal,
-    ) -> Result<Self, ModelError> {
-        Ok(Self {
+    pub(crate) fn new(env: Environment, paths: Paths, config: Option<&Path>, terminal: Terminal) -> Self {
+        Self {
             loaded: load(&env, &paths, config),
-            http: Http::new()?,
+            http: Http::default(),
             env,
             paths,
             terminal,
-        })
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -73,13 +73,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
             return Exit::Usage;
         }
     };
-    let app = match App::new(env, paths, arguments.config.as_deref(), terminal) {
-        Ok(app) => app,
-        Err(error) => {
-            Terminal::plain(lang).model_error(&error);
-            return Exit::NoAnswer;
-        }
-    };
+    let app = App::new(env, paths, arguments.config.as_deref(), terminal);
     match arguments.command {
         Command::Up(arguments) => Box::pin(commands::up::run(&app, &arguments)).await,
         Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,

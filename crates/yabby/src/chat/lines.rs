@@ -1,7 +1,6 @@
 //! Where the person's messages come from: an editor on a terminal, or lines of standard input.
 
 use std::{
-    fs,
     io::{self, BufRead, IsTerminal},
     path::PathBuf,
 };
@@ -17,6 +16,7 @@ use rustyline::{
 };
 
 use tokio::task::spawn_blocking;
+use yabby_servers::managed::private_folder;
 
 use crate::{app::App, interrupt::Interrupt};
 
@@ -55,7 +55,7 @@ impl Lines {
             .build();
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(Continue));
-        let _ = fs::create_dir_all(&app.paths.state_dir);
+        let _ = private_folder(&app.paths.state_dir);
         let history = app.paths.state_dir.join("chat-history.txt");
         let _ = editor.load_history(&history);
         Ok(Self::Terminal {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use yabby_config::{Origin, set_primary};
 use yabby_core::{Fact, FactSource, ModelRef, Text, text};
 use yabby_route::resolve;
-use yabby_servers::{Endpoint, EndpointOrigin, ModelState, Reach, ServerFacts, probe};
+use yabby_servers::{Endpoint, EndpointOrigin, ModelState, Reach, ServerFacts, managed::private_folder, probe};
 
 use crate::{
     app::App,
@@ -321,7 +321,7 @@ fn write_in_place(target: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
     if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder)?;
+        private_folder(folder)?;
     }
     let part = target.with_extension("json5.part");
     let _ = fs::remove_file(&part);
