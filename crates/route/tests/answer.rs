@@ -1,0 +1,143 @@
+//! Silence, signs of life, and what follows them, against the scripted server with short deadlines.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+use std::{pin::pin, time::Duration};
+
+use futures_util::StreamExt;
+use yabby_config::{Environment, load_text};
+use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress};
+use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
+use yabby_servers::{Endpoint, Fleet, Http};
+use yabby_testkit::{Fault, ModelServer, dead_url, script};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Short enough for a test, long enough for a busy machine to answer on a loopback connection.
+fn short(_: &Endpoint) -> Deadlines {
+    Deadlines {
+        silence: 150 * MS,
+        sign_of_life: 2000 * MS,
+        total: 20_000 * MS,
+    }
+}
+
+/// The end of an answer and everything before it.
+struct Seen {
+    events: Vec<ModelEvent>,
+    end: Result<Answer, RouteFailure>,
+}
+
+async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
+    let providers: Vec<String> = urls
+        .iter()
+        .enumerate()
+        .map(|(at, url)| format!(r#"p{at}: {{ baseUrl: "{url}", models: [{{ id: "m" }}] }}"#))
+        .collect();
+    let fallbacks: Vec<String> = (1..urls.len()).map(|at| format!("\"p{at}/m\"")).collect();
+    let text = format!(
+        "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }} }}",
+        fallbacks.join(","),
+        providers.join(",")
+    );
+    let loaded = load_text(&text, &Environment::default());
+    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
+    let plan = plan(&loaded.config, &fleet, None, None).unwrap();
+    let request = ModelRequest {
+        messages: vec![Message::user("Hello?")],
+        ..ModelRequest::default()
+    };
+    let mut stream = pin!(answer(Http::default(), plan, request, deadlines));
+    let mut events = Vec::new();
+    loop {
+        match stream.next().await.unwrap() {
+            RouteEvent::Model(event) => events.push(event),
+            RouteEvent::Trying(_) | RouteEvent::Notice(_) => {}
+            RouteEvent::Done(answer) => return Seen { events, end: Ok(answer) },
+            RouteEvent::Failed(failure) => return Seen { events, end: Err(failure) },
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_silence_of_a_living_server_is_waited_for() {
+    let server = ModelServer::start().await;
+    // Several stretches of silence, before the head and before the first token.
+    server.chat(script![sleep_ms(600), headers(), sleep_ms(600), text("At last.")]);
+    let seen = ask(&[server.base_url()], short).await;
+    assert_eq!(seen.end.unwrap().text.as_str(), "At last.");
+    assert_eq!(server.model_calls().len(), 1, "never retried from the beginning");
+    let asked = server.requests().iter().filter(|request| request.path == "/v1/models").count();
+    assert!(asked >= 2, "asked {asked} times whether it lives");
+}
+
+#[tokio::test]
+async fn comments_are_signs_of_life() {
+    let server = ModelServer::start().await;
+    server.chat(script![comment(""), sleep_ms(60), comment(""), sleep_ms(60), comment(""), text("Hi.")]);
+    let seen = ask(&[server.base_url()], short).await;
+    assert!(seen.events.contains(&ModelEvent::Progress(Progress::Alive)));
+    assert_eq!(seen.end.unwrap().text.as_str(), "Hi.");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_everywhere_is_left_for_the_next() {
+    let hung = ModelServer::start().await;
+    hung.fault(Fault::HangAllPaths);
+    let good = ModelServer::start().await;
+    let quick = |_: &Endpoint| Deadlines {
+        silence: 100 * MS,
+        sign_of_life: 300 * MS,
+        total: 20_000 * MS,
+    };
+    let answer = ask(&[hung.base_url(), good.base_url()], quick).await.end.unwrap();
+    let outcomes = serde_json::to_value(&answer.attempts).unwrap();
+    assert_eq!((&outcomes[0]["error"], &outcomes[1]["outcome"]), (&"hung".into(), &"answered".into()));
+    assert!(hung.wait_closed(Duration::from_secs(5)).await, "its connection is given back");
+}
+
+#[tokio::test]
+async fn a_stream_that_stops_in_the_middle_is_noticed() {
+    let server = ModelServer::start().await;
+    server.chat(script![text("Half "), hang()]);
+    server.route("/v1/models", 200, "application/json", "{}");
+    let brief = |_: &Endpoint| Deadlines {
+        silence: 100 * MS,
+        sign_of_life: 2000 * MS,
+        total: 700 * MS,
+    };
+    let failure = ask(&[server.base_url(), dead_url()], brief).await.end.unwrap_err();
+    assert_eq!(failure.partial, "Half ");
+    let (_, error) = &failure.errors[0];
+    assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Streaming));
+    assert_eq!(failure.errors.len(), 1, "a second answer would repeat what was seen");
+}
+
+#[tokio::test]
+async fn a_server_that_loads_for_ever_is_left_in_the_end() {
+    let loading = ModelServer::start().await;
+    loading.fault(Fault::LoadingFor(1000));
+    let good = ModelServer::start().await;
+    let brief = |_: &Endpoint| Deadlines {
+        silence: 100 * MS,
+        sign_of_life: 2000 * MS,
+        total: 1200 * MS,
+    };
+    let seen = ask(&[loading.base_url(), good.base_url()], brief).await;
+    assert!(seen.events.contains(&ModelEvent::Progress(Progress::Loading)));
+    let answer = seen.end.unwrap();
+    assert_eq!((answer.model.provider(), answer.attempts.len()), ("p1", 2), "{:?}", answer.attempts);
+}
+
+#[tokio::test]
+async fn an_endless_stream_ends_with_the_time() {
+    let server = ModelServer::start().await;
+    server.fault(Fault::Endless);
+    let brief = |_: &Endpoint| Deadlines {
+        silence: 100 * MS,
+        sign_of_life: 2000 * MS,
+        total: 500 * MS,
+    };
+    let failure = ask(&[server.base_url()], brief).await.end.unwrap_err();
+    assert_eq!(failure.errors[0].1.kind, ErrorKind::Timeout);
+    assert!(server.wait_closed(Duration::from_secs(5)).await);
+}
