@@ -73,6 +73,11 @@ impl Answer {
         }
     }
 
+    /// A new block or item of text begins.
+    pub(crate) fn block(&mut self) {
+        self.think.block(&mut self.events);
+    }
+
     /// A piece of what the server calls the answer's text.
     pub(crate) fn text(&mut self, text: &str) {
         self.think.push(text, &mut self.events);
@@ -81,6 +86,7 @@ impl Answer {
     /// A piece of what the server calls reasoning.
     pub(crate) fn reasoning(&mut self, text: &str) {
         if !text.is_empty() {
+            self.think.told_apart(&mut self.events);
             self.events.push(ModelEvent::Reasoning(text.to_owned()));
         }
     }

@@ -15,8 +15,11 @@ use crate::{error::WireError, json};
 /// The most bytes of arguments that one call may have.
 const MAX_ARGUMENTS: usize = 4 * 1024 * 1024;
 
+/// The most calls that one answer may have; keys are looked for one by one.
+const MAX_CALLS: usize = 128;
+
 /// What the pieces of one call have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
     /// A position.
     Index(u64),
@@ -74,19 +77,20 @@ fn object(raw: &str) -> Option<Map<String, Value>> {
 
 impl Calls {
     /// Begins a call, or adds to the one with this key what it does not have yet.
-    pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) {
-        let slot = self.slot(key);
+    pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) -> Result<(), WireError> {
+        let slot = self.slot(key)?;
         if slot.id.is_empty() {
             id.clone_into(&mut slot.id);
         }
         if slot.name.is_empty() {
             name.clone_into(&mut slot.name);
         }
+        Ok(())
     }
 
     /// Adds a piece of arguments.
     pub(crate) fn append(&mut self, key: Key, piece: &str) -> Result<(), WireError> {
-        let slot = self.slot(key);
+        let slot = self.slot(key)?;
         if slot.arguments.len() + piece.len() > MAX_ARGUMENTS {
             return Err(slot.malformed("are too long"));
         }
@@ -99,7 +103,7 @@ impl Calls {
         if arguments.is_empty() {
             return Ok(());
         }
-        self.slot(key.clone()).arguments.clear();
+        self.slot(key.clone())?.arguments.clear();
         self.append(key, arguments)
     }
 
@@ -109,7 +113,7 @@ impl Calls {
         let name = json::text(call, "/function/name");
         let index = call.get("index").and_then(Value::as_u64);
         let key = self.chat_key(index, id, name);
-        self.open(key.clone(), id, name);
+        self.open(key.clone(), id, name)?;
         match call.pointer("/function/arguments") {
             Some(Value::String(piece)) => self.append(key, piece),
             Some(Value::Object(map)) => self.append(key, &Value::Object(map.clone()).to_string()),
@@ -173,18 +177,21 @@ impl Calls {
         indices.max().unwrap_or(0)
     }
 
-    fn slot(&mut self, key: Key) -> &mut Slot {
-        let found = self.slots.iter().rposition(|slot| slot.key == key);
-        let at = found.unwrap_or_else(|| {
-            self.slots.push(Slot {
-                key,
-                id: String::new(),
-                name: String::new(),
-                arguments: String::new(),
-            });
-            self.slots.len() - 1
-        });
-        &mut self.slots[at]
+    fn slot(&mut self, key: Key) -> Result<&mut Slot, WireError> {
+        let at = match self.slots.iter().rposition(|slot| slot.key == key) {
+            Some(at) => at,
+            None if self.slots.len() >= MAX_CALLS => return Err(WireError::malformed("too many tool calls")),
+            None => {
+                self.slots.push(Slot {
+                    key,
+                    id: String::new(),
+                    name: String::new(),
+                    arguments: String::new(),
+                });
+                self.slots.len() - 1
+            }
+        };
+        Ok(&mut self.slots[at])
     }
 }
 

@@ -18,8 +18,9 @@ pub struct WireError {
     pub message: String,
     /// Numbers that the error told.
     pub numbers: Numbers,
-    /// The field of the request that the error names; never one that no request can do without, such as the
-    /// conversation. With [`ErrorKind::UnsupportedField`] it is the one to drop.
+    /// The top-level field of the request that the error names, also where it names something inside it
+    /// (`reasoning` for `reasoning.effort`); never one that a request needs, such as the conversation, the tools or
+    /// `max_tokens`. With [`ErrorKind::UnsupportedField`] it is the one to drop.
     pub field: Option<String>,
 }
 

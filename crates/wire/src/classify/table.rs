@@ -1,5 +1,5 @@
 //! The table from an error to its kind. The first row that fits decides, so the order is part of the meaning:
-//! structured codes, what only looks like an overflow, overflow, the model's state, its name, the key, money, rates,
+//! structured codes, what only looks like an overflow, overflow, the model's state, its name, the key, money,
 //! capacity, features, fields, the tool parser, and at last the bare status. Sources: `model-servers.md` §2 unless
 //! a row says otherwise; `classify/tests.rs` has a real text for each row.
 
@@ -15,7 +15,7 @@ use super::reading::{Reading, Shape};
 pub(super) struct Row {
     pub kind: ErrorKind,
     pub when: When,
-    /// The statuses for which the rule holds; without one in the answer only [`ANY`] fits.
+    /// The statuses for which the rule holds. An error inside an answer that names none has [`NONE`].
     pub status: (u16, u16),
 }
 
@@ -33,6 +33,7 @@ pub(super) enum When {
 }
 
 const ANY: (u16, u16) = (0, 999);
+const NONE: u16 = 0;
 
 const fn code(kind: ErrorKind, codes: &'static [&'static str]) -> Row {
     Row {
@@ -47,6 +48,14 @@ const fn says(kind: ErrorKind, pieces: &'static [&'static str]) -> Row {
         kind,
         when: When::Text(pieces),
         status: ANY,
+    }
+}
+
+const fn says_under(kind: ErrorKind, pieces: &'static [&'static str], status: u16) -> Row {
+    Row {
+        kind,
+        when: When::Text(pieces),
+        status: (status, status),
     }
 }
 
@@ -86,14 +95,35 @@ pub(super) const TABLE: &[Row] = &[
             "context_length_exceeded",
         ],
     ),
+    // The whole request was too large, also where it is one for the tokens of a minute (Groq).
+    status(ContextOverflow, 413, 413),
+    code(RateLimit, &["rate_limit_error", "rate_limit_exceeded"]),
+    code(
+        Overloaded,
+        &["overloaded_error", "provider_overloaded", "provider_unavailable"],
+    ),
+    code(
+        Auth,
+        &[
+            "authentication_error",
+            "invalid_api_key",
+            "permission_error",
+            "authenticationerror",
+        ],
+    ),
+    // LiteLLM without a database says this to a wrong key (§7.2).
+    code(Auth, &["no_db_connection"]),
     code(ModelNotFound, &["model_not_found"]),
     code(
         UnsupportedField,
         &["unsupported_parameter", "unknown_parameter", "extra_forbidden"],
     ),
     code(UnsupportedField, &["invalid_union_discriminator"]),
-    // A 429 may speak of "too many tokens" a minute: never an overflow.
+    // A 429 may speak of "too many tokens" a minute: never an overflow. Nor is it one inside a stream.
     status(RateLimit, 429, 429),
+    says(RateLimit, &["too many tokens", " per "]),
+    // LM Studio says this with 200 on a path that it does not have (lmstudio-bug-tracker issue 618).
+    says(NotAnApi, &["unexpected endpoint or method"]),
     // Not overflow: the tool or output schema, and the parser that the server makes of it.
     says(Grammar, &["failed to parse grammar"]),
     says(Grammar, &["json schema conversion failed"]),
@@ -103,6 +133,8 @@ pub(super) const TABLE: &[Row] = &[
     says(Grammar, &["input_schema", "json schema is invalid"]),
     // Not overflow: the shape of the conversation.
     says(Template, &["failed to parse tool call arguments as json"]),
+    // llama.cpp without the option, whatever the conversation.
+    says(UnsupportedFeature, &["param requires --jinja"]),
     says(Template, &["jinja"]),
     says(Template, &["raise_exception"]),
     says(Template, &["chat template"]),
@@ -121,6 +153,8 @@ pub(super) const TABLE: &[Row] = &[
     says(ContextOverflow, &["input is too long for requested model"]),
     says(ContextOverflow, &["exceeds the context window"]),
     says(ContextOverflow, &["exceed context window"]),
+    // Anthropic: the sum of prompt and answer.
+    says(ContextOverflow, &["input length and", "exceed context limit"]),
     says(ContextOverflow, &["input token count", "exceeds the maximum"]),
     says(ContextOverflow, &["maximum prompt length is"]),
     says(ContextOverflow, &["reduce the length of the messages"]),
@@ -141,16 +175,19 @@ pub(super) const TABLE: &[Row] = &[
     says(ContextOverflow, &["context length exceeded"]),
     says(ContextOverflow, &["is too large to process", "batch size"]),
     says(ContextOverflow, &["too many tokens"]),
-    status(ContextOverflow, 413, 413),
-    // The model's state.
-    says(Loading, &["loading model"]),
+    // The model's state. A model that could not be loaded is not waited for.
+    says(Overloaded, &["error loading model", "unable to allocate"]),
+    says(Overloaded, &["requires more system memory"]),
+    says(Server, &["error loading model"]),
+    // llama.cpp's words; other servers use them under other statuses when the loading has failed.
+    says_under(Loading, &["loading model"], 503),
+    says_under(Loading, &["loading model"], NONE),
     says(Loading, &["model is loading"]),
     says(Loading, &["is currently loading"]),
     says(NotLoaded, &["no models loaded"]),
     says(NotLoaded, &["model is unloaded"]),
     says(NotLoaded, &["model is not loaded"]),
     says(Overloaded, &["insufficient system resources"]),
-    says(Overloaded, &["requires more system memory"]),
     says(Overloaded, &["model limit reached"]),
     // The model's name.
     says(UnsupportedFeature, &["no endpoints found that support"]),
@@ -162,35 +199,15 @@ pub(super) const TABLE: &[Row] = &[
     says(ModelNotFound, &["invalid model identifier"]),
     says(ModelNotFound, &["is not a valid model"]),
     shape(NotAnApi, Shape::Html, 404, 404),
-    Row {
-        kind: ModelNotFound,
-        when: When::Text(&["model"]),
-        status: (404, 404),
-    },
+    says_under(ModelNotFound, &["model"], 404),
     // The key.
-    code(
-        Auth,
-        &[
-            "authentication_error",
-            "invalid_api_key",
-            "permission_error",
-            "authenticationerror",
-        ],
-    ),
-    // LiteLLM without a database says this to a wrong key (§7.2).
-    code(Auth, &["no_db_connection"]),
     says(Auth, &["invalid api key"]),
     says(Auth, &["incorrect api key"]),
     status(Auth, 401, 401),
     status(Auth, 403, 403),
-    // Money, rates, capacity.
+    // Money, capacity.
     status(Billing, 402, 402),
     says(Billing, &["credit balance is too low"]),
-    code(RateLimit, &["rate_limit_error", "rate_limit_exceeded"]),
-    code(
-        Overloaded,
-        &["overloaded_error", "provider_overloaded", "provider_unavailable"],
-    ),
     says(Overloaded, &["server busy"]),
     status(Overloaded, 529, 529),
     // Features.
@@ -231,11 +248,7 @@ pub(super) const TABLE: &[Row] = &[
     status(Overloaded, 503, 503),
     shape(NotAnApi, Shape::Html, 0, 999),
     // llama.cpp answers unknown paths with an error object (recording `llama-server-b11669-smollm2/sleep.txt`).
-    Row {
-        kind: NotAnApi,
-        when: When::Text(&["file not found"]),
-        status: (404, 404),
-    },
+    says_under(NotAnApi, &["file not found"], 404),
     shape(BadRequest, Shape::Error, 404, 404),
     status(NotAnApi, 404, 405),
     status(NotAnApi, 300, 399),
@@ -274,10 +287,9 @@ fn in_order(mut text: &str, pieces: &[&str]) -> bool {
 // === impl Row ===
 
 impl Row {
-    fn fits(&self, status: Option<u16>, reading: &Reading) -> bool {
+    pub(super) fn fits(&self, status: Option<u16>, reading: &Reading) -> bool {
         let (from, to) = self.status;
-        let status_fits = self.status == ANY || status.is_some_and(|status| (from..=to).contains(&status));
-        status_fits
+        (from..=to).contains(&status.unwrap_or(NONE))
             && match &self.when {
                 When::Code(codes) => reading.codes.iter().any(|code| codes.contains(&code.as_str())),
                 When::Text(pieces) => in_order(&reading.lower, pieces),

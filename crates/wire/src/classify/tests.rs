@@ -82,6 +82,7 @@ fn numbers_are_taken_out() {
         ("(requested: 9000)", Some(9000), Some(8192)),
         ("40000 tokens and 0 draft", Some(40000), Some(32768)),
         ("got -186", None, None),
+        ("exceed context limit", Some(199_000), Some(200_000)),
     ] {
         let numbers = sample(text).numbers;
         assert_eq!((numbers.prompt_tokens, numbers.window), (prompt, window), "{text}");
@@ -91,8 +92,6 @@ fn numbers_are_taken_out() {
 #[test]
 fn fields_are_named() {
     for (text, name) in [
-        ("Unsupported parameter: 'max_tokens'", "max_tokens"),
-        ("tools.6.type", "tools.6.type"),
         ("['verbosity']", "verbosity"),
         ("['reasoning_effort']", "reasoning_effort"),
         ("Unknown parameter: 'foo'", "foo"),
@@ -107,18 +106,122 @@ fn fields_are_named() {
     ] {
         assert_eq!(sample(text).field.as_deref(), Some(name), "{text}");
     }
-    for text in ["'loc': 'body.messages'", "Encrypted content", "JSON decode error"] {
+    for text in [
+        "'loc': 'body.messages'",
+        "Encrypted content",
+        "JSON decode error",
+        "Unsupported parameter: 'max_tokens'",
+        "tools.6.type",
+    ] {
         assert_eq!(sample(text).field, None, "{text}");
     }
-    let body = br#"{"error":{"message":"Missing required parameter: 'max_tokens'."}}"#;
-    let error = classify(400, &ResponseHeaders::default(), body);
-    assert_eq!(error.field.as_deref(), Some("max_tokens"));
-    let error = classify(
-        400,
-        &ResponseHeaders::default(),
-        b"litellm.UnsupportedParamsError: smollm2 doesn't support `reasoning.effort` (its model",
-    );
-    assert_eq!(error.field.as_deref(), Some("reasoning.effort"));
+    for (message, name) in [
+        ("Missing required parameter: 'max_tokens'.", None),
+        ("Unknown parameter: 'instructions'.", None),
+        ("system: Extra inputs are not permitted", None),
+        ("tools.0.custom.strict: Extra inputs are not permitted", None),
+        ("Unknown parameter: 'tools[0].strict'.", None),
+        ("Unknown parameter: 'input[1].id'.", None),
+        // What is dropped is a field of the request itself.
+        (
+            "smollm2 doesn't support `reasoning.effort` (its model",
+            Some("reasoning"),
+        ),
+        (
+            "Unknown parameter: 'stream_options.include_usage'.",
+            Some("stream_options"),
+        ),
+    ] {
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let error = classify(400, &ResponseHeaders::default(), body.as_bytes());
+        assert_eq!(error.field.as_deref(), name, "{message}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_counted_in_tokens_are_left() {
+    for (message, prompt, window) in [
+        (
+            "Bad Request (400): maximum context length is 4096 tokens",
+            None,
+            Some(4096),
+        ),
+        (
+            "Bad request (400) tokens: maximum context length is 4096 tokens",
+            None,
+            Some(4096),
+        ),
+        (
+            "maximum context length is 4096 tokens, request (5000 tokens) is longer",
+            Some(5000),
+            Some(4096),
+        ),
+    ] {
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let numbers = classify(400, &ResponseHeaders::default(), body.as_bytes()).numbers;
+        assert_eq!((numbers.prompt_tokens, numbers.window), (prompt, window), "{message}");
+    }
+}
+
+/// Not even by the order of the rows: none of the rows for overflow fits.
+#[test]
+fn ordinary_errors_are_no_overflow() {
+    for (status, message) in [
+        (
+            400,
+            "max_tokens: 200000 > 64000, which is the maximum allowed number of output tokens for claude-x",
+        ),
+        (
+            400,
+            "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.",
+        ),
+        (
+            400,
+            "Invalid 'tools': array too long. Expected an array with maximum length 128, but got 200.",
+        ),
+        (
+            400,
+            "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a maximum length of 40.",
+        ),
+        (400, "`temperature` must be between 0 and 2"),
+        (400, "Invalid 'stop': array too long"),
+        (400, "messages: at least one message is required"),
+        (400, "image exceeds 5 MB maximum: 6000000 bytes > 5242880 bytes"),
+        (
+            400,
+            "thinking.budget_tokens: Input should be greater than or equal to 1024",
+        ),
+        (400, "tools param requires --jinja flag"),
+        (401, "Your token has expired or is too long"),
+        (403, "Your organisation does not have access to the long context beta"),
+        (404, "model 'long-context' not found"),
+        (408, "context deadline exceeded"),
+        (409, "context canceled"),
+        (422, "Input should be a valid string"),
+        (429, "Rate limit reached for requests per minute"),
+        (429, "Number of request tokens has exceeded your per-minute rate limit"),
+        (500, "error loading model: unable to allocate CUDA0 buffer"),
+        (500, "failed to allocate the KV cache for the context"),
+        (500, "CUDA out of memory"),
+        (
+            500,
+            "The model produced output that does not match the expected peg-native format",
+        ),
+        (500, "failed to create context with model"),
+        (502, "upstream connect error or disconnect/reset before headers"),
+        (503, "Loading model"),
+        (503, "server busy, please try again.  maximum pending requests exceeded"),
+        (504, "upstream request timeout"),
+        (529, "Overloaded"),
+    ] {
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let reading = Reading::of_body(body.as_bytes(), None);
+        for status in [Some(status), None] {
+            let overflow = |row: &&table::Row| row.kind == ErrorKind::ContextOverflow && row.fits(status, &reading);
+            let found = table::TABLE.iter().find(overflow);
+            assert!(found.is_none(), "{status:?} {message}: {found:?}");
+        }
+    }
 }
 
 #[test]
@@ -154,6 +257,25 @@ fn waits() {
         seconds(7)
     );
     assert_eq!(wait(&[], ""), None);
+    for (text, expected) in [
+        ("Please try again in 1m12s. Visit", Some(72_000)),
+        ("Please try again in 1m12.5s.", Some(72_500)),
+        ("Please try again in 1h2m3s", Some(3_723_000)),
+        ("try again in 6m0s", Some(360_000)),
+        ("try again in 2 minutes and 5 seconds.", Some(125_000)),
+        ("try again in 1m 30s", Some(90_000)),
+        ("try again in 850ms", Some(850)),
+        ("try again in 1s500ms", Some(1_500)),
+        ("try again in 2 hours", Some(7_200_000)),
+        ("retry after 5 seconds, 3 tries left", Some(5_000)),
+        ("retry after 20.", Some(20_000)),
+        ("retry in 5 (attempt 2 of 3)", Some(5_000)),
+        ("try again in a moment", None),
+        ("try again in 99999999999999999999h", None),
+    ] {
+        let body = serde_json::json!({"error": {"message": text}}).to_string();
+        assert_eq!(wait(&[], &body), expected.map(Duration::from_millis), "{text}");
+    }
 }
 
 #[test]

@@ -45,13 +45,16 @@ fn usage(holder: &Value) -> Option<Usage> {
 /// A block as it begins, or as it is when it comes whole.
 fn block(block: &Value, index: u64, answer: &mut Answer) -> Result<(), WireError> {
     match json::text(block, "/type") {
-        "text" => answer.text(json::text(block, "/text")),
+        "text" => {
+            answer.block();
+            answer.text(json::text(block, "/text"));
+        }
         "thinking" => answer.reasoning(json::text(block, "/thinking")),
         "tool_use" => {
             let key = Key::Index(index);
             answer
                 .calls
-                .open(key.clone(), json::text(block, "/id"), json::text(block, "/name"));
+                .open(key.clone(), json::text(block, "/id"), json::text(block, "/name"))?;
             if let Some(input) = block.get("input").filter(|input| !is_blank(input)) {
                 answer.calls.replace(key, &input.to_string())?;
             }

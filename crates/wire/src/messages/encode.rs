@@ -63,8 +63,8 @@ fn call_id(id: &str) -> String {
     id.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
-/// The messages, always as blocks, so that joining neighbours of the same role only appends. Empty text is left
-/// out: Anthropic refuses empty blocks.
+/// The messages, always as blocks, so that joining neighbours of the same role only appends. Blank text is left
+/// out: Anthropic refuses text blocks that are empty or only white space.
 fn conversation(request: &ModelRequest) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     for message in &request.messages {
@@ -89,7 +89,7 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
 }
 
 fn text_block(text: &str) -> Option<Value> {
-    (!text.is_empty()).then(|| json!({"type": "text", "text": text}))
+    (!text.trim().is_empty()).then(|| json!({"type": "text", "text": text}))
 }
 
 fn append(out: &mut Vec<Value>, role: &str, blocks: Vec<Value>) {

@@ -1,7 +1,10 @@
 //! Responses answers, streamed and whole.
 //!
-//! llama.cpp sends neither `output_index` nor `function_call_arguments.done`; LiteLLM sends no `event:` lines; vLLM
-//! reports `status: "incomplete"` under the event `response.completed` (`model-servers.md` §6.3, §7.1, §7.2).
+//! llama.cpp sends neither `output_index` nor `function_call_arguments.done`, and says `done` of all items only at the
+//! end (recording `llama-server-b11669-reasoning/resp_tools_required_stream.txt`); LiteLLM sends no `event:` lines;
+//! vLLM reports `status: "incomplete"` under the event `response.completed` (`model-servers.md` §6.3, §7.1, §7.2).
+
+use std::collections::HashMap;
 
 use serde_json::Value;
 use yabby_core::{EndReason, Usage};
@@ -18,8 +21,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Reader {
     max_output_tokens: Option<u32>,
-    /// What has come of the output item that is open, so that its `done` event repeats nothing.
-    item: Item,
+    /// What has come of the output items that are open, so that their `done` events repeat nothing.
+    items: HashMap<Key, Item>,
     /// Anything at all has come, so that the closing response repeats nothing.
     any: bool,
 }
@@ -41,7 +44,7 @@ fn usage(response: &Value) -> Option<Usage> {
     })
 }
 
-/// The key of a call's events: the item's id where there is one, else its position.
+/// The key of an item's events: the item's id where there is one, else its position.
 fn key(id: &str, data: &Value) -> Key {
     if id.is_empty() {
         Key::Index(data.get("output_index").and_then(Value::as_u64).unwrap_or(0))
@@ -50,11 +53,25 @@ fn key(id: &str, data: &Value) -> Key {
     }
 }
 
+/// The key of an event that has a piece of an item.
+fn piece_key(data: &Value) -> Key {
+    key(json::text(data, "/item_id"), data)
+}
+
+/// The key of an event that has an item itself.
+fn item_key(item: &Value, data: &Value) -> Key {
+    key(json::text(item, "/id"), data)
+}
+
+fn is_text(kind: &str) -> bool {
+    matches!(kind, "output_text" | "text" | "refusal")
+}
+
 fn call(item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
-    let key = key(json::text(item, "/id"), data);
+    let key = item_key(item, data);
     answer
         .calls
-        .open(key.clone(), json::text(item, "/call_id"), json::text(item, "/name"));
+        .open(key.clone(), json::text(item, "/call_id"), json::text(item, "/name"))?;
     match item.get("arguments") {
         Some(Value::String(arguments)) => answer.calls.replace(key, arguments),
         Some(Value::Object(map)) => answer.calls.replace(key, &Value::Object(map.clone()).to_string()),
@@ -64,8 +81,12 @@ fn call(item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError
 
 fn message_item(item: &Value, answer: &mut Answer) {
     for part in json::items(item, "/content") {
-        answer.text(json::text(part, "/text"));
-        answer.refusal(json::text(part, "/refusal"));
+        answer.block();
+        match json::text(part, "/type") {
+            "output_text" | "text" => answer.text(json::text(part, "/text")),
+            "refusal" => answer.refusal(json::text(part, "/refusal")),
+            _ => {}
+        }
     }
 }
 
@@ -91,7 +112,7 @@ impl Reader {
     pub(crate) fn new(max_output_tokens: Option<u32>) -> Self {
         Self {
             max_output_tokens,
-            item: Item::default(),
+            items: HashMap::new(),
             any: false,
         }
     }
@@ -134,25 +155,43 @@ impl Reader {
         Ok(())
     }
 
-    fn reasoning(&mut self, kind: &str, text: &str, answer: &mut Answer) {
+    /// The open item that an event has a piece of.
+    fn item(&mut self, data: &Value) -> &mut Item {
+        self.items.entry(piece_key(data)).or_default()
+    }
+
+    fn reasoning(&mut self, kind: &str, text: &str, data: &Value, answer: &mut Answer) {
         if text.is_empty() {
             return;
         }
-        if self.item.reasoning.get_or_insert_with(|| kind.to_owned()) == kind {
+        if self.item(data).reasoning.get_or_insert_with(|| kind.to_owned()) == kind {
             self.any = true;
             answer.reasoning(text);
         }
     }
 
-    fn item_done(&mut self, item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+    fn item_added(&mut self, item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        self.items.insert(item_key(item, data), Item::default());
         match json::text(item, "/type") {
-            "message" if !self.item.text => message_item(item, answer),
-            "reasoning" if self.item.reasoning.is_none() => reasoning_item(item, answer),
+            "message" => answer.block(),
+            "function_call" => {
+                self.any = true;
+                call(item, data, answer)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn item_done(&mut self, item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        let told = self.items.remove(&item_key(item, data)).unwrap_or_default();
+        match json::text(item, "/type") {
+            "message" if !told.text => message_item(item, answer),
+            "reasoning" if told.reasoning.is_none() => reasoning_item(item, answer),
             "function_call" => call(item, data, answer)?,
             _ => {}
         }
         self.any = true;
-        self.item = Item::default();
         Ok(())
     }
 }
@@ -172,39 +211,33 @@ impl Decode for Reader {
         let item = data.get("item").unwrap_or(&null);
         match kind.strip_prefix("response.").unwrap_or(kind) {
             "created" | "in_progress" | "queued" => answer.served_by(json::text(response, "/model")),
-            "output_item.added" => {
-                self.item = Item::default();
-                if json::text(item, "/type") == "function_call" {
-                    self.any = true;
-                    call(item, data, answer)?;
-                }
-            }
+            "output_item.added" => self.item_added(item, data, answer)?,
             "output_item.done" => self.item_done(item, data, answer)?,
+            "content_part.added" if is_text(json::text(data, "/part/type")) => answer.block(),
             "output_text.delta" => {
-                self.item.text = true;
+                self.item(data).text = true;
                 self.any = true;
                 answer.text(json::text(data, "/delta"));
             }
             "refusal.delta" => {
-                self.item.text = true;
+                self.item(data).text = true;
                 self.any = true;
                 answer.refusal(json::text(data, "/delta"));
             }
             event @ ("reasoning_text.delta" | "reasoning_summary_text.delta" | "reasoning.delta") => {
-                self.reasoning(event, json::text(data, "/delta"), answer);
+                self.reasoning(event, json::text(data, "/delta"), data, answer);
             }
             // vLLM's own event; its text has come as `reasoning_text.delta` unless it came whole.
-            "reasoning_part.done" if self.item.reasoning.is_none() => {
-                self.reasoning("reasoning_part", json::text(data, "/part/text"), answer);
+            "reasoning_part.done" if self.item(data).reasoning.is_none() => {
+                self.reasoning("reasoning_part", json::text(data, "/part/text"), data, answer);
             }
             "function_call_arguments.delta" => {
                 self.any = true;
-                let key = key(json::text(data, "/item_id"), data);
-                answer.calls.append(key, json::text(data, "/delta"))?;
+                answer.calls.append(piece_key(data), json::text(data, "/delta"))?;
             }
             "function_call_arguments.done" => {
-                let key = key(json::text(data, "/item_id"), data);
-                answer.calls.open(key.clone(), "", json::text(data, "/name"));
+                let key = piece_key(data);
+                answer.calls.open(key.clone(), "", json::text(data, "/name"))?;
                 answer.calls.replace(key, json::text(data, "/arguments"))?;
             }
             "completed" | "incomplete" | "done" => {

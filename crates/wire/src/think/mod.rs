@@ -10,6 +10,7 @@
 //!   cannot be taken back. Where the chat template may open the block in the prompt, so that the answer begins
 //!   inside it, the caller says so and everything is held back until a closer or the end decides.
 //! - Newlines between a block and the visible answer are dropped.
+//! - A new content block or output item begins a line.
 //!
 //! Otherwise only bytes that may still become a tag are held back.
 
@@ -163,6 +164,29 @@ impl Splitter {
             line: Line::Start(0),
             fence: None,
         }
+    }
+
+    /// The server sends reasoning in a field of its own, so the text does not begin inside a block.
+    pub(crate) fn told_apart(&mut self, out: &mut Vec<ModelEvent>) {
+        if self.mode == Mode::Undecided {
+            self.mode = Mode::Text;
+            let held = std::mem::take(&mut self.held);
+            self.push(&held, out);
+        }
+    }
+
+    /// A new content block begins, which is text of its own: no line, no fence and no tag goes on from the one
+    /// before. An open block of reasoning does.
+    pub(crate) fn block(&mut self, out: &mut Vec<ModelEvent>) {
+        if self.mode != Mode::Text {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.show(&held, out.len(), out);
+        }
+        self.line = Line::Start(0);
+        self.fence = None;
     }
 
     /// Takes the next piece of what the server calls the answer's text.

@@ -171,3 +171,58 @@ proptest! {
         prop_assert_eq!(split(Start::Text, false, &[&input]), (text, reasoning));
     }
 }
+
+#[test]
+fn reasoning_in_its_own_field_decides_that_text_is_text() {
+    let mut splitter = Splitter::new(Start::MaybeReasoning);
+    let mut out = Vec::new();
+    splitter.push("\n", &mut out);
+    assert_eq!(out, []);
+    splitter.told_apart(&mut out);
+    assert_eq!(out, []);
+    splitter.push("Hello", &mut out);
+    assert_eq!(out, [ModelEvent::Text("\nHello".to_owned())]);
+    splitter.push(", world", &mut out);
+    assert_eq!(out.last(), Some(&ModelEvent::Text(", world".to_owned())));
+    // What came before a tag could be told from text is text too.
+    let mut splitter = Splitter::new(Start::MaybeReasoning);
+    let mut out = Vec::new();
+    splitter.push("Well, <thi", &mut out);
+    assert_eq!(out, []);
+    splitter.told_apart(&mut out);
+    assert_eq!(out, [ModelEvent::Text("Well, <thi".to_owned())]);
+    // Once it is decided, it changes nothing.
+    splitter.told_apart(&mut out);
+    assert_eq!(out.len(), 1);
+}
+
+#[test]
+fn a_new_block_begins_a_line() {
+    let blocks = |pieces: &[&str]| {
+        let mut splitter = Splitter::new(Start::Text);
+        let mut out = Vec::new();
+        for piece in pieces {
+            splitter.block(&mut out);
+            splitter.push(piece, &mut out);
+        }
+        splitter.finish(false, &mut out);
+        out
+    };
+    let said = |text: &str| ModelEvent::Text(text.to_owned());
+    let thought = |text: &str| ModelEvent::Reasoning(text.to_owned());
+    assert_eq!(
+        blocks(&["a", "<think>b</think>c"]),
+        [said("a"), thought("b"), said("c")]
+    );
+    assert_eq!(
+        blocks(&["```\na", "<think>b</think>c"]),
+        [said("```\na"), thought("b"), said("c")]
+    );
+    // The end of a block is no tag, and an open one goes on.
+    assert_eq!(blocks(&["a\n<thi", "nk>b"]), [said("a\n"), said("<thi"), said("nk>b")]);
+    assert_eq!(
+        blocks(&["<think>a", "b</think>c"]),
+        [thought("a"), thought("b"), said("c")]
+    );
+    assert_eq!(blocks(&["\n", "a"]), [said("\na")]);
+}

@@ -45,6 +45,7 @@ fn request() -> ModelRequest {
         max_output_tokens: Some(64),
         temperature: Some(0.5),
         delivery: Delivery::Stream,
+        extra_body: Map::new(),
     }
 }
 
@@ -227,6 +228,43 @@ fn neighbours_of_a_role_are_joined() {
     let messages = value(Dialect::Messages, &request, &Quirks::default());
     assert_eq!(messages["messages"].as_array().unwrap().len(), 2);
     assert_eq!(messages["messages"][0]["content"].as_array().unwrap().len(), 2);
+}
+
+/// Anthropic: `messages: text content blocks must contain non-whitespace text`.
+#[test]
+fn blank_text_is_no_block() {
+    let request = ModelRequest {
+        messages: vec![
+            Message::user("a"),
+            Message::Assistant {
+                text: " \n".into(),
+                tool_calls: vec![call("1", "x")],
+            },
+            Message::ToolResult {
+                call_id: "1".into(),
+                name: "get_weather".into(),
+                content: String::new(),
+            },
+            Message::user("\t\n "),
+            Message::assistant("\u{a0}\n\n"),
+            Message::user(" b "),
+        ],
+        ..ModelRequest::default()
+    };
+    let found = value(Dialect::Messages, &request, &Quirks::default());
+    assert_eq!(
+        found["messages"],
+        json!([
+            {"role": "user", "content": [{"type": "text", "text": "a"}]},
+            {"role": "assistant", "content": [
+                {"type": "tool_use", "id": "1", "name": "get_weather", "input": {"city": "x"}},
+            ]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "1", "content": ""},
+                {"type": "text", "text": " b "},
+            ]},
+        ])
+    );
 }
 
 #[test]

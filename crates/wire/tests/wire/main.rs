@@ -8,5 +8,6 @@ mod encode;
 mod fixtures;
 #[cfg(test)]
 mod golden;
+mod items;
 #[cfg(test)]
 mod splits;
