@@ -73,6 +73,9 @@ pub(crate) fn plan(state: &mut State, request: &Request) -> Plan {
             return whole(state, answer);
         }
     }
+    if let Some(answer) = state.kind.no_version(request) {
+        return whole(state, answer);
+    }
     if let Some(answer) = state.routes.get(&request.path).cloned() {
         return whole(state, answer);
     }

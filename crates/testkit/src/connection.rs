@@ -27,8 +27,8 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// A moment for the client to read what it has.
-const BEFORE_RST: Duration = Duration::from_millis(20);
+/// Time for the client to read what it has, also on a busy machine: a reset throws away what is not read yet.
+const BEFORE_RST: Duration = Duration::from_millis(150);
 
 /// How an answer ended.
 #[derive(Clone, Copy, PartialEq, Eq)]

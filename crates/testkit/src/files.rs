@@ -9,7 +9,11 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
+
+/// How long a connection may say nothing. There is one thread, which a silent client would hold for ever.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves one file at every path, with byte ranges. It stops when it is dropped.
 #[derive(Debug)]
@@ -45,6 +49,10 @@ impl FileServer {
 
     /// Serves these bytes.
     pub fn start(content: Vec<u8>) -> Self {
+        Self::with_patience(content, PATIENCE)
+    }
+
+    fn with_patience(content: Vec<u8>, patience: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
         let address = listener.local_addr().expect("the address of a bound listener");
         let shared = Arc::new(Shared {
@@ -60,7 +68,10 @@ impl FileServer {
                     break;
                 }
                 // A client that leaves is no concern of the server's.
-                let _ = connection.and_then(|connection| serving.answer(connection));
+                let _ = connection.and_then(|connection| {
+                    connection.set_read_timeout(Some(patience))?;
+                    serving.answer(connection)
+                });
             }
         });
         Self {
@@ -139,4 +150,25 @@ impl Shared {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_silent_client_does_not_hold_the_server() {
+        let server = FileServer::with_patience(b"content".to_vec(), Duration::from_millis(50));
+        let address = server.url().trim_start_matches("http://");
+        let silent = TcpStream::connect(address).unwrap();
+        let mut asking = TcpStream::connect(address).unwrap();
+        asking.write_all(b"GET /x HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\ncontent"), "{answer}");
+        drop(server);
+        drop(silent);
+    }
 }

@@ -1,16 +1,37 @@
 //! Small things that tests need: an address where nothing listens, and secrets that must not leak.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::SystemTime,
 };
 
-/// A loopback address where nothing listens.
+use tokio::net::TcpSocket;
+
+/// The sockets behind [`dead_port`]: bound, so that nobody else is given the port, and not listening, so that a
+/// connection is refused. They are kept until the process ends.
+static DEAD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+
+/// A loopback address where nothing listens, and nothing will unless
+/// [`ModelServer::start_at`](crate::ModelServer::start_at) is asked to.
 pub fn dead_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
-    listener.local_addr().expect("the address of a bound listener")
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind((Ipv4Addr::LOCALHOST, 0).into())
+        .expect("a free loopback port");
+    let addr = socket.local_addr().expect("the address of a bound socket");
+    DEAD.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    addr
+}
+
+/// Gives up the port for a server that is to listen there.
+pub(crate) fn revive(addr: SocketAddr) {
+    let mut dead = DEAD.lock().unwrap_or_else(PoisonError::into_inner);
+    dead.retain(|socket| socket.local_addr().ok() != Some(addr));
 }
 
 /// [`dead_port`] as a base URL: `http://127.0.0.1:PORT/v1`.

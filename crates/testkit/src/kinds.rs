@@ -45,7 +45,7 @@ pub enum ServerKind {
         /// The window of every model.
         context_length: u64,
     },
-    /// Anthropic: Messages only.
+    /// Anthropic: Messages only, and every request must name the API's version once.
     Anthropic,
 }
 
@@ -93,6 +93,21 @@ impl ServerKind {
             }),
             _ => json!({"error": {"message": message, "type": kind, "param": null, "code": null}}),
         }
+    }
+
+    /// Anthropic's refusal of a request that does not say exactly once which version of the API it means. That the
+    /// header is required is documented (docs.claude.com/en/api/versioning); the words are not proved.
+    pub(crate) fn no_version(&self, request: &Request) -> Option<Answer> {
+        if !matches!(self, Self::Anthropic) {
+            return None;
+        }
+        // Headers of the same name are joined by commas.
+        let message = match request.headers.get("anthropic-version") {
+            Some(version) if !version.contains(',') => return None,
+            Some(version) => format!("anthropic-version: \"{version}\" is not a valid version"),
+            None => "anthropic-version: header is required".to_owned(),
+        };
+        Some(Answer::json(400, &self.error(400, "invalid_request_error", &message)))
     }
 
     /// The refusal of a model that it does not have; llama.cpp, LM Studio and a plain server take any name.

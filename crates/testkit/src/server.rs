@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use crate::{
     connection::serve,
     fault::Fault,
+    fixtures::revive,
     http::Answer,
     kinds::ServerKind,
     log::Recorded,
@@ -64,6 +65,7 @@ impl ModelServer {
         reason = "it needs a runtime, and a test reads better with the await"
     )]
     pub async fn start_at(addr: SocketAddr) -> Self {
+        revive(addr);
         let (listener, addr) = bind(addr);
         let shared = Arc::new(Shared::new());
         let listener = TcpListener::from_std(listener).expect("a listener in this runtime");

@@ -92,7 +92,7 @@ pub(crate) fn stream(api: Api, context: Context) -> Box<dyn Shape> {
 }
 
 /// What an answer holds, pieces joined.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Block<'a> {
     Text(String),
     Reasoning(String),

@@ -1,6 +1,8 @@
 //! `OpenAI` Responses. llama.cpp as in `llama-server-b11669-*/resp_*stream.txt`: no sequence numbers, no indices, no
-//! `function_call_arguments.done`, and an answer cut at its length is `completed`. The others number everything, as
-//! `OpenAI` documents it and vLLM 0.32 does it.
+//! `function_call_arguments.done`, and an answer cut at its length is `completed`. It has one item for all reasoning and
+//! one for all text, and closes items only at the end, in a fixed order: reasoning, message, calls (the first two:
+//! `llama-server-b11669-reasoning/resp_tools_required_stream.txt`; with calls not proved). The others number
+//! everything and close an item before the next begins, as `OpenAI` documents it and vLLM 0.32 does it.
 
 use serde_json::{Map, Value, json};
 
@@ -10,17 +12,27 @@ use crate::{
     reply::{ToolCall, Usage},
 };
 
-/// The item that deltas go into.
-enum Open {
-    Message { id: String, text: String },
-    Reasoning { id: String, text: String },
+/// An item that has begun.
+struct Open {
+    id: String,
+    sort: Sort,
+    /// Its text or its arguments so far.
+    text: String,
+}
+
+#[derive(PartialEq, Eq)]
+enum Sort {
+    Reasoning,
+    Message,
+    Call { id: String, name: String },
 }
 
 pub(super) struct Responses {
     context: Context,
     begun: bool,
     sequence: u64,
-    open: Option<Open>,
+    /// The open items; only llama.cpp has more than one.
+    open: Vec<Open>,
     items: Vec<Value>,
 }
 
@@ -30,7 +42,7 @@ impl Responses {
             context,
             begun: false,
             sequence: 0,
-            open: None,
+            open: Vec::new(),
             items: Vec::new(),
         }
     }
@@ -80,32 +92,100 @@ impl Responses {
         json!({"id": format!("resp_{}", self.context.serial), "object": "response", "status": status})
     }
 
-    fn close(&mut self) -> String {
-        let mut out = String::new();
-        let item = match self.open.take() {
-            None => return out,
-            Some(Open::Message { id, text }) => {
-                let done = json!({"item_id": id, "text": text});
-                out.push_str(&self.item_event("response.output_text.done", true, done));
-                let part = json!({"item_id": id, "part": text_part(&text)});
-                out.push_str(&self.item_event("response.content_part.done", true, part));
-                message_item(&id, &text)
-            }
-            Some(Open::Reasoning { id, text }) => {
-                if self.full() {
-                    let done = json!({"item_id": id, "text": text});
-                    out.push_str(&self.item_event("response.reasoning_text.done", true, done));
-                }
-                reasoning_item(&id, &text)
-            }
-        };
-        out.push_str(&self.item_event("response.output_item.done", false, json!({"item": item})));
-        self.items.push(item);
-        out
+    /// The open item of this sort, opened if there is none.
+    fn item(&mut self, sort: Sort, out: &mut String) -> usize {
+        let found = self.open.iter().position(|open| open.sort == sort);
+        found.unwrap_or_else(|| self.add(sort, out))
     }
 
-    fn id(&self, prefix: &str) -> String {
-        format!("{prefix}_{}_{}", self.context.serial, self.items.len())
+    /// Opens an item; outside llama.cpp the one before is closed first.
+    fn add(&mut self, sort: Sort, out: &mut String) -> usize {
+        if self.full() {
+            out.push_str(&self.close());
+        }
+        let prefix = match sort {
+            Sort::Reasoning => "rs",
+            Sort::Message => "msg",
+            Sort::Call { .. } => "fc",
+        };
+        let id = format!(
+            "{prefix}_{}_{}",
+            self.context.serial,
+            self.items.len() + self.open.len()
+        );
+        let item = match &sort {
+            Sort::Reasoning => json!({
+                "id": id, "summary": [], "type": "reasoning", "content": [], "encrypted_content": "",
+                "status": "in_progress",
+            }),
+            Sort::Message => {
+                json!({"content": [], "id": id, "role": "assistant", "status": "in_progress", "type": "message"})
+            }
+            Sort::Call { id: call_id, name } => call_item(&id, call_id, name, "", "in_progress"),
+        };
+        out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
+        if sort == Sort::Message {
+            let part = json!({"item_id": id, "part": {"type": "output_text", "text": ""}});
+            out.push_str(&self.item_event("response.content_part.added", true, part));
+        }
+        self.open.push(Open {
+            id,
+            sort,
+            text: String::new(),
+        });
+        self.open.len() - 1
+    }
+
+    /// A piece of an open item.
+    fn piece(&mut self, at: usize, piece: &str) -> String {
+        let open = &mut self.open[at];
+        open.text.push_str(piece);
+        let (event, in_content) = match open.sort {
+            Sort::Reasoning => ("response.reasoning_text.delta", true),
+            Sort::Message => ("response.output_text.delta", true),
+            Sort::Call { .. } => ("response.function_call_arguments.delta", false),
+        };
+        let delta = json!({"delta": piece, "item_id": open.id});
+        self.item_event(event, in_content, delta)
+    }
+
+    /// Closes what is open, in llama.cpp's order.
+    fn close(&mut self) -> String {
+        let mut out = String::new();
+        let mut open = std::mem::take(&mut self.open);
+        open.sort_by_key(|open| match open.sort {
+            Sort::Reasoning => 0,
+            Sort::Message => 1,
+            Sort::Call { .. } => 2,
+        });
+        for Open { id, sort, text } in open {
+            let item = match sort {
+                Sort::Message => {
+                    let done = json!({"item_id": id, "text": text});
+                    out.push_str(&self.item_event("response.output_text.done", true, done));
+                    let part = json!({"item_id": id, "part": text_part(&text)});
+                    out.push_str(&self.item_event("response.content_part.done", true, part));
+                    message_item(&id, &text)
+                }
+                Sort::Reasoning => {
+                    if self.full() {
+                        let done = json!({"item_id": id, "text": text});
+                        out.push_str(&self.item_event("response.reasoning_text.done", true, done));
+                    }
+                    reasoning_item(&id, &text)
+                }
+                Sort::Call { id: call_id, name } => {
+                    if self.full() {
+                        let done = json!({"arguments": text, "item_id": id, "name": name});
+                        out.push_str(&self.item_event("response.function_call_arguments.done", false, done));
+                    }
+                    call_item(&id, &call_id, &name, &text, "completed")
+                }
+            };
+            out.push_str(&self.item_event("response.output_item.done", false, json!({"item": item})));
+            self.items.push(item);
+        }
+        out
     }
 
     fn end(&mut self, event: &str, status: &str, reason: &str) -> String {
@@ -120,68 +200,30 @@ impl Responses {
 impl Shape for Responses {
     fn text(&mut self, piece: &str) -> String {
         let mut out = self.begin();
-        if !matches!(self.open, Some(Open::Message { .. })) {
-            out.push_str(&self.close());
-            let id = self.id("msg");
-            let item =
-                json!({"content": [], "id": id, "role": "assistant", "status": "in_progress", "type": "message"});
-            out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
-            let part = json!({"item_id": id, "part": {"type": "output_text", "text": ""}});
-            out.push_str(&self.item_event("response.content_part.added", true, part));
-            self.open = Some(Open::Message {
-                id,
-                text: String::new(),
-            });
-        }
-        if let Some(Open::Message { id, text }) = &mut self.open {
-            text.push_str(piece);
-            let delta = json!({"item_id": id, "delta": piece});
-            out.push_str(&self.item_event("response.output_text.delta", true, delta));
-        }
-        out
+        let at = self.item(Sort::Message, &mut out);
+        out + &self.piece(at, piece)
     }
 
     fn reasoning(&mut self, piece: &str) -> String {
         let mut out = self.begin();
-        if !matches!(self.open, Some(Open::Reasoning { .. })) {
-            out.push_str(&self.close());
-            let id = self.id("rs");
-            let item = json!({
-                "id": id, "summary": [], "type": "reasoning", "content": [], "encrypted_content": "",
-                "status": "in_progress",
-            });
-            out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
-            self.open = Some(Open::Reasoning {
-                id,
-                text: String::new(),
-            });
-        }
-        if let Some(Open::Reasoning { id, text }) = &mut self.open {
-            text.push_str(piece);
-            let delta = json!({"delta": piece, "item_id": id});
-            out.push_str(&self.item_event("response.reasoning_text.delta", true, delta));
-        }
-        out
+        let at = self.item(Sort::Reasoning, &mut out);
+        out + &self.piece(at, piece)
     }
 
     fn tool_call(&mut self, call: &ToolCall) -> String {
         let mut out = self.begin();
-        out.push_str(&self.close());
-        let id = self.id("fc");
-        let mut item = call_item(&id, call, "in_progress");
-        item["arguments"] = json!("");
-        out.push_str(&self.item_event("response.output_item.added", false, json!({"item": item})));
+        let sort = Sort::Call {
+            id: call.id.clone(),
+            name: call.name.clone(),
+        };
+        // Always one of its own: scripts give the same id twice.
+        let at = self.add(sort, &mut out);
         for piece in call.pieces() {
-            let delta = json!({"delta": piece, "item_id": id});
-            out.push_str(&self.item_event("response.function_call_arguments.delta", false, delta));
+            out.push_str(&self.piece(at, piece));
         }
         if self.full() {
-            let done = json!({"arguments": call.arguments, "item_id": id, "name": call.name});
-            out.push_str(&self.item_event("response.function_call_arguments.done", false, done));
+            out.push_str(&self.close());
         }
-        let item = call_item(&id, call, "completed");
-        out.push_str(&self.item_event("response.output_item.done", false, json!({"item": item})));
-        self.items.push(item);
         out
     }
 
@@ -233,19 +275,41 @@ impl Shape for Responses {
 }
 
 pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Value {
-    let items: Vec<Value> = blocks
-        .iter()
-        .enumerate()
-        .map(|(index, block)| {
-            let id = |prefix| format!("{prefix}_{}_{index}", context.serial);
-            match block {
-                Block::Text(text) => message_item(&id("msg"), text),
-                Block::Reasoning(text) => reasoning_item(&id("rs"), text),
-                Block::ToolCall(call) => call_item(&id("fc"), call, "completed"),
-            }
-        })
-        .collect();
+    let mut items = Vec::new();
+    for block in &merged(context, blocks) {
+        let id = |prefix| format!("{prefix}_{}_{}", context.serial, items.len());
+        let item = match block {
+            Block::Text(text) => message_item(&id("msg"), text),
+            Block::Reasoning(text) => reasoning_item(&id("rs"), text),
+            Block::ToolCall(call) => call_item(&id("fc"), &call.id, &call.name, &call.arguments, "completed"),
+        };
+        items.push(item);
+    }
     response(context, status(context, reason), &items, Some(reason))
+}
+
+/// The blocks as this kind of server has them: llama.cpp joins all reasoning and all text.
+fn merged<'a>(context: &Context, blocks: &[Block<'a>]) -> Vec<Block<'a>> {
+    if !context.is_llama_cpp() {
+        return blocks.to_vec();
+    }
+    let (mut reasoning, mut text, mut calls) = (String::new(), String::new(), Vec::new());
+    for block in blocks {
+        match block {
+            Block::Reasoning(piece) => reasoning.push_str(piece),
+            Block::Text(piece) => text.push_str(piece),
+            Block::ToolCall(call) => calls.push(Block::ToolCall(call)),
+        }
+    }
+    let mut out = Vec::new();
+    if !reasoning.is_empty() {
+        out.push(Block::Reasoning(reasoning));
+    }
+    if !text.is_empty() {
+        out.push(Block::Text(text));
+    }
+    out.extend(calls);
+    out
 }
 
 fn status(context: &Context, reason: &str) -> &'static str {
@@ -303,9 +367,8 @@ fn reasoning_item(id: &str, text: &str) -> Value {
     })
 }
 
-fn call_item(id: &str, call: &ToolCall, status: &str) -> Value {
+fn call_item(id: &str, call_id: &str, name: &str, arguments: &str, status: &str) -> Value {
     json!({
-        "id": id, "type": "function_call", "status": status, "arguments": call.arguments, "call_id": call.id,
-        "name": call.name,
+        "id": id, "type": "function_call", "status": status, "arguments": arguments, "call_id": call_id, "name": name,
     })
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
-use yabby_testkit::{Canary, ModelServer, ServerKind, dead_port, script};
+use yabby_testkit::{Canary, ModelServer, ServerKind, dead_port, dead_url, script};
 
-use crate::client::{LONG, ask, ask_json, chat, connect, get, read};
+use crate::client::{LONG, ask, ask_json, chat, connect, get, post, read};
 
 #[tokio::test]
 async fn connections_are_kept_alive_and_requests_recorded() {
@@ -77,6 +78,43 @@ async fn dropping_the_server_closes_port_and_connections() {
     assert!(ended.is_ok_and(|count| count == 0) || rest.is_empty());
     assert!(TcpStream::connect(addr).await.is_err());
     assert!(TcpStream::connect(dead_port()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_dead_port_stays_dead() {
+    let dead = dead_port();
+    // Nobody else gets it, not even who asks for it.
+    assert!(std::net::TcpListener::bind(dead).is_err());
+    let refused = TcpStream::connect(dead).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(dead_url().starts_with("http://127.0.0.1:") && dead_url().ends_with("/v1"));
+}
+
+#[tokio::test]
+async fn anthropic_wants_its_version_once() {
+    let server = ModelServer::start().await;
+    server.kind(ServerKind::Anthropic);
+    server.models(&["m1"]);
+    let post = post("/v1/messages", &json!({"model": "m1", "messages": []}));
+    for request in [post, get("/v1/models")] {
+        let (head, body) = ask(&server, &request).await;
+        assert!(head.contains(" 400 "), "{head}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (&body["type"], &body["error"]["type"], &body["error"]["message"]),
+            (
+                &json!("error"),
+                &json!("invalid_request_error"),
+                &json!("anthropic-version: header is required")
+            )
+        );
+        let once = request.replacen("Host: x", "anthropic-version: 2023-06-01", 1);
+        assert!(ask(&server, &once).await.0.contains(" 200 "));
+        let twice = once.replacen("\r\n", "\r\nAnthropic-Version: 2023-06-01\r\n", 1);
+        assert!(ask(&server, &twice).await.0.contains(" 400 "));
+    }
+    server.kind(ServerKind::Plain);
+    assert!(ask(&server, &get("/v1/models")).await.0.contains(" 200 "));
 }
 
 #[tokio::test]

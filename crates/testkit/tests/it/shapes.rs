@@ -138,6 +138,73 @@ async fn responses_differ_by_kind() {
     assert!(!body.contains("[DONE]"));
 }
 
+/// As in the recording `llama-server-b11669-reasoning/resp_tools_required_stream.txt`: one item of each sort, all
+/// open until the end, and then closed in this order.
+#[tokio::test]
+async fn llama_cpp_closes_its_items_at_the_end() {
+    let server = ModelServer::start().await;
+    server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
+    server.default_reply(script![
+        text("a"),
+        reasoning("r"),
+        tool_call("c1", "add", "{}"),
+        text("b")
+    ]);
+    let request = post("/v1/responses", &json!({"model": "m", "stream": true}));
+    let seen = events(&ask(&server, &request).await.1);
+    let items: Vec<String> = seen
+        .iter()
+        .filter_map(|event| {
+            let what = event["type"].as_str()?.strip_prefix("response.output_")?;
+            let of = event["item"]["type"].as_str().or(event["delta"].as_str());
+            Some(format!("{what} {}", of.unwrap_or_default()))
+        })
+        .collect();
+    assert_eq!(
+        items,
+        [
+            "item.added message",
+            "text.delta a",
+            "item.added reasoning",
+            "item.added function_call",
+            "text.delta b",
+            "item.done reasoning",
+            "text.done ",
+            "item.done message",
+            "item.done function_call",
+        ]
+    );
+    let output = &seen.last().unwrap()["response"]["output"];
+    let types: Vec<&Value> = output.as_array().unwrap().iter().map(|item| &item["type"]).collect();
+    assert_eq!(json!(types), json!(["reasoning", "message", "function_call"]));
+    assert_eq!(output[1]["content"][0]["text"], "ab");
+    let ids: std::collections::BTreeSet<&str> = output
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|item| item["id"].as_str())
+        .collect();
+    assert_eq!(ids.len(), 3);
+    // The same when it comes whole.
+    let whole = ask_json(&server, &post("/v1/responses", &json!({"model": "m"}))).await;
+    let types: Vec<&Value> = whole["output"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["type"])
+        .collect();
+    assert_eq!(json!(types), json!(["reasoning", "message", "function_call"]));
+    // Others close an item before the next one begins.
+    server.kind(ServerKind::Plain);
+    let seen = events(&ask(&server, &request).await.1);
+    let done: Vec<&Value> = seen
+        .iter()
+        .filter(|event| event["type"] == "response.output_item.done")
+        .map(|event| &event["item"]["type"])
+        .collect();
+    assert_eq!(json!(done), json!(["message", "reasoning", "function_call", "message"]));
+}
+
 #[tokio::test]
 async fn progress_is_told_to_those_who_ask() {
     let server = ModelServer::start().await;
