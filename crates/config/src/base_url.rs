@@ -5,16 +5,19 @@ use std::{fmt, net::IpAddr};
 use url::{Host, Url};
 use yabby_core::{Secret, Text, text};
 
-use crate::Api;
+use crate::{Api, secret::Redactor};
 
 /// The address below which a server's API lies, without a slash at the end.
 ///
-/// User name and password are kept apart: no text of a `BaseUrl` shows them.
+/// User name and password are kept apart: no text of a `BaseUrl` shows them. `Display` and `Debug` show no value of a
+/// secret variable either; [`as_str`](Self::as_str) is what requests need.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     url: Url,
     credentials: Option<(String, Secret)>,
     notes: Vec<BaseUrlNote>,
+    /// How it is shown where it holds a secret.
+    shown: Option<String>,
 }
 
 /// How a [`BaseUrl`] was understood where it was not written in full.
@@ -46,6 +49,8 @@ pub enum InvalidBaseUrl {
     Empty,
     /// The scheme is neither `http` nor `https`.
     Scheme(String),
+    /// One slash follows the scheme, or none.
+    Slashes(String),
     /// It cannot be read as a URL.
     Malformed,
 }
@@ -78,6 +83,7 @@ impl BaseUrl {
             url,
             credentials,
             notes,
+            shown: None,
         })
     }
 
@@ -91,13 +97,9 @@ impl BaseUrl {
         format!("{}/{}", self.as_str(), path.trim_start_matches('/'))
     }
 
-    /// Host and port, for people.
-    pub fn origin(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        match self.url.port_or_known_default() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+    /// Shows the address without these secrets from now on.
+    pub(crate) fn hide(&mut self, redactor: &Redactor) {
+        self.shown = Some(redactor.redact(self.as_str())).filter(|shown| shown != self.as_str());
     }
 
     /// The host: a name, an address, or an IPv6 address in brackets.
@@ -130,13 +132,13 @@ impl BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.shown.as_deref().unwrap_or(self.as_str()))
     }
 }
 
 impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.shown.as_deref().unwrap_or(self.as_str()))
     }
 }
 
@@ -175,6 +177,7 @@ impl InvalidBaseUrl {
                 "an address begins with http:// or https://, not {scheme}://",
                 scheme = scheme
             ),
+            Self::Slashes(scheme) => text!("two slashes follow the scheme: {scheme}://", scheme = scheme),
             Self::Malformed => text!("this is not an address such as http://127.0.0.1:1234/v1"),
         }
     }
@@ -188,6 +191,12 @@ fn with_scheme(input: &str, notes: &mut Vec<BaseUrlNote>) -> Result<Url, Invalid
     let scheme_end = input
         .find("://")
         .filter(|at| !input[..*at].contains(['/', '?', '#', '@']));
+    if scheme_end.is_none()
+        && let Some((scheme, _)) = input.split_once(':')
+        && ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        return Err(InvalidBaseUrl::Slashes(scheme.to_lowercase()));
+    }
     let url = if scheme_end.is_some() {
         parse(input)?
     } else {
@@ -246,7 +255,7 @@ fn normal_path(path: &str, api: &Api, notes: &mut Vec<BaseUrlNote>) -> String {
         notes.push(BaseUrlNote::Slashes);
     }
     loop {
-        if let Some(endpoint) = ENDPOINTS.iter().find(|endpoint| segments.ends_with(endpoint)) {
+        if let Some(endpoint) = ENDPOINTS.iter().find(|endpoint| ends_in(&segments, endpoint)) {
             notes.push(BaseUrlNote::Endpoint(format!("/{}", endpoint.join("/"))));
             segments.truncate(segments.len() - endpoint.len());
         } else if let Some(last) = segments
@@ -278,6 +287,14 @@ fn normal_path(path: &str, api: &Api, notes: &mut Vec<BaseUrlNote>) -> String {
     segments
         .iter()
         .fold(String::new(), |path, segment| path + "/" + segment)
+}
+
+/// Whether the path ends in this endpoint. A word of its own counts only behind a version: `/models` may be a folder.
+fn ends_in(segments: &[&str], endpoint: &[&str]) -> bool {
+    let Some(before) = segments.strip_suffix(endpoint) else {
+        return false;
+    };
+    endpoint.len() > 1 || before.last().is_some_and(|segment| is_version(segment))
 }
 
 /// `v1`, `v1beta`, `v4`.
@@ -335,6 +352,8 @@ mod tests {
                 "http://h/v1",
                 vec![endpoint("/chat/completions")],
             ),
+            ("https://x/models", "https://x/models", vec![]),
+            ("https://x/messages/", "https://x/messages", vec![N::Slashes]),
             ("http://h/v1/models", "http://h/v1", vec![endpoint("/models")]),
             ("http://h/v1?key=1#x", "http://h/v1", vec![N::QueryDropped]),
             (
@@ -379,6 +398,13 @@ mod tests {
         assert_eq!(error("  "), InvalidBaseUrl::Empty);
         assert_eq!(error("ftp://h"), InvalidBaseUrl::Scheme("ftp".to_owned()));
         assert_eq!(error("http://"), InvalidBaseUrl::Malformed);
+        for (one, scheme) in [
+            ("http:/127.0.0.1:8080/v1", "http"),
+            ("HTTPS:h", "https"),
+            ("http:8080", "http"),
+        ] {
+            assert_eq!(error(one), InvalidBaseUrl::Slashes(scheme.to_owned()), "{one}");
+        }
         assert_eq!(error("http://a b/"), InvalidBaseUrl::Malformed);
     }
 
@@ -389,7 +415,7 @@ mod tests {
         let (user, password) = url.credentials().unwrap();
         assert_eq!((user, password.expose()), ("me", "p@ss"));
         assert_eq!(url.join("/models"), "http://h:1/v1/models");
-        assert_eq!((url.origin().as_str(), url.is_loopback()), ("h:1", false));
+        assert_eq!((url.host(), url.is_loopback()), ("h", false));
     }
 
     proptest! {

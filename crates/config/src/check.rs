@@ -2,6 +2,8 @@
 //!
 //! What is wrong is removed with the smallest section it belongs to, so that the rest can be used.
 
+use std::path::Path;
+
 use yabby_core::{Text, text};
 
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     known,
     path::{Seg, dotted, matches},
     schema::Shape,
+    secret::Redactor,
     source::{Sources, Span},
     tree::{Member, Node, Value},
 };
@@ -35,14 +38,19 @@ struct Bad;
 
 struct Checker<'a> {
     sources: &'a Sources,
+    /// The file to put variables into.
+    dot_env: &'a Path,
+    redactor: &'a Redactor,
     diagnostics: Vec<Diagnostic>,
     unused: Vec<UnusedKey>,
 }
 
 /// Checks `tree` against the schema of the config.
-pub(crate) fn check(mut tree: Node, sources: &Sources) -> Checked {
+pub(crate) fn check(mut tree: Node, sources: &Sources, dot_env: &Path, redactor: &Redactor) -> Checked {
     let mut checker = Checker {
         sources,
+        dot_env,
+        redactor,
         diagnostics: Vec::new(),
         unused: Vec::new(),
     };
@@ -165,11 +173,7 @@ impl Checker<'_> {
     fn missing_variables(&mut self, node: &Node, path: &[Seg]) {
         for name in &node.missing {
             let message = text!("the environment variable {name} is not set", name = name);
-            let help = text!(
-                "set {name}, put it into ~/.yabby/.env, or give a fallback such as {example}",
-                name = name,
-                example = format!("${{{name}:-value}}")
-            );
+            let help = set_variable(name, self.dot_env);
             let diagnostic = Diagnostic::warning(DiagnosticKind::MissingVariable, message);
             self.push(diagnostic.with_help(help), node.span, path);
         }
@@ -204,7 +208,7 @@ impl Checker<'_> {
         };
         let message = text!(
             "{value} is not one of {choices}",
-            value = format!("{word:?}"),
+            value = self.redactor.redact(&format!("{word:?}")),
             choices = choices.join(", ")
         );
         let help = known::similar(word, choices.iter().copied()).map(did_you_mean);
@@ -292,6 +296,16 @@ fn consequence(path: &[Seg]) -> Text {
 /// The help that proposes another word.
 pub(crate) fn did_you_mean(word: &str) -> Text {
     text!("did you mean {word}?", word = word)
+}
+
+/// The help for a variable that is not set.
+pub(crate) fn set_variable(name: &str, dot_env: &Path) -> Text {
+    text!(
+        "set {name}, put it into {file}, or give a fallback such as {example}",
+        name = name,
+        file = dot_env.display(),
+        example = format!("${{{name}:-value}}")
+    )
 }
 
 fn accepts(shape: Shape, node: &Node) -> bool {

@@ -3,7 +3,7 @@
 use std::{fmt, ops::Deref, time::Duration};
 
 use serde_json::{Map, Value};
-use yabby_core::Secret;
+use yabby_core::{ModelRef, Secret};
 
 use crate::{Api, BaseUrl, Cost, Modality};
 
@@ -30,6 +30,8 @@ pub struct Agents {
 pub struct AgentDefaults {
     /// The model policy, if one is written. See [`Config::policy`].
     pub model: Option<ModelPolicy>,
+    /// Parameters of every request to any model.
+    pub params: Params,
     /// Aliases and parameters of models, in the order of the file.
     pub models: Vec<ModelSettings>,
 }
@@ -191,6 +193,34 @@ impl Config {
             policy.primary = self.first_model();
         }
         policy
+    }
+
+    /// The parameters of every request to `model`. Later ones win, key by key: the defaults of agents, the provider's,
+    /// those of the provider's entry for the model, those of `agents.defaults.models` (`provider/*` before the model
+    /// itself).
+    pub fn params_for(&self, model: &ModelRef) -> Params {
+        let defaults = &self.agents.defaults;
+        let provider = self.provider(model.provider());
+        let entry = provider.and_then(|provider| provider.model(model.model()));
+        let settings = |wanted: &str| {
+            let fits = |settings: &&ModelSettings| {
+                let parts = settings.name.split_once('/');
+                parts.is_some_and(|(id, name)| id.eq_ignore_ascii_case(model.provider()) && name == wanted)
+            };
+            let found: Vec<&Params> = defaults.models.iter().filter(fits).map(|found| &found.params).collect();
+            found
+        };
+        let mut merged = Params::default();
+        let layers = std::iter::once(&defaults.params)
+            .chain(provider.map(|provider| &provider.params))
+            .chain(entry.map(|entry| &entry.params))
+            .chain(settings("*"))
+            .chain(settings(model.model()));
+        for params in layers {
+            let entries = params.iter().map(|(key, value)| (key.clone(), value.clone()));
+            merged.0.extend(entries);
+        }
+        merged
     }
 
     fn first_model(&self) -> Option<String> {

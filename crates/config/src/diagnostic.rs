@@ -3,24 +3,22 @@
 use yabby_core::{Text, text};
 
 use crate::{
-    path::{Seg, dotted},
+    path::dotted,
     source::{Place, Sources, Span},
-    tree::Member,
+    tree::Duplicate,
 };
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Part of the config is off.
     Error,
     /// Everything works, though perhaps not as meant.
     Warning,
-    /// Good to know.
-    Note,
 }
 
 /// What kind of problem it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DiagnosticKind {
     /// The text is not JSON5.
     Syntax,
@@ -106,15 +104,13 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn duplicate_key(earlier: &Member, within: &[Seg]) -> Self {
-        let mut path = within.to_vec();
-        path.push(Seg::Key(earlier.key.clone()));
+    pub(crate) fn duplicate_key(duplicate: &Duplicate) -> Self {
         let message = text!(
             "{key} is written twice in the same object; the last one counts",
-            key = earlier.key
+            key = duplicate.member.key
         );
         Self::warning(DiagnosticKind::DuplicateKey, message)
-            .for_key(dotted(&path))
+            .for_key(dotted(&duplicate.path))
             .with_help(text!("remove one of the two"))
     }
 

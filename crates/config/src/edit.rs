@@ -1,5 +1,7 @@
 //! Edits of the config text that keep comments and layout.
 
+use std::path::Path;
+
 use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
 
 use crate::{ConfigError, source::position, tree};
@@ -37,6 +39,17 @@ pub fn set_primary(text: &str, model: &str) -> Result<String, ConfigError> {
         Some(value) => set_in(&value, model)?,
     }
     Ok(root.to_string())
+}
+
+/// The text of a config that takes everything from the file `include`, except the primary model.
+pub fn include_and_set_primary(include: &Path, model: &str) -> String {
+    let include = std::path::absolute(include).unwrap_or_else(|_| include.to_owned());
+    let include = serde_json::Value::from(include.to_string_lossy());
+    let model = serde_json::Value::from(model);
+    format!(
+        "// Made by `yabby models set`: all of the included config, and the model that is set here.\n{{\n  \
+         $include: {include},\n  agents: {{ defaults: {{ model: {{ primary: {model} }} }} }},\n}}\n"
+    )
 }
 
 fn set_in(value: &CstNode, model: &str) -> Result<(), ConfigError> {

@@ -8,9 +8,9 @@ use crate::{
     config::{KeySource, Provider},
     key::{self, Part},
     known,
-    mask::{mask_at, mask_equal},
     path::{Seg, at, dotted},
     schema::Shape,
+    secret::mask_at,
     source::Place,
     tree::{self, Node},
 };
@@ -149,18 +149,25 @@ impl View<'_> {
     fn step(&self, path: &[Seg], name: &str) -> Option<Seg> {
         let value = value_at(self.effective, path);
         let node = self.node(&self.loaded.written, path);
-        if let Some(items) = value.and_then(Value::as_array) {
-            let by_id = items
+        let effective = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let written = match node.map(|node| &node.value) {
+            Some(tree::Value::Array(items)) => items.as_slice(),
+            _ => &[],
+        };
+        if value.is_some_and(Value::is_array) || !written.is_empty() {
+            let by_id = effective
                 .iter()
                 .position(|item| item.get("id").and_then(Value::as_str) == Some(name));
-            let by_index = || name.parse().ok().filter(|index| *index < items.len());
-            return by_id.or_else(by_index).map(Seg::Index);
-        }
-        if let Some(tree::Value::Array(items)) = node.map(|node| &node.value) {
-            let id = |item: &Node| item.member("id").and_then(|id| id.value.as_str().map(str::to_owned));
-            let by_id = items.iter().position(|item| id(item).as_deref() == Some(name));
-            let by_index = || name.parse().ok().filter(|index| *index < items.len());
-            return by_id.or_else(by_index).map(Seg::Index);
+            // Items that are off stand in the file alone, and keep their id as their name.
+            let off = || {
+                written
+                    .iter()
+                    .any(|item| id_of(item) == Some(name))
+                    .then(|| Seg::from(name))
+            };
+            let length = effective.len().max(written.len());
+            let by_index = || name.parse().ok().filter(|index| *index < length).map(Seg::Index);
+            return by_id.map(Seg::Index).or_else(off).or_else(by_index);
         }
         let in_value = value.is_some_and(|value| value.get(name).is_some());
         let in_node = node.is_some_and(|node| node.member(name).is_some());
@@ -177,15 +184,11 @@ impl View<'_> {
         if value.is_none()
             && let Some(node) = written
         {
-            let mut shown = node.to_json();
+            let mut shown = node.to_json_without(&|span| self.loaded.sources.is_hidden(span));
             let in_env = path.first().and_then(Seg::key) == Some("env");
-            let unknown = Shape::at(path).is_none() && !known::is_unused(path);
-            if in_env || unknown {
-                mask_at(&mut shown, &at!["secret"]);
-            } else {
-                mask_at(&mut shown, path);
-            }
-            mask_equal(&mut shown, &self.loaded.secret_texts());
+            let in_secret = at!["secret"];
+            mask_at(&mut shown, if in_env { &in_secret } else { path });
+            self.loaded.redactor.redact_json(&mut shown);
             value = Some(shown);
         }
         let mut variables = written.map(|node| node.variables.clone()).unwrap_or_default();
@@ -282,12 +285,13 @@ impl View<'_> {
             let id = || value_at(self.effective, &path[..=depth])?.get("id")?.as_str();
             node = match (&node.value, seg) {
                 (tree::Value::Array(items), Seg::Index(index)) => {
-                    let has_id = |item: &&Node| item.member("id").and_then(|id| id.value.as_str()) == id();
+                    let has_id = |item: &&Node| id_of(item) == id();
                     match id() {
                         Some(_) => items.iter().find(has_id)?,
                         None => items.get(*index)?,
                     }
                 }
+                (tree::Value::Array(items), Seg::Key(key)) => items.iter().find(|item| id_of(item) == Some(key))?,
                 // The short form of a policy is its primary model.
                 (tree::Value::String(_), Seg::Key(key)) if key == "primary" => node,
                 (_, Seg::Key(key)) => &node.member(key)?.value,
@@ -303,6 +307,10 @@ impl View<'_> {
         let found = known::closest(key, keys.iter().map(String::as_str), 3);
         found.into_iter().map(str::to_owned).collect()
     }
+}
+
+fn id_of(item: &Node) -> Option<&str> {
+    item.member("id")?.value.as_str()
 }
 
 fn value_at<'a>(value: &'a Value, path: &[Seg]) -> Option<&'a Value> {

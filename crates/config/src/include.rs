@@ -8,7 +8,7 @@ use crate::{
     diagnostic::{Diagnostic, DiagnosticKind},
     path::{Seg, dotted},
     source::{Sources, Span},
-    tree::{self, Member, Node, Value},
+    tree::{self, Duplicate, Member, Node, Value},
 };
 
 const KEY: &str = "$include";
@@ -22,6 +22,17 @@ pub(crate) struct Includer<'a> {
     pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
     /// Canonical folders that files may be included from.
     pub(crate) roots: Vec<PathBuf>,
+    /// What the included files hold and does not count.
+    pub(crate) duplicates: Vec<Duplicate>,
+}
+
+/// A file that is being read.
+#[derive(Clone)]
+pub(crate) struct Link {
+    /// Its canonical path.
+    file: PathBuf,
+    /// The folder it was named in, and the one it lies in when its name is a link.
+    folders: Vec<PathBuf>,
 }
 
 /// Why a file is not included.
@@ -32,11 +43,33 @@ enum Refusal {
     Inside,
 }
 
+// === impl Link ===
+
+impl Link {
+    /// The file at `path`, if there is one.
+    pub(crate) fn new(path: &Path) -> Option<Self> {
+        let file = path.canonicalize().ok()?;
+        let named = std::path::absolute(path).ok();
+        let mut folders: Vec<PathBuf> = [named.as_deref(), Some(&file)]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.parent()?.canonicalize().ok())
+            .collect();
+        folders.dedup();
+        Some(Self { file, folders })
+    }
+
+    /// Canonical folders that its own includes may lie in.
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+}
+
 // === impl Includer ===
 
 impl Includer<'_> {
-    /// Replaces every `$include` below `node`. `chain` holds the canonical files on the way here, this one last.
-    pub(crate) fn expand(&mut self, node: Node, chain: &[PathBuf], path: &mut Vec<Seg>) -> Node {
+    /// Replaces every `$include` below `node`. `chain` holds the files on the way here, this one last.
+    pub(crate) fn expand(&mut self, node: Node, chain: &[Link], path: &mut Vec<Seg>) -> Node {
         let span = node.span;
         match node.value {
             Value::Array(items) => {
@@ -53,7 +86,7 @@ impl Includer<'_> {
         }
     }
 
-    fn object(&mut self, members: Vec<Member>, span: Span, chain: &[PathBuf], path: &mut Vec<Seg>) -> Node {
+    fn object(&mut self, members: Vec<Member>, span: Span, chain: &[Link], path: &mut Vec<Seg>) -> Node {
         let mut include = None;
         let mut siblings = Vec::with_capacity(members.len());
         for member in members {
@@ -87,7 +120,7 @@ impl Includer<'_> {
     }
 
     /// The content of one file, or of several merged in order.
-    fn include(&mut self, include: &Node, chain: &[PathBuf], path: &mut Vec<Seg>) -> Option<Node> {
+    fn include(&mut self, include: &Node, chain: &[Link], path: &mut Vec<Seg>) -> Option<Node> {
         let files = match &include.value {
             Value::String(_) => std::slice::from_ref(include),
             Value::Array(items) => items.as_slice(),
@@ -95,7 +128,8 @@ impl Includer<'_> {
         };
         if files.is_empty() || files.iter().any(|file| file.as_str().is_none()) {
             let message = text!("$include needs a file name, or a list of file names");
-            self.report(include.span, path, message, None);
+            let help = text!("write it as {example}", example = "$include: \"models.json5\"");
+            self.report(include.span, path, message, Some(help));
             return None;
         }
         let mut merged: Option<Node> = None;
@@ -115,23 +149,25 @@ impl Includer<'_> {
         merged
     }
 
-    fn load(&mut self, name: &str, chain: &[PathBuf], path: &mut Vec<Seg>) -> Result<Node, Refusal> {
-        let file = self.locate(name, chain)?;
+    fn load(&mut self, name: &str, chain: &[Link], path: &mut Vec<Seg>) -> Result<Node, Refusal> {
+        let link = self.locate(name, chain)?;
         let unreadable = |error: std::io::Error| unreadable(name, &error);
-        let size = std::fs::metadata(&file).map_err(unreadable)?.len();
+        let size = std::fs::metadata(&link.file).map_err(unreadable)?.len();
         if size > MAX_BYTES {
             let message = text!("the included file {file} is larger than 2 MB", file = name);
             return Err(Refusal::Here(message, Some(text!("split it into smaller files"))));
         }
-        let content = std::fs::read_to_string(&file).map_err(unreadable)?;
-        let id = self.sources.add(&file, content);
-        match tree::parse(self.sources, id) {
+        let content = std::fs::read_to_string(&link.file).map_err(unreadable)?;
+        let id = self.sources.add(&link.file, content, path);
+        match tree::parse(self.sources, id, path) {
             Ok((node, duplicates)) => {
-                for earlier in &duplicates {
-                    let diagnostic = Diagnostic::duplicate_key(earlier, path);
-                    self.diagnostics.push(diagnostic.at(self.sources, earlier.key_span));
+                for duplicate in &duplicates {
+                    let diagnostic = Diagnostic::duplicate_key(duplicate);
+                    self.diagnostics
+                        .push(diagnostic.at(self.sources, duplicate.member.key_span));
                 }
-                let chain: Vec<PathBuf> = chain.iter().cloned().chain([file]).collect();
+                self.duplicates.extend(duplicates);
+                let chain: Vec<Link> = chain.iter().cloned().chain([link]).collect();
                 Ok(self.expand(node, &chain, path))
             }
             Err(error) => {
@@ -144,38 +180,50 @@ impl Includer<'_> {
         }
     }
 
-    /// The canonical path of an included file, if it may be read.
-    fn locate(&self, name: &str, chain: &[PathBuf]) -> Result<PathBuf, Refusal> {
-        let here = |message| Refusal::Here(message, None);
-        if name.contains('\0') || name.len() >= MAX_PATH {
-            return Err(here(text!("this is not a usable file name")));
+    /// The included file, if it may be read.
+    fn locate(&self, name: &str, chain: &[Link]) -> Result<Link, Refusal> {
+        let here = |message, help| Refusal::Here(message, Some(help));
+        if name.is_empty() || name.contains('\0') || name.len() >= MAX_PATH {
+            let help = text!("write it as {example}", example = "$include: \"models.json5\"");
+            return Err(here(text!("this is not a usable file name"), help));
         }
-        let Some(folder) = chain.last().and_then(|file| file.parent()) else {
-            return Err(here(text!("$include works only in a config that is a file")));
+        let Some(parent) = chain.last() else {
+            let message = text!("$include works only in a config that is a file");
+            return Err(here(message, text!("write the keys themselves here")));
         };
         if chain.len() > MAX_DEPTH {
             let message = text!("files are included more than {depth} levels deep", depth = MAX_DEPTH);
-            return Err(here(message));
+            return Err(here(message, text!("include the file from one further up")));
         }
-        let file = folder
-            .join(name)
-            .canonicalize()
-            .map_err(|error| unreadable(name, &error))?;
-        if !self.roots.iter().any(|root| file.starts_with(root)) {
-            let message = text!("{file} lies outside the folder of the config", file = name);
-            let help = text!("move it there, or list its folder in YABBY_INCLUDE_ROOTS");
-            return Err(Refusal::Here(message, Some(help)));
+        let mut outside = false;
+        let mut found = None;
+        for folder in &parent.folders {
+            let Some(link) = Link::new(&folder.join(name)) else {
+                continue;
+            };
+            if self.roots.iter().any(|root| link.file.starts_with(root)) {
+                found = Some(link);
+                break;
+            }
+            outside = true;
         }
-        if let Some(start) = chain.iter().position(|known| *known == file) {
-            let round = chain[start..].iter().chain([&file]);
-            let names: Vec<String> = round.map(|file| file_name(file)).collect();
+        let Some(link) = found else {
+            if outside {
+                let message = text!("{file} lies outside the folder of the config", file = name);
+                let help = text!("move it there, or list its folder in YABBY_INCLUDE_ROOTS");
+                return Err(here(message, help));
+            }
+            let folder = parent.folders.first().map_or(Path::new(""), PathBuf::as_path);
+            let error = folder.join(name).metadata().err();
+            return Err(unreadable(name, &error.unwrap_or(std::io::ErrorKind::NotFound.into())));
+        };
+        if let Some(start) = chain.iter().position(|known| known.file == link.file) {
+            let round = chain[start..].iter().chain([&link]);
+            let names: Vec<String> = round.map(|link| file_name(&link.file)).collect();
             let message = text!("these files include each other: {chain}", chain = names.join(" → "));
-            return Err(Refusal::Here(
-                message,
-                Some(text!("remove one of these $include lines")),
-            ));
+            return Err(here(message, text!("remove one of these $include lines")));
         }
-        Ok(file)
+        Ok(link)
     }
 
     fn report(&mut self, span: Span, path: &[Seg], message: Text, help: Option<Text>) {
@@ -191,7 +239,14 @@ fn unreadable(name: &str, error: &std::io::Error) -> Refusal {
         file = name,
         reason = error
     );
-    Refusal::Here(message, None)
+    let help = match error.kind() {
+        std::io::ErrorKind::InvalidData => text!("save the file as UTF-8"),
+        std::io::ErrorKind::NotFound => {
+            text!("check the name; it counts from the folder of the file that it stands in")
+        }
+        _ => text!("check its permissions"),
+    };
+    Refusal::Here(message, Some(help))
 }
 
 fn file_name(file: &Path) -> String {

@@ -10,6 +10,7 @@ mod builtin;
 mod check;
 mod config;
 mod diagnostic;
+mod dot_env;
 mod edit;
 mod environment;
 mod error;
@@ -20,30 +21,34 @@ mod known;
 mod load;
 mod mask;
 mod names;
+mod origin;
 mod path;
 mod policy_check;
 mod raw;
 mod render;
 mod resolve;
 mod schema;
+mod secret;
 mod show;
 mod source;
 mod tree;
+mod unknown;
 mod variables;
 
 pub use api::Api;
-pub use base_url::{BaseUrl, BaseUrlNote, InvalidBaseUrl};
+pub use base_url::BaseUrl;
 pub use config::{
     Agent, AgentDefaults, Agents, ApiKey, Config, KeySource, Mode, ModelEntry, ModelPolicy, ModelSettings, Models,
     Params, Provider,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
-pub use edit::set_primary;
+pub use edit::{include_and_set_primary, set_primary};
 pub use environment::{Environment, Paths, vars};
 pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
-pub use load::{Loaded, Origin, load, load_text};
+pub use load::{Loaded, load, load_text};
 pub use names::UnknownModel;
+pub use origin::Origin;
 pub use raw::{Cost, Modality};
 pub use schema::schema;
 pub use source::Place;

@@ -1,7 +1,7 @@
 //! Finds the config, reads it, and carries it through every stage.
 
 use std::{
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -12,28 +12,16 @@ use crate::{
     check::{self, Checked},
     diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey},
     environment::vars,
-    include::Includer,
+    include::{Includer, Link},
+    origin::{self, Origin, is_openclaw},
     policy_check, render,
     resolve::Resolver,
+    secret::Redactor,
     source::{Sources, Span},
-    tree::{self, Node, Value},
+    tree::{self, Duplicate, Node, Value},
+    unknown,
     variables::Variables,
 };
-
-/// Which file the config came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// `--config`.
-    Explicit(PathBuf),
-    /// `$YABBY_CONFIG`.
-    Environment(PathBuf),
-    /// `~/.yabby/yabby.json5`.
-    Home(PathBuf),
-    /// OpenClaw's config, which is never written.
-    OpenClaw(PathBuf),
-    /// There is no config file.
-    None,
-}
 
 /// A config with everything that was noticed while loading it. `Debug` shows no secret.
 #[derive(Clone)]
@@ -51,6 +39,8 @@ pub struct Loaded {
     pub(crate) written: Node,
     /// What is left of it after the check.
     pub(crate) usable: Node,
+    /// Takes the values of secret variables out of texts.
+    pub(crate) redactor: Redactor,
 }
 
 /// Loads the config: `explicit`, else `$YABBY_CONFIG`, else `~/.yabby/yabby.json5`, else OpenClaw's.
@@ -58,17 +48,17 @@ pub struct Loaded {
 /// Never fails. What is wrong becomes a diagnostic, and the rest is used.
 pub fn load(env: &Environment, paths: &Paths, explicit: Option<&Path>) -> Loaded {
     let mut diagnostics = Vec::new();
-    let (origin, content) = find(env, paths, explicit, &mut diagnostics);
-    let mut dot_env = vec![Paths::dot_env(&paths.state_dir)];
-    if let Origin::OpenClaw(file) = &origin {
-        dot_env.extend(file.parent().map(Paths::dot_env));
-    }
-    build(env, origin, content, &dot_env, diagnostics)
+    let (origin, content) = origin::find(env, paths, explicit, &mut diagnostics);
+    let mut reader = Reader::new(env, Some(paths), diagnostics);
+    let written = content.map(|content| reader.read(&origin, content));
+    build(reader, origin, written)
 }
 
 /// Loads a config from text alone: no files are read, so `$include` does not work.
 pub fn load_text(text: &str, env: &Environment) -> Loaded {
-    build(env, Origin::None, Some(text.to_owned()), &[], Vec::new())
+    let mut reader = Reader::new(env, None, Vec::new());
+    let written = reader.read(&Origin::None, text.to_owned());
+    build(reader, Origin::None, Some(written))
 }
 
 /// An object without keys.
@@ -79,23 +69,6 @@ pub(crate) fn empty_tree() -> Node {
         end: 0,
     };
     Node::new(Value::Object(Vec::new()), span)
-}
-
-// === impl Origin ===
-
-impl Origin {
-    /// The file.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Explicit(path) | Self::Environment(path) | Self::Home(path) | Self::OpenClaw(path) => Some(path),
-            Self::None => None,
-        }
-    }
-
-    /// Whether Yabby may write the file.
-    pub fn is_writable(&self) -> bool {
-        !matches!(self, Self::OpenClaw(_) | Self::None)
-    }
 }
 
 // === impl Loaded ===
@@ -110,7 +83,7 @@ impl Loaded {
 
     /// Every diagnostic with its place and source line, for a terminal. Secrets in the lines are masked.
     pub fn render_diagnostics(&self, lang: Lang, color: bool) -> String {
-        render::render(&self.diagnostics, &self.sources, lang, color)
+        self.render_only(&self.diagnostics, lang, color)
     }
 
     /// Some of the diagnostics, rendered in the same way.
@@ -120,8 +93,8 @@ impl Loaded {
         lang: Lang,
         color: bool,
     ) -> String {
-        let chosen: Vec<Diagnostic> = diagnostics.into_iter().cloned().collect();
-        render::render(&chosen, &self.sources, lang, color)
+        let chosen: Vec<&Diagnostic> = diagnostics.into_iter().collect();
+        render::render(&chosen, &self.sources, &self.redactor, lang, color)
     }
 }
 
@@ -136,92 +109,45 @@ impl fmt::Debug for Loaded {
     }
 }
 
-/// The file to use and its text. A file that was asked for by name must exist.
-fn find(
-    env: &Environment,
-    paths: &Paths,
-    explicit: Option<&Path>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> (Origin, Option<String>) {
-    let named = explicit
-        .map(|path| Origin::Explicit(path.to_owned()))
-        .or_else(|| env.get(vars::CONFIG).map(|path| Origin::Environment(path.into())));
-    let candidates = match named {
-        Some(named) => vec![named],
-        None => vec![
-            Origin::Home(paths.own_config()),
-            Origin::OpenClaw(paths.openclaw_config.clone()),
-        ],
-    };
-    for origin in candidates {
-        let Some(path) = origin.path() else { continue };
-        let optional = matches!(origin, Origin::Home(_) | Origin::OpenClaw(_));
-        match std::fs::read_to_string(path) {
-            Ok(content) => return (origin, Some(content)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && optional => {}
-            Err(error) => {
-                diagnostics.push(unreadable(&origin, path, &error));
-                return (origin, None);
-            }
-        }
-    }
-    (Origin::None, None)
-}
-
-fn unreadable(origin: &Origin, path: &Path, error: &io::Error) -> Diagnostic {
-    let message = if error.kind() == io::ErrorKind::NotFound {
-        text!("the config file {file} does not exist", file = path.display())
-    } else {
-        text!(
-            "the config file {file} cannot be read: {reason}",
-            file = path.display(),
-            reason = error
-        )
-    };
-    let help = match origin {
-        Origin::Explicit(_) => text!("check the path after --config"),
-        Origin::Environment(_) => text!("check the path in YABBY_CONFIG, or unset it"),
-        _ => text!("check its permissions; until then Yabby runs without a config"),
-    };
-    Diagnostic::error(DiagnosticKind::Unreadable, message).with_help(help)
-}
-
-fn build(
-    env: &Environment,
-    origin: Origin,
-    content: Option<String>,
-    dot_env: &[PathBuf],
-    mut diagnostics: Vec<Diagnostic>,
-) -> Loaded {
-    let mut sources = Sources::default();
-    let mut written = match content {
-        Some(content) => read(env, &origin, content, &mut sources, &mut diagnostics),
-        None => empty_tree(),
-    };
+fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
+    let mut written = written.unwrap_or_else(empty_tree);
+    let dot_env = reader.dot_env();
+    let Reader {
+        env,
+        paths,
+        mut sources,
+        duplicates,
+        mut diagnostics,
+    } = reader;
 
     let mut variables = Variables::new(env);
-    for path in dot_env {
+    for path in &dot_env {
         variables.read_dot_env(path, &mut diagnostics);
     }
     variables.read_config(&written);
     variables.apply(&mut written);
+    let redactor = Redactor::new(&written, &variables);
+    sources.hide(unknown::values(&written, &duplicates));
 
+    let own_dot_env = paths.map_or_else(|| "~/.yabby/.env".into(), |paths| Paths::dot_env(&paths.state_dir));
     let Checked {
         tree: usable,
         diagnostics: found,
         unused,
-    } = check::check(written.clone(), &sources);
+    } = check::check(written.clone(), &sources, &own_dot_env, &redactor);
     diagnostics.extend(found);
 
     let mut resolver = Resolver {
         tree: &usable,
         sources: &sources,
         variables: &variables,
+        redactor: &redactor,
+        dot_env: &own_dot_env,
         diagnostics: Vec::new(),
     };
     let config = resolver.config();
     diagnostics.append(&mut resolver.diagnostics);
-    diagnostics.extend(policy_check::check(&config, &written, &sources));
+    diagnostics.extend(policy_check::check(&config, &written, &sources, &redactor));
 
     Loaded {
         config,
@@ -231,46 +157,88 @@ fn build(
         sources,
         written,
         usable,
+        redactor,
     }
 }
 
-/// The tree of the file and everything it includes; empty when it is not JSON5.
-fn read(
-    env: &Environment,
-    origin: &Origin,
-    content: String,
-    sources: &mut Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Node {
-    let path = origin.path().unwrap_or(Path::new("config"));
-    let file = sources.add(path, content);
-    let (node, duplicates) = match tree::parse(sources, file) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let help = text!("until this is corrected, Yabby runs without this config");
-            let diagnostic = Diagnostic::error(DiagnosticKind::Syntax, error.reason).with_help(help);
-            diagnostics.push(diagnostic.at(sources, error.span));
-            return empty_tree();
+/// Reads the config and what it includes.
+struct Reader<'a> {
+    env: &'a Environment,
+    /// None when the config is no file.
+    paths: Option<&'a Paths>,
+    sources: Sources,
+    duplicates: Vec<Duplicate>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    fn new(env: &'a Environment, paths: Option<&'a Paths>, diagnostics: Vec<Diagnostic>) -> Self {
+        Self {
+            env,
+            paths,
+            sources: Sources::default(),
+            duplicates: Vec::new(),
+            diagnostics,
         }
-    };
-    for earlier in &duplicates {
-        diagnostics.push(Diagnostic::duplicate_key(earlier, &[]).at(sources, earlier.key_span));
     }
-    let chain: Vec<PathBuf> = origin
-        .path()
-        .and_then(|path| path.canonicalize().ok())
-        .into_iter()
-        .collect();
-    let own_folder = chain.iter().filter_map(|file| file.parent()).map(Path::to_owned);
-    let listed = [vars::INCLUDE_ROOTS, vars::OPENCLAW_INCLUDE_ROOTS]
-        .into_iter()
-        .flat_map(|name| env.folders(name))
-        .filter_map(|folder| folder.canonicalize().ok());
-    let roots = own_folder.chain(listed).collect();
-    let mut includer = Includer {
-        sources,
-        diagnostics,
-        roots,
-    };
-    includer.expand(node, &chain, &mut Vec::new())
+
+    /// The tree of the file and everything it includes; empty when it is not JSON5.
+    fn read(&mut self, origin: &Origin, content: String) -> Node {
+        let path = origin.path().unwrap_or(Path::new("config"));
+        let file = self.sources.add(path, content, &[]);
+        let (node, duplicates) = match tree::parse(&self.sources, file, &[]) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let help = text!("correct this first: nothing of the file can be used");
+                let diagnostic = Diagnostic::error(DiagnosticKind::Syntax, error.reason).with_help(help);
+                self.diagnostics.push(diagnostic.at(&self.sources, error.span));
+                return empty_tree();
+            }
+        };
+        for duplicate in &duplicates {
+            let diagnostic = Diagnostic::duplicate_key(duplicate);
+            self.diagnostics
+                .push(diagnostic.at(&self.sources, duplicate.member.key_span));
+        }
+        self.duplicates = duplicates;
+        let chain: Vec<Link> = origin.path().and_then(Link::new).into_iter().collect();
+        let roots = self.roots(&chain);
+        let mut includer = Includer {
+            sources: &mut self.sources,
+            diagnostics: &mut self.diagnostics,
+            roots,
+            duplicates: Vec::new(),
+        };
+        let node = includer.expand(node, &chain, &mut Vec::new());
+        let included = includer.duplicates;
+        self.duplicates.extend(included);
+        node
+    }
+
+    /// The canonical folders that files may be included from: of the config, of OpenClaw's, and what is listed.
+    fn roots(&self, chain: &[Link]) -> Vec<PathBuf> {
+        let openclaw = self.paths.and_then(|paths| Link::new(&paths.openclaw_config));
+        let own = chain.iter().chain(&openclaw).flat_map(Link::folders).cloned();
+        let openclaw_folder = self.paths.and_then(|paths| paths.openclaw_config.parent());
+        let listed = [vars::INCLUDE_ROOTS, vars::OPENCLAW_INCLUDE_ROOTS]
+            .into_iter()
+            .flat_map(|name| self.env.folders(name))
+            .chain(openclaw_folder.map(Path::to_owned))
+            .filter_map(|folder| folder.canonicalize().ok());
+        own.chain(listed).collect()
+    }
+
+    /// The `.env` files to read, strongest first. OpenClaw's counts where its config does.
+    fn dot_env(&self) -> Vec<PathBuf> {
+        let Some(paths) = self.paths else {
+            return Vec::new();
+        };
+        let mut files = vec![Paths::dot_env(&paths.state_dir)];
+        if self.sources.paths().any(|path| is_openclaw(path, paths)) {
+            files.extend(paths.openclaw_config.parent().map(Paths::dot_env));
+        }
+        files
+    }
 }

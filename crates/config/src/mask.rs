@@ -1,80 +1,19 @@
-//! Hides secrets in config text and in JSON values before a person sees them.
+//! Hides secrets in config text before a person sees it.
 //!
 //! The text is read with a scanner that forgives everything, because the line around a syntax error is shown too.
 
-use std::collections::HashSet;
+use std::ops::Range;
 
-use serde_json::Value;
-
-use crate::path::Seg;
-
-/// Whether a key holds a secret, judged by its name.
-pub(crate) fn is_secret_key(key: &str) -> bool {
-    const PARTS: [&str; 8] = [
-        "apikey",
-        "secret",
-        "password",
-        "passphrase",
-        "authorization",
-        "credential",
-        "cookie",
-        "bearer",
-    ];
-    let name: String = key
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let alike = |word: &str, distance: usize| strsim::damerau_levenshtein(&name, word) <= distance;
-    alike("headers", 1)
-        || alike("apikey", 2)
-        || name.ends_with("key")
-        || name.ends_with("pass")
-        || name.contains("token") && !name.contains("tokens")
-        || PARTS.iter().any(|part| name.contains(part))
-}
-
-/// Replaces every secret below `path` with `***`, the value at `path` included.
-pub(crate) fn mask_at(value: &mut Value, path: &[Seg]) {
-    let keys = || path.iter().filter_map(Seg::key);
-    mask_below(value, keys().any(is_secret_key), keys().next_back().unwrap_or_default());
-}
-
-/// Replaces every secret in a whole JSON value with `***`.
-pub(crate) fn mask_json(value: &mut Value) {
-    mask_at(value, &[]);
-}
-
-/// Replaces every string that is one of `secrets` with `***`.
-pub(crate) fn mask_equal(value: &mut Value, secrets: &HashSet<String>) {
-    match value {
-        Value::String(text) if secrets.contains(text) => "***".clone_into(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| mask_equal(item, secrets)),
-        Value::Object(members) => members.values_mut().for_each(|value| mask_equal(value, secrets)),
-        _ => {}
-    }
-}
-
-fn mask_below(value: &mut Value, secret: bool, key: &str) {
-    match value {
-        Value::String(text) if secret || is_secret_value(text) => "***".clone_into(text),
-        Value::String(text) => {
-            if let Some(range) = credentials(text, is_url_key(key)) {
-                text.replace_range(range, "***");
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| mask_below(item, secret, key)),
-        Value::Object(members) => {
-            for (key, value) in members {
-                mask_below(value, secret || is_secret_key(key), key);
-            }
-        }
-        _ => {}
-    }
-}
+use crate::{
+    path::Seg,
+    secret::{credentials, is_secret_key, is_secret_value, is_url_key},
+    variables::is_variable_name,
+};
 
 /// The text with the content of secret values and of comments replaced by `*`. Every byte keeps its place.
-pub(crate) fn mask(text: &str) -> String {
+///
+/// `within` holds the keys at which the text stands in a config: one path without steps for the config itself.
+pub(crate) fn mask(text: &str, within: &[Vec<Seg>]) -> String {
     let mut scanner = Scanner {
         text,
         at: 0,
@@ -82,51 +21,23 @@ pub(crate) fn mask(text: &str) -> String {
         frames: Vec::new(),
         armed: false,
         after_colon: false,
+        around: Around::new(within),
     };
     scanner.run();
     String::from_utf8_lossy(&scanner.out).into_owned()
 }
 
-/// Hides everything but structure from `start` to the end of its line: the value of a key that nobody knows.
-pub(crate) fn mask_rest_of_line(text: &str, start: usize) -> String {
-    let mut in_line = true;
-    let hide = |(at, c): (usize, char)| {
-        in_line = in_line && (at < start || c != '\n');
-        let structure = c.is_whitespace() || "{}[],:'\"".contains(c);
-        if at < start || !in_line || structure {
-            c.to_string()
-        } else {
-            "*".repeat(c.len_utf8())
+/// Hides everything but structure in these ranges of a text.
+pub(crate) fn hide(text: &str, ranges: &[Range<usize>]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for range in ranges {
+        for byte in bytes.get_mut(range.clone()).into_iter().flatten() {
+            if !byte.is_ascii_whitespace() && !b"{}[],:'\"".contains(byte) {
+                *byte = b'*';
+            }
         }
-    };
-    text.char_indices().map(hide).collect()
-}
-
-/// Whether a value looks like the key of an API.
-fn is_secret_value(text: &str) -> bool {
-    ["sk-", "xoxb-", "xapp-", "ghp_", "github_pat_", "hf_", "gsk_", "AIza"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix))
-}
-
-fn is_url_key(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["url", "endpoint", "host", "proxy"]
-        .iter()
-        .any(|part| key.contains(part))
-}
-
-/// The user name and password of a URL, or everything from its query on. Without a scheme a text counts as a URL only
-/// where one is expected: model ids may hold an `@` too.
-fn credentials(text: &str, expected: bool) -> Option<std::ops::Range<usize>> {
-    let scheme_end = text.find("://").map(|at| at + 3);
-    let start = scheme_end.or_else(|| expected.then_some(0))?;
-    let authority_end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    if let Some(at) = text[start..authority_end].rfind('@') {
-        return Some(start..start + at);
     }
-    let query = text.find('?')?;
-    Some(query + 1..text.len())
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 struct Frame {
@@ -144,6 +55,32 @@ struct Scanner<'a> {
     armed: bool,
     /// A colon stands before, so what follows is a value.
     after_colon: bool,
+    around: Around,
+}
+
+/// What stands around the text.
+struct Around {
+    /// All of it is below a secret key.
+    secret: bool,
+    /// It is a config of its own, so that its `env` holds variables.
+    nothing: bool,
+    /// It stands at a key that holds an address.
+    url: bool,
+}
+
+// === impl Around ===
+
+impl Around {
+    fn new(within: &[Vec<Seg>]) -> Self {
+        let key = |seg: Option<&Seg>, is: fn(&str) -> bool| seg.and_then(Seg::key).is_some_and(is);
+        let in_env = |path: &Vec<Seg>| key(path.first(), |name| name == "env");
+        let in_secret = |path: &Vec<Seg>| path.iter().any(|seg| key(Some(seg), is_secret_key));
+        Self {
+            secret: within.iter().any(|path| in_env(path) || in_secret(path)),
+            nothing: within.iter().any(Vec::is_empty),
+            url: within.iter().any(|path| key(path.last(), is_url_key)),
+        }
+    }
 }
 
 // === impl Scanner ===
@@ -225,14 +162,14 @@ impl Scanner<'_> {
                 .is_some_and(|key| match key {
                     "source" => matches!(content.as_str(), "env" | "file" | "exec" | "store"),
                     "provider" => content == "default",
-                    "id" => crate::variables::is_variable_name(&content),
+                    "id" => is_variable_name(&content),
                     _ => false,
                 });
         if (self.is_secret() || is_secret_value(&content)) && !is_reference_part {
             if !is_harmless(&content) {
                 self.hide(start, end);
             }
-        } else if let Some(range) = credentials(&content, self.key().is_some_and(is_url_key)) {
+        } else if let Some(range) = credentials(&content, self.key().map_or(self.around.url, is_url_key)) {
             self.hide(start + range.start, start + range.end);
         }
         self.armed = self.armed || is_secret_key(&content);
@@ -243,9 +180,11 @@ impl Scanner<'_> {
     }
 
     fn is_secret(&self) -> bool {
-        let in_env = self.frames.len() > 1 && self.frames.first().and_then(|frame| frame.key.as_deref()) == Some("env");
+        let in_env = self.around.nothing
+            && self.frames.len() > 1
+            && self.frames.first().and_then(|frame| frame.key.as_deref()) == Some("env");
         let inherited = self.frames.last().is_some_and(|frame| frame.secret);
-        self.armed || in_env || inherited || self.key().is_some_and(is_secret_key)
+        self.around.secret || self.armed || in_env || inherited || self.key().is_some_and(is_secret_key)
     }
 
     fn forget_key(&mut self) {
@@ -290,7 +229,7 @@ fn is_harmless(content: &str) -> bool {
     let reference = content
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(crate::variables::is_variable_name);
+        .is_some_and(is_variable_name);
     reference || matches!(content, "true" | "false" | "null" | "")
 }
 
@@ -299,6 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::path::at;
 
     #[test]
     fn secrets_are_hidden_wherever_they_stand() {
@@ -316,38 +256,41 @@ mod tests {
             ("{} // sk-1\n", "{} // ****\n"),
         ];
         for (text, masked) in cases {
-            assert_eq!(mask(text), masked);
+            assert_eq!(mask(text, &[Vec::new()]), masked);
         }
     }
 
     #[test]
     fn a_reference_to_a_secret_is_shown() {
         let text = "{apiKey: {source: 'env', provider: 'default', id: 'MY_KEY'}}";
-        assert_eq!(mask(text), text);
+        assert_eq!(mask(text, &[Vec::new()]), text);
     }
 
     #[test]
-    fn json_is_masked_by_key() {
-        let mut value = serde_json::json!({
-            "a": {"headers": {"X": "s"}, "maxTokens": 4},
-            "u": "http://a:b@c/v1",
-            "baseUrl": "a:b@c",
-            "id": "qwen:8b@q4",
-        });
-        mask_json(&mut value);
-        let expected = serde_json::json!({
-            "a": {"headers": {"X": "***"}, "maxTokens": 4},
-            "u": "http://***@c/v1",
-            "baseUrl": "***@c",
-            "id": "qwen:8b@q4",
-        });
-        assert_eq!(value, expected);
+    fn an_included_text_is_read_at_its_key() {
+        let mask_at = |text: &str, path: &[Seg]| mask(text, &[path.to_vec()]);
+        let provider = at!["models", "providers", "a", "headers"];
+        assert_eq!(mask_at("{'X-A': 'secret', n: 1}", &provider), "{'X-A': '******', n: *}");
+        assert_eq!(mask_at("{A: 'secret'}", &at!["env", "vars"]), "{A: '******'}");
+        assert_eq!(
+            mask_at("'me:pw@h'", &at!["models", "providers", "a", "baseUrl"]),
+            "'*****@h'"
+        );
+        assert_eq!(mask_at("{mode: 'merge'}", &at!["models"]), "{mode: 'merge'}");
+    }
+
+    #[test]
+    fn ranges_keep_their_structure() {
+        assert_eq!(
+            hide("{a: {b: ['x y', 1]}, c: 2}", std::slice::from_ref(&(4..18))),
+            "{a: {*: ['* *', *]}, c: 2}"
+        );
     }
 
     proptest! {
         #[test]
         fn every_byte_keeps_its_place(text in "(?s)[{}\\[\\]:,'\"/*\\\\a中 \n]{0,40}|(?s).{0,40}") {
-            prop_assert_eq!(mask(&text).len(), text.len());
+            prop_assert_eq!(mask(&text, &[Vec::new()]).len(), text.len());
         }
     }
 }

@@ -5,20 +5,27 @@ use yabby_core::{ModelRef, text};
 use crate::{
     Config,
     check::did_you_mean,
-    config::ModelPolicy,
+    config::{ModelPolicy, ModelSettings},
     diagnostic::{Diagnostic, DiagnosticKind, Severity},
     known,
     path::{Seg, at, dotted},
+    secret::Redactor,
     source::Sources,
-    tree::{Node, Value},
+    tree::{Member, Node, Value},
 };
 
+/// Providers that discovery or Yabby itself supplies without any config.
+const FOUND_AT_RUN_TIME: [&str; 7] = [
+    "lmstudio", "ollama", "vllm", "llamacpp", "sglang", "litellm", "embedded",
+];
+
 /// Reports model names that do not work. `written` is the tree before anything was removed from it.
-pub(crate) fn check(config: &Config, written: &Node, sources: &Sources) -> Vec<Diagnostic> {
+pub(crate) fn check(config: &Config, written: &Node, sources: &Sources, redactor: &Redactor) -> Vec<Diagnostic> {
     let mut checker = Checker {
         config,
         written,
         sources,
+        redactor,
         diagnostics: Vec::new(),
     };
     checker.aliases();
@@ -37,6 +44,7 @@ struct Checker<'a> {
     config: &'a Config,
     written: &'a Node,
     sources: &'a Sources,
+    redactor: &'a Redactor,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -51,7 +59,11 @@ impl Checker<'_> {
             };
             let lower = alias.trim().to_lowercase();
             if let Some((_, first)) = seen.iter().find(|(known, _)| *known == lower) {
-                let message = text!("the alias {alias} is taken by {model}", alias = alias, model = first);
+                let message = text!(
+                    "the alias {alias} is taken by {model}",
+                    alias = self.redactor.redact(alias),
+                    model = first
+                );
                 let path = at!["agents", "defaults", "models", settings.name.as_str(), "alias"];
                 let diagnostic = Diagnostic::warning(DiagnosticKind::DuplicateName, message);
                 let help = text!("choose another alias for one of the two");
@@ -81,7 +93,7 @@ impl Checker<'_> {
             if earlier.contains(&model) {
                 let message = text!(
                     "{model} stands earlier in this chain, so this fallback is never used",
-                    model = model
+                    model = self.redactor.redact(&model.to_string())
                 );
                 let diagnostic = Diagnostic::warning(DiagnosticKind::UselessFallback, message);
                 self.push(diagnostic.with_help(text!("remove it, or name another model")), &path);
@@ -101,18 +113,20 @@ impl Checker<'_> {
                 self.listed(&model, path);
                 Some(model)
             }
+            Err(_) if self.at_run_time(name).is_some() => self.at_run_time(name),
             Err(unknown) => {
+                let shown = self.redactor.redact(name);
                 let mut diagnostic = if let Some(provider) = self.off_provider(name) {
                     let message = text!(
                         "{name} cannot be used, because the provider {provider} is off",
-                        name = name,
+                        name = shown,
                         provider = provider
                     );
                     let help = text!("correct models.providers.{provider} first", provider = provider);
                     Diagnostic::error(DiagnosticKind::UnknownModel, message).with_help(help)
                 } else {
                     let help = self.help_for(&unknown.suggestions, name);
-                    let message = text!("no model is called {name}", name = name);
+                    let message = text!("no model is called {name}", name = shown);
                     Diagnostic::error(DiagnosticKind::UnknownModel, message).with_help(help)
                 };
                 diagnostic.severity = severity;
@@ -124,12 +138,12 @@ impl Checker<'_> {
 
     fn help_for(&self, suggestions: &[String], name: &str) -> yabby_core::Text {
         if !suggestions.is_empty() {
-            return did_you_mean(&suggestions.join(", "));
+            return did_you_mean(&self.redactor.redact(&suggestions.join(", ")));
         }
         match name.split_once('/') {
             Some((provider, _)) => text!(
                 "add the server as models.providers.{provider}, or name a model of: {known}",
-                provider = provider,
+                provider = self.redactor.redact(provider),
                 known = self.provider_ids()
             ),
             None => text!(
@@ -157,12 +171,32 @@ impl Checker<'_> {
             let message = text!(
                 "models.providers.{provider} lists no model {model}",
                 provider = provider.id,
-                model = model.model()
+                model = self.redactor.redact(model.model())
             );
-            let help = did_you_mean(&format!("{}/{similar}", provider.id));
+            let help = did_you_mean(&self.redactor.redact(&format!("{}/{similar}", provider.id)));
             let diagnostic = Diagnostic::warning(DiagnosticKind::UnlistedModel, message);
             self.push(diagnostic.with_help(help), path);
         }
+    }
+
+    /// The model of a server that may be found when Yabby runs, though the config does not have it.
+    fn at_run_time(&self, name: &str) -> Option<ModelRef> {
+        let alike = |settings: &&ModelSettings| {
+            let alias = settings.alias.as_deref();
+            alias.is_some_and(|alias| alias.trim().to_lowercase() == name.trim().to_lowercase())
+        };
+        let alias = self.config.agents.defaults.models.iter().find(alike);
+        let name = alias.map_or(name, |settings| settings.name.as_str()).trim();
+        let (provider, model) = name.split_once('/')?;
+        let known = FOUND_AT_RUN_TIME
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(provider))?;
+        let configured = self.written.find(&at!["models", "providers"]);
+        let is_known = |member: &Member| member.key.eq_ignore_ascii_case(known);
+        if configured.is_some_and(|configured| configured.members().iter().any(is_known)) {
+            return None;
+        }
+        ModelRef::new(known, model).ok()
     }
 
     /// The provider of `name`, if the config has it and it is off.

@@ -54,6 +54,8 @@ pub(crate) struct Agents {
 pub(crate) struct AgentDefaults {
     /// The model to use: an alias or `provider/model`, or an object with `primary` and `fallbacks`.
     pub(crate) model: Option<ModelChoice>,
+    /// Parameters sent with every request to any model. Those of a provider and of a model win over them.
+    pub(crate) params: Map<String, Value>,
     /// Aliases and parameters of models, by `provider/model`.
     pub(crate) models: OrderedMap<ModelSettings>,
 }

@@ -1,6 +1,6 @@
 //! From the checked tree to the typed [`Config`].
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use yabby_core::Secret;
 use yabby_core::text;
@@ -8,11 +8,13 @@ use yabby_core::text;
 use crate::{
     Api, ApiKey, BaseUrl, Config, KeySource, Modality,
     builtin::{self, BUILT_IN, BuiltIn},
+    check::set_variable,
     config::{Agent, AgentDefaults, Agents, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
     known,
     path::{Seg, at, dotted},
     raw,
+    secret::Redactor,
     source::Sources,
     tree::Node,
     variables::{Variables, is_variable_name},
@@ -24,6 +26,9 @@ pub(crate) struct Resolver<'a> {
     pub(crate) tree: &'a Node,
     pub(crate) sources: &'a Sources,
     pub(crate) variables: &'a Variables,
+    pub(crate) redactor: &'a Redactor,
+    /// The file to put variables into.
+    pub(crate) dot_env: &'a Path,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -34,8 +39,9 @@ impl Resolver<'_> {
         let root: raw::Root = serde_json::from_value(self.tree.to_json()).unwrap_or_else(|_| {
             // The check lets nothing through that does not fit; should it, say so instead of failing.
             let message = text!("the config does not fit its schema, so all of it is off");
+            let help = text!("this is a bug of Yabby; please report it");
             self.diagnostics
-                .push(Diagnostic::error(DiagnosticKind::WrongType, message));
+                .push(Diagnostic::error(DiagnosticKind::WrongType, message).with_help(help));
             raw::Root::default()
         });
         Config {
@@ -117,9 +123,13 @@ impl Resolver<'_> {
             let mut path = below(path, "models");
             path.push(Seg::Index(index));
             if models.iter().any(|known| known.id == model.id) {
-                let message = text!("the model {id} is there already; this entry is ignored", id = model.id);
+                let message = text!(
+                    "the model {id} is there already; this entry is ignored",
+                    id = self.redactor.redact(&model.id)
+                );
+                let help = text!("remove one of the two");
                 self.push(
-                    Diagnostic::warning(DiagnosticKind::DuplicateName, message),
+                    Diagnostic::warning(DiagnosticKind::DuplicateName, message).with_help(help),
                     &below(&path, "id"),
                 );
                 continue;
@@ -157,7 +167,8 @@ impl Resolver<'_> {
             return None;
         };
         match BaseUrl::parse(written, api) {
-            Ok(url) => {
+            Ok(mut url) => {
+                url.hide(self.redactor);
                 for note in url.notes() {
                     let help = text!("{url} is used", url = url);
                     let diagnostic = Diagnostic::warning(DiagnosticKind::BaseUrl, note.text()).with_help(help);
@@ -181,7 +192,10 @@ impl Resolver<'_> {
         let api = Api::from_name(name);
         if matches!(api, Api::Unsupported(_)) {
             let names = || Api::KNOWN.iter().map(Api::name);
-            let message = text!("Yabby does not speak the protocol {name}", name = name);
+            let message = text!(
+                "Yabby does not speak the protocol {name}",
+                name = self.redactor.redact(name)
+            );
             let help = match known::similar(name, names()) {
                 Some(guess) => crate::check::did_you_mean(guess),
                 None => text!(
@@ -267,6 +281,26 @@ impl Resolver<'_> {
                 None => (text, None),
             },
         };
+        if variable.is_none() && is_variable_name(text) && text.contains('_') {
+            // A key may happen to look like this; a name has no digits, or hardly ever.
+            let name = if text.contains(|c: char| c.is_ascii_digit()) {
+                "***"
+            } else {
+                text
+            };
+            let message = text!(
+                "no variable {name} is set; the text itself is used as the key",
+                name = name
+            );
+            let help = text!(
+                "set it, put it into {file}, or correct its name",
+                file = self.dot_env.display()
+            );
+            self.push(
+                Diagnostic::warning(DiagnosticKind::MissingVariable, message).with_help(help),
+                path,
+            );
+        }
         let source = match variable {
             Some(name) => KeySource::Env { name: name.to_owned() },
             None => KeySource::Config { key: dotted(path) },
@@ -299,7 +333,11 @@ impl Resolver<'_> {
         }
         let Some(value) = self.variables.get(&reference.id) else {
             let message = text!("the environment variable {name} is not set", name = reference.id);
-            self.push(Diagnostic::warning(DiagnosticKind::MissingVariable, message), path);
+            let help = set_variable(&reference.id, self.dot_env);
+            self.push(
+                Diagnostic::warning(DiagnosticKind::MissingVariable, message).with_help(help),
+                path,
+            );
             return None;
         };
         Some(ApiKey {
@@ -355,6 +393,8 @@ impl Default for Config {
             tree: &tree,
             sources: &sources,
             variables: &Variables::default(),
+            redactor: &Redactor::default(),
+            dot_env: Path::new(""),
             diagnostics: Vec::new(),
         };
         resolver.config()
@@ -390,6 +430,7 @@ fn agents(raw: raw::Agents) -> Agents {
     Agents {
         defaults: AgentDefaults {
             model: raw.defaults.model.map(policy),
+            params: Params(raw.defaults.params),
             models: raw.defaults.models.0.into_iter().map(settings).collect(),
         },
         entries,

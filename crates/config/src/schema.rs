@@ -91,6 +91,11 @@ impl Shape {
         }
     }
 
+    /// What the value of `key` looks like.
+    pub(crate) fn member(self, key: &str) -> Option<Self> {
+        self.property(key).or_else(|| self.additional())
+    }
+
     pub(crate) fn items(self) -> Option<Self> {
         self.value.get("items").map(Self::of)
     }
@@ -118,7 +123,8 @@ impl Shape {
     /// The shape below `seg`, whichever alternative has it.
     pub(crate) fn step(self, seg: &Seg) -> Option<Self> {
         self.alternatives().into_iter().find_map(|shape| match seg {
-            Seg::Key(key) => shape.property(key).or_else(|| shape.additional()),
+            // Items of lists may go by their id.
+            Seg::Key(key) => shape.member(key).or_else(|| shape.items()),
             Seg::Index(_) => shape.items(),
         })
     }

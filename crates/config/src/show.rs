@@ -1,49 +1,34 @@
 //! The effective config as JSON, without secrets.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value, json};
 use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
     config::{Agent, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
-    mask,
-    tree::{self, Node},
+    secret,
 };
 
 impl Loaded {
     /// The effective config: defaults, built-in providers and derived values put in, every secret `***`.
     pub fn show(&self) -> Value {
         let mut value = config(&self.config);
-        mask::mask_json(&mut value);
-        mask::mask_equal(&mut value, &self.secret_texts());
+        secret::mask_json(&mut value);
+        self.redactor.redact_json(&mut value);
         value
-    }
-}
-
-impl Loaded {
-    /// Texts that hold the value of a variable whose name says that it is a secret, wherever they stand.
-    pub(crate) fn secret_texts(&self) -> HashSet<String> {
-        let mut texts = HashSet::new();
-        collect_secrets(&self.written, &mut texts);
-        texts
-    }
-}
-
-fn collect_secrets(node: &Node, texts: &mut HashSet<String>) {
-    match &node.value {
-        tree::Value::String(text) if node.variables.iter().any(|name| mask::is_secret_key(name)) => {
-            texts.insert(text.clone());
-        }
-        tree::Value::Array(items) => items.iter().for_each(|item| collect_secrets(item, texts)),
-        tree::Value::Object(members) => members.iter().for_each(|member| collect_secrets(&member.value, texts)),
-        _ => {}
     }
 }
 
 fn config(config: &Config) -> Value {
     let settings = config.agents.defaults.models.iter();
+    let mut defaults = Map::new();
+    put(&mut defaults, "model", Some(policy(&config.policy())));
+    put_map(&mut defaults, "params", &config.agents.defaults.params);
+    put(
+        &mut defaults,
+        "models",
+        Some(settings.map(model_settings).collect::<Map<_, _>>()),
+    );
     let agents = config.agents.entries.iter();
     let mode = match config.models.mode {
         Mode::Merge => "merge",
@@ -51,10 +36,7 @@ fn config(config: &Config) -> Value {
     };
     json!({
         "agents": {
-            "defaults": {
-                "model": policy(&config.policy()),
-                "models": settings.map(model_settings).collect::<Map<_, _>>(),
-            },
+            "defaults": defaults,
             "entries": agents.map(agent).collect::<Map<_, _>>(),
         },
         "models": {

@@ -1,5 +1,7 @@
 //! JSON5 text → a tree whose every value knows where it stands.
 
+use std::collections::HashMap;
+
 use jsonc_parser::{CollectOptions, ParseOptions, ast, common::Range, errors::ParseErrorKind, parse_to_ast};
 use serde_json::Number;
 use yabby_core::{Text, text};
@@ -39,6 +41,12 @@ pub(crate) struct Member {
     pub(crate) value: Node,
 }
 
+/// A member that stands in the text and does not count, because its key stands there once more.
+pub(crate) struct Duplicate {
+    pub(crate) path: Vec<Seg>,
+    pub(crate) member: Member,
+}
+
 /// Why a text is not JSON5.
 #[derive(Debug)]
 pub(crate) struct SyntaxError {
@@ -54,8 +62,9 @@ pub(crate) fn parse_options() -> ParseOptions {
     }
 }
 
-/// Parses the text of `file`. A text without any value is an empty object. Keys that stand twice are returned beside.
-pub(crate) fn parse(sources: &Sources, file: usize) -> Result<(Node, Vec<Member>), SyntaxError> {
+/// Parses the text of `file`, which stands at the key `within`. A text without any value is an empty object. What keys
+/// that stand twice held before is returned beside.
+pub(crate) fn parse(sources: &Sources, file: usize, within: &[Seg]) -> Result<(Node, Vec<Duplicate>), SyntaxError> {
     let text = sources.text(file);
     let parsed = parse_to_ast(text, &CollectOptions::default(), &parse_options()).map_err(|error| SyntaxError {
         span: span(file, error.range()),
@@ -63,6 +72,7 @@ pub(crate) fn parse(sources: &Sources, file: usize) -> Result<(Node, Vec<Member>
     })?;
     let mut builder = Builder {
         file,
+        path: within.to_vec(),
         duplicates: Vec::new(),
     };
     let root = match parsed.value {
@@ -101,7 +111,8 @@ fn span(file: usize, range: Range) -> Span {
 
 struct Builder {
     file: usize,
-    duplicates: Vec<Member>,
+    path: Vec<Seg>,
+    duplicates: Vec<Duplicate>,
 }
 
 // === impl Builder ===
@@ -114,17 +125,25 @@ impl Builder {
             ast::Value::BooleanLit(lit) => self.leaf(lit.range, Value::Bool(lit.value)),
             ast::Value::NullKeyword(lit) => self.leaf(lit.range, Value::Null),
             ast::Value::Array(array) => {
-                let items = array.elements.into_iter().map(|item| self.node(item)).collect();
+                let mut items = Vec::with_capacity(array.elements.len());
+                for (index, item) in array.elements.into_iter().enumerate() {
+                    self.path.push(Seg::Index(index));
+                    items.push(self.node(item));
+                    self.path.pop();
+                }
                 self.leaf(array.range, Value::Array(items))
             }
             ast::Value::Object(object) => {
                 let mut members: Vec<Member> = Vec::with_capacity(object.properties.len());
+                let mut known: HashMap<String, usize> = HashMap::with_capacity(object.properties.len());
                 for property in object.properties {
                     let member = self.member(property);
-                    if let Some(at) = members.iter().position(|known| known.key == member.key) {
-                        let earlier = std::mem::replace(&mut members[at], member);
-                        self.duplicates.push(earlier);
+                    if let Some(at) = known.get(&member.key) {
+                        let path = [self.path.as_slice(), &[Seg::Key(member.key.clone())]].concat();
+                        let earlier = std::mem::replace(&mut members[*at], member);
+                        self.duplicates.push(Duplicate { path, member: earlier });
                     } else {
+                        known.insert(member.key.clone(), members.len());
                         members.push(member);
                     }
                 }
@@ -138,10 +157,14 @@ impl Builder {
             ast::ObjectPropName::String(lit) => lit.range,
             ast::ObjectPropName::Word(lit) => lit.range,
         };
+        let key = property.name.into_string();
+        self.path.push(Seg::Key(key.clone()));
+        let value = self.node(property.value);
+        self.path.pop();
         Member {
-            key: property.name.into_string(),
+            key,
             key_span: span(self.file, key_range),
-            value: self.node(property.value),
+            value,
         }
     }
 
@@ -238,15 +261,22 @@ impl Node {
     }
 
     pub(crate) fn to_json(&self) -> serde_json::Value {
+        self.to_json_without(&|_| false)
+    }
+
+    /// The value with `***` in the place of everything that stands where `is_hidden` says.
+    pub(crate) fn to_json_without(&self, is_hidden: &dyn Fn(Span) -> bool) -> serde_json::Value {
+        let below = |node: &Self| node.to_json_without(is_hidden);
         match &self.value {
+            _ if is_hidden(self.span) => "***".into(),
             Value::Null | Value::NotFinite => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
             Value::Number(number) => number.clone().into(),
             Value::String(text) => text.as_str().into(),
-            Value::Array(items) => items.iter().map(Self::to_json).collect(),
+            Value::Array(items) => items.iter().map(below).collect(),
             Value::Object(members) => members
                 .iter()
-                .map(|member| (member.key.clone(), member.value.to_json()))
+                .map(|member| (member.key.clone(), below(&member.value)))
                 .collect(),
         }
     }
@@ -260,8 +290,8 @@ mod tests {
 
     fn json(text: &str) -> serde_json::Value {
         let mut sources = Sources::default();
-        let file = sources.add(Path::new("t"), text.to_owned());
-        parse(&sources, file).map(|(node, _)| node.to_json()).unwrap()
+        let file = sources.add(Path::new("t"), text.to_owned(), &[]);
+        parse(&sources, file, &[]).map(|(node, _)| node.to_json()).unwrap()
     }
 
     #[test]

@@ -11,6 +11,7 @@ use yabby_core::text;
 
 use crate::{
     diagnostic::{Diagnostic, DiagnosticKind, Severity},
+    dot_env,
     environment::Environment,
     source::Place,
     tree::{Node, Value},
@@ -69,16 +70,12 @@ impl Variables {
             return;
         };
         let content = String::from_utf8_lossy(&bytes);
-        let content = content.trim_start_matches('\u{feff}');
-        for entry in dotenvy::from_read_iter(content.as_bytes()) {
+        for entry in dot_env::parse(&content) {
             match entry {
                 Ok((name, value)) => {
                     self.dot_env.entry(name).or_insert(value);
                 }
-                Err(dotenvy::Error::LineParse(line, _)) => {
-                    diagnostics.push(broken_line(path, line_number(content, &line)));
-                }
-                Err(_) => return,
+                Err(line) => diagnostics.push(broken_line(path, line)),
             }
         }
     }
@@ -179,21 +176,6 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-fn line_number(content: &str, line: &str) -> usize {
-    let line = line.trim();
-    let same = |candidate: &str| candidate.trim() == line;
-    let starts = |candidate: &str| {
-        let candidate = candidate.trim();
-        !candidate.is_empty() && line.starts_with(candidate)
-    };
-    let mut lines = content.lines();
-    lines
-        .clone()
-        .position(same)
-        .or_else(|| lines.position(starts))
-        .map_or(1, |at| at + 1)
-}
-
 fn broken_line(path: &Path, line: usize) -> Diagnostic {
     Diagnostic {
         severity: Severity::Warning,
@@ -210,7 +192,7 @@ fn broken_line(path: &Path, line: usize) -> Diagnostic {
             column: 1,
             span: 0..0,
         }),
-        help: Some(text!("put quotation marks around a value that holds spaces or #")),
+        help: Some(text!("write NAME=value, and close every quotation mark")),
     }
 }
 

@@ -41,6 +41,4 @@ pub enum Outcome {
         /// In words.
         message: String,
     },
-    /// The person stopped it.
-    Stopped,
 }

@@ -17,12 +17,10 @@ pub struct Fact<T> {
 pub enum FactSource {
     /// The running server said so.
     Probe,
-    /// An error of the running server said so.
-    Learned,
     /// The person's config says so.
     Config,
-    /// Yabby's own table of models says so.
-    Catalogue,
+    /// Yabby chose it.
+    Default,
 }
 
 impl<T> Fact<T> {

@@ -19,6 +19,8 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature; unset leaves the server's default.
     pub temperature: Option<f64>,
+    /// Fields that are put into the body as they are, from the config; null takes a field out.
+    pub extra_body: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer comes in pieces.
     pub delivery: Delivery,
 }

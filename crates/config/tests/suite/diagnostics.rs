@@ -196,3 +196,32 @@ fn a_byte_order_mark_does_not_move_places() {
     let loaded = text("\u{feff}{modells: {}}");
     assert_eq!(loaded.diagnostics[0].place.as_ref().unwrap().column, 2);
 }
+
+#[test]
+fn models_that_may_be_found_at_run_time_are_no_error() {
+    let loaded = text(
+        "{agents: {defaults: {model: {primary: 'ollama/qwen3:4b', fallbacks: ['Local', 'embedded/x', 'lmstudi/x']},
+          models: {'LMStudio/m': {alias: 'local'}}}}}",
+    );
+    assert_eq!(
+        summary(&loaded),
+        ["agents.defaults.model.fallbacks[2] 1:93 no model is called lmstudi/x"]
+    );
+    let off = text("{agents: {defaults: {model: 'ollama/m'}}, models: {providers: {ollama: {baseUrl: 5}}}}");
+    assert_eq!(kinds(&off), [DiagnosticKind::WrongType, DiagnosticKind::UnknownModel]);
+}
+
+#[test]
+fn the_rest_of_many_is_counted() {
+    let models: Vec<String> = (0..400)
+        .map(|n| format!("{{id: 'm{n}', foo: 'x', bar: 'y'}},\n"))
+        .collect();
+    let loaded = text(&format!(
+        "{{models: {{providers: {{a: {{baseUrl: 'http://h/v1', models: [{}]}}}}}}}}",
+        models.concat()
+    ));
+    assert_eq!(loaded.diagnostics.len(), 800);
+    let rendered = loaded.render_diagnostics(Lang::En, false);
+    assert_eq!(rendered.matches("unknown key").count(), 20);
+    assert!(rendered.ends_with("\n\nand 780 more of this kind\n"), "{rendered}");
+}

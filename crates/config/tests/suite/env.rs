@@ -35,6 +35,47 @@ fn a_reference_a_marker_and_a_secret_ref() {
 }
 
 #[test]
+fn a_misspelt_variable_is_noticed() {
+    let loaded = with_env(&provider("apiKey: 'OPENAI_API_KEX'"), &[("OPENAI_API_KEY", "k")]);
+    assert_eq!(
+        summary(&loaded),
+        ["models.providers.a.apiKey 1:59 no variable OPENAI_API_KEX is set; the text itself is used as the key"]
+    );
+    let like_a_key = with_env(&provider("apiKey: 'A1B2_C3D4'"), &[]);
+    assert!(!format!("{like_a_key:?}").contains("C3D4"));
+    for plain in ["lmstudio", "sk-x_Y", "NONE"] {
+        assert_eq!(with_env(&provider(&format!("apiKey: '{plain}'")), &[]).diagnostics, []);
+    }
+}
+
+#[test]
+fn dot_env_values_are_taken_as_they_are() {
+    let home = Home::with(&provider("headers: {a: '${A}', b: '${B}'}")).var("USER", "me");
+    home.write(".yabby/.env", "A=pa$USER$$x\nexport B='${A}' # c\n");
+    let loaded = home.load();
+    let headers = loaded.config.provider("a").unwrap().headers.clone();
+    let values: Vec<String> = headers.iter().map(|(_, secret)| secret.expose().to_owned()).collect();
+    assert_eq!(values, ["pa$USER$$x", "${A}"]);
+}
+
+#[test]
+fn the_help_names_the_real_file() {
+    let home = Home::with(&provider(
+        "apiKey: '${NOPE}', headers: {x: {source: 'env', id: 'NOPE'}}",
+    ));
+    let state = home.path().join("state");
+    std::fs::rename(home.path().join(".yabby"), &state).unwrap();
+    let home = home.var("YABBY_STATE_DIR", &state.display().to_string());
+    let loaded = home.load();
+    assert_eq!(kinds(&loaded), [DiagnosticKind::MissingVariable; 2]);
+    let file = state.join(".env").display().to_string();
+    for diagnostic in &loaded.diagnostics {
+        let help = diagnostic.help.as_ref().unwrap().english();
+        assert!(help.contains(&file), "{help}");
+    }
+}
+
+#[test]
 fn what_is_missing_counts_as_unset() {
     let text = provider("apiKey: '${NOPE}', headers: {'X-A': 'Bearer ${NOPE}', 'X-B': 'b'}");
     let loaded = with_env(&text, &[]);

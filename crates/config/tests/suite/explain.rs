@@ -137,6 +137,34 @@ fn keys_without_effect() {
 }
 
 #[test]
+fn a_list_item_that_is_off_is_found() {
+    let loaded = text(
+        "{models: {providers: {a: {baseUrl: 'http://h/v1', models: [
+           {id: 'bad', contextWindow: 'big'}, {id: 'fine'}, {name: 'nameless'}]}}}}",
+    );
+    for (key, shown) in [
+        ("models.providers.a.models.bad", "models.providers.a.models.bad"),
+        (
+            "models.providers.a.models['bad'].contextWindow",
+            "models.providers.a.models.bad.contextWindow",
+        ),
+        ("models.providers.a.models[2].name", "models.providers.a.models[2].name"),
+    ] {
+        let explanation = loaded.explain(key).unwrap();
+        assert_eq!((explanation.key.as_str(), explanation.status), (shown, KeyStatus::Off));
+        assert!(matches!(explanation.source, ValueSource::File(_)));
+    }
+    let window = loaded.explain("models.providers.a.models.bad.contextWindow").unwrap();
+    assert_eq!(window.value, Some(json!("big")));
+    assert!(window.documentation.is_some());
+    let fine = loaded.explain("models.providers.a.models.fine").unwrap();
+    assert_eq!(
+        (fine.key.as_str(), fine.status),
+        ("models.providers.a.models[0]", KeyStatus::InUse)
+    );
+}
+
+#[test]
 fn unknown_keys_get_suggestions() {
     let error = loaded().explain("models.providers.openai.baseurl2").unwrap_err();
     assert_eq!(

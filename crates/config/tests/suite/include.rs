@@ -1,6 +1,6 @@
 //! `$include`.
 
-use yabby_config::DiagnosticKind;
+use yabby_config::{DiagnosticKind, KeySource, include_and_set_primary};
 
 use super::support::{Home, kinds, summary};
 
@@ -118,4 +118,111 @@ fn depth_and_size_are_limited() {
             "agents 1:52 the included file big.json5 is larger than 2 MB"
         ]
     );
+}
+
+const OPENCLAW: &str = "{
+  agents: { defaults: {
+    model: { primary: 'openai/a', fallbacks: ['openai/b', 'openai/c'] },
+    models: { 'openai/b': { alias: 'Bee' } },
+  } },
+  models: { $include: './parts/models.json5' },
+}";
+
+fn openclaw(text: &str) -> Home {
+    let home = Home::new();
+    let file = home.write(".openclaw/openclaw.json", text);
+    home.write(
+        ".openclaw/parts/models.json5",
+        "{providers: {openai: {apiKey: '${OC_KEY}', $include: 'more.json5'}}}",
+    );
+    home.write(".openclaw/parts/more.json5", "{timeoutSeconds: 5}");
+    home.write(
+        ".openclaw/.env",
+        "OC_KEY=theirs\nBOTH=theirs\nANTHROPIC_API_KEY=theirs\n",
+    );
+    home.write(".yabby/.env", "ANTHROPIC_API_KEY=ours\n");
+    home.write(".yabby/yabby.json5", &include_and_set_primary(&file, "openai/c-2"));
+    home
+}
+
+#[test]
+fn another_primary_for_openclaws_config() {
+    let loaded = openclaw(OPENCLAW).load();
+    assert_eq!(loaded.diagnostics, []);
+    let policy = loaded.config.policy();
+    assert_eq!(policy.primary.as_deref(), Some("openai/c-2"));
+    assert_eq!(policy.fallbacks, ["openai/b", "openai/c"]);
+    assert_eq!(loaded.config.resolve("bee").unwrap().to_string(), "openai/b");
+    let key = |id: &str| {
+        let key = loaded.config.provider(id).unwrap().key.clone().unwrap();
+        key.secret.expose().to_owned()
+    };
+    assert_eq!(
+        (key("openai"), key("anthropic")),
+        ("theirs".to_owned(), "ours".to_owned())
+    );
+    let openai = loaded.config.provider("openai").unwrap();
+    assert!(matches!(&openai.key.as_ref().unwrap().source, KeySource::Env { name } if name == "OC_KEY"));
+    assert_eq!(openai.timeout.unwrap().as_secs(), 5);
+}
+
+#[test]
+fn the_short_form_gives_way_to_the_set_primary() {
+    let home = openclaw("{agents: {defaults: {model: 'openai/a'}}}");
+    let policy = home.load().config.policy();
+    assert_eq!(
+        (policy.primary.as_deref(), policy.fallbacks.len()),
+        (Some("openai/c-2"), 0)
+    );
+    let file = home.path().join(".yabby/yabby.json5");
+    let text = yabby_config::set_primary(&std::fs::read_to_string(&file).unwrap(), "openai/d").unwrap();
+    home.write(".yabby/yabby.json5", &text);
+    assert_eq!(home.load().config.policy().primary.as_deref(), Some("openai/d"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_config_behind_a_link_includes_from_both_folders() {
+    let home = Home::new();
+    let target = home.write(
+        "dotfiles/yabby.json5",
+        "{agents: {$include: 'beside-link.json5'}, models: {$include: 'beside-target.json5'}}",
+    );
+    home.write("dotfiles/beside-target.json5", "{mode: 'replace'}");
+    home.write("dotfiles/beside-link.json5", "{defaults: {model: 'openai/target'}}");
+    home.write(".yabby/beside-link.json5", "{defaults: {model: 'openai/link'}}");
+    std::os::unix::fs::symlink(target, home.path().join(".yabby/yabby.json5")).unwrap();
+    let loaded = home.load();
+    let includes: Vec<_> = kinds(&loaded)
+        .into_iter()
+        .filter(|kind| *kind == DiagnosticKind::Include)
+        .collect();
+    assert_eq!(includes, []);
+    assert_eq!(
+        loaded.config.policy().primary.as_deref(),
+        Some("openai/link"),
+        "the written path comes first"
+    );
+    assert_eq!(loaded.config.providers().count(), 0);
+}
+
+#[test]
+fn every_refusal_says_what_to_do() {
+    let home = Home::with("{agents: {$include: 5}, models: {$include: 'gone.json5'}, env: {$include: ''}}");
+    let text = yabby_config::load_text("{models: {$include: 'x'}}", &yabby_config::Environment::default());
+    for diagnostic in home.load().diagnostics.iter().chain(&text.diagnostics) {
+        assert!(diagnostic.help.is_some(), "{diagnostic:?}");
+    }
+}
+
+#[test]
+fn a_duplicate_carries_its_whole_key() {
+    let home = Home::with("{models: {$include: 'm.json5'}, agents: {list: [{id: 'a', id: 'b'}]}}");
+    home.write(
+        ".yabby/m.json5",
+        "{providers: {a: {baseUrl: 'http://h/v1', api: 'openai-responses', api: 'openai-completions'}}}",
+    );
+    let loaded = home.load();
+    let keys: Vec<&str> = loaded.diagnostics.iter().map(|found| found.key.as_str()).collect();
+    assert_eq!(keys, ["agents.list[0].id", "models.providers.a.api"]);
 }

@@ -47,3 +47,26 @@ fn suggestions() {
     assert_eq!(error, expected);
     assert_eq!(error.to_string(), "no model is called bigg; did you mean big?");
 }
+
+#[test]
+fn params_of_a_model() {
+    let config = text(
+        "{agents: {defaults: {params: {a: 1, b: 1, c: 1, d: 1, e: 1}, models: {
+            'P/m/x': {params: {e: 5}}, 'p/*': {params: {d: 4, e: 4}}, 'p/other': {params: {a: 9}}}}},
+          models: {providers: {p: {baseUrl: 'http://h/v1', params: {b: 2, c: 2, d: 2, e: 2},
+            models: [{id: 'm/x', params: {c: 3, d: 3, e: 3}}]}}}}",
+    )
+    .config;
+    let params = |provider, model| {
+        let model = yabby_core::ModelRef::new(provider, model).unwrap();
+        serde_json::Value::from(config.params_for(&model).0)
+    };
+    assert_eq!(
+        params("p", "m/x"),
+        serde_json::json!({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})
+    );
+    assert_eq!(
+        params("found", "y"),
+        serde_json::json!({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1})
+    );
+}
