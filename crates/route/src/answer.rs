@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use async_stream::stream;
 use futures_util::Stream;
+use serde_json::Value;
+use yabby_config::Params;
 use yabby_core::{
     Attempt, EndReason, ErrorKind, FinalText, ModelError, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Text,
     ToolCall, Unfinished, Usage, text,
@@ -77,16 +79,14 @@ pub fn answer(
         let mut attempts = Vec::new();
         let mut errors = Vec::new();
         let mut candidates = plan.candidates.into_iter().peekable();
-        'candidates: while let Some(Candidate { model, endpoint }) = candidates.next() {
+        'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             yield RouteEvent::Trying(model.clone());
-            let request = fitted(&request, &endpoint, &model);
-            let mut dialect = endpoint.dialect_for(model.model());
+            let request = fitted(&request, &endpoint, &model, &params);
+            let watch = Watch::start(deadlines(&endpoint));
+            let mut running = Running::start(model.clone(), endpoint.base_url.clone());
             let mut retries = 0;
-            let limits = deadlines(&endpoint);
-            let mut endpoint = endpoint;
-            let patience = tokio::time::Instant::now() + limits.total;
             loop {
-                let mut running = Running::start(model.clone(), endpoint.base_url.clone());
+                let dialect = endpoint.dialect_for(model.model());
                 let mut unfinished = Unfinished::default();
                 let mut tool_calls = Vec::new();
                 let mut served_by = None;
@@ -96,7 +96,7 @@ pub fn answer(
                 // A managed server may have to be started, or started again.
                 if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
                     yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
-                    match lease.ready(&()).await {
+                    match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
                         Ok(place) => {
                             running.endpoint.clone_from(&place.base_url);
                             endpoint = place;
@@ -105,33 +105,31 @@ pub fn answer(
                     }
                 }
                 if error.is_none() {
-                    let watch = Watch::start(&http, &endpoint, limits);
-                    let asked = watch.wait(Phase::Head, endpoint.ask(&http, dialect, model.model(), &request)).await;
-                    match asked.and_then(|opened| opened) {
+                    let asked = endpoint.ask(&http, dialect, model.model(), &request);
+                    match watch.wait(&http, &endpoint, Phase::Head, asked).await.and_then(|opened| opened) {
                         Err(failed) => error = Some(failed),
                         Ok(mut stream) => {
                             running.head();
                             loop {
-                                let next = watch.wait(running.phase, stream.next()).await;
+                                let next = watch.wait(&http, &endpoint, running.phase, stream.next()).await;
                                 running.bytes = stream.bytes();
-                                match next {
+                                let event = match next {
                                     Err(failed) | Ok(Some(Err(failed))) => {
                                         error = Some(failed);
                                         break;
                                     }
                                     Ok(None) => break,
-                                    Ok(Some(Ok(event))) => {
-                                        running.event(&event);
-                                        finished = unfinished.push(&event).or(finished);
-                                        match &event {
-                                            ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
-                                            ModelEvent::ServedBy(name) => served_by = Some(name.clone()),
-                                            _ => {}
-                                        }
-                                        if !matches!(event, ModelEvent::End(_)) {
-                                            yield RouteEvent::Model(event);
-                                        }
-                                    }
+                                    Ok(Some(Ok(event))) => event,
+                                };
+                                running.event(&event);
+                                finished = unfinished.push(&event).or(finished);
+                                match &event {
+                                    ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
+                                    ModelEvent::ServedBy(name) => served_by = Some(name.clone()),
+                                    _ => {}
+                                }
+                                if !matches!(event, ModelEvent::End(_)) {
+                                    yield RouteEvent::Model(event);
                                 }
                             }
                         }
@@ -164,22 +162,20 @@ pub fn answer(
                     responses: dialect == Dialect::Responses,
                     retries,
                 });
-                let visible = running.visible;
-                attempts.push(running.failed(error.kind, error.message.english()));
                 match decision {
+                    Decision::Wait if watch.runs() => {
+                        // The same attempt goes on: its record counts the time of loading.
+                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
+                        tokio::time::sleep(LOADING_PAUSE).await;
+                        continue;
+                    }
                     Decision::Retry => retries += 1,
                     Decision::UseChat => {
-                        dialect = Dialect::Chat;
+                        endpoint.learn_dialect(Dialect::Chat);
                         yield RouteEvent::Notice(text!(
                             "{provider} has no /v1/responses; asked through /v1/chat/completions instead (set api to openai-completions to skip this step)",
                             provider = endpoint.provider
                         ));
-                    }
-                    Decision::Wait if tokio::time::Instant::now() < patience => {
-                        // One record for the whole wait.
-                        attempts.pop();
-                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
-                        tokio::time::sleep(LOADING_PAUSE).await;
                     }
                     Decision::Wait | Decision::Next => {
                         if let Some(next) = candidates.peek() {
@@ -190,33 +186,60 @@ pub fn answer(
                                 next = next.model
                             ));
                         }
+                        attempts.push(running.failed(&error));
                         errors.push((model, error));
                         continue 'candidates;
                     }
                     Decision::Stop => {
+                        attempts.push(running.failed(&error));
                         errors.push((model, error));
-                        let partial = if visible { unfinished.so_far().to_owned() } else { String::new() };
+                        let partial = unfinished.so_far().to_owned();
                         yield RouteEvent::Failed(RouteFailure { errors, attempts, partial });
                         return;
                     }
                 }
+                let next = Running::start(model.clone(), endpoint.base_url.clone());
+                attempts.push(std::mem::replace(&mut running, next).failed(&error));
             }
         }
         yield RouteEvent::Failed(RouteFailure { errors, attempts, partial: String::new() });
     }
 }
 
-/// The request with what is known of the model.
-fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef) -> ModelRequest {
+/// The request with what is known of the model. What the person asked for goes before `params` of the config, and
+/// those before what the model needs.
+fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params: &Params) -> ModelRequest {
     let mut request = request.clone();
-    if let EndpointOrigin::Managed(lease) = &endpoint.origin
-        && let Some(embedded) = lease.embedded()
-    {
-        request.max_output_tokens.get_or_insert(embedded.max_output_tokens);
-        request.temperature.get_or_insert(embedded.temperature);
+    let count = |name: &str| {
+        params
+            .get(name)
+            .and_then(Value::as_u64)
+            .and_then(|count| u32::try_from(count).ok())
+    };
+    let temperature = params.get("temperature").and_then(Value::as_f64);
+    let longest = count("maxTokens").or_else(|| endpoint.listed_model(model.model())?.max_tokens);
+    let embedded = match &endpoint.origin {
+        EndpointOrigin::Managed(lease) => lease.embedded(),
+        _ => None,
+    };
+    request.temperature = request
+        .temperature
+        .or(temperature)
+        .or(embedded.map(|model| model.temperature));
+    request.max_output_tokens = request
+        .max_output_tokens
+        .or(longest)
+        .or(embedded.map(|model| model.max_output_tokens));
+    if let Some(kwargs) = params.get("chat_template_kwargs") {
+        request
+            .extra_body
+            .insert("chat_template_kwargs".to_owned(), kwargs.clone());
     }
-    if let Some(longest) = endpoint.listed_model(model.model()).and_then(|entry| entry.max_tokens) {
-        request.max_output_tokens.get_or_insert(longest);
+    // OpenClaw's pass-through fields win over everything that is made here.
+    for name in ["extra_body", "extraBody"] {
+        if let Some(Value::Object(extra)) = params.get(name) {
+            request.extra_body.extend(extra.clone());
+        }
     }
     request
 }

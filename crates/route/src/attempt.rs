@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use yabby_core::{Attempt, ErrorKind, ModelEvent, ModelRef, Outcome, Phase, Usage};
+use yabby_core::{Attempt, ModelError, ModelEvent, ModelRef, Outcome, Phase, Usage};
 
 /// Collects times and counts until the attempt is over.
 pub(crate) struct Running {
@@ -68,8 +68,11 @@ impl Running {
         self.end(Outcome::Answered)
     }
 
-    pub(crate) fn failed(self, error: ErrorKind, message: String) -> Attempt {
-        self.end(Outcome::Failed { error, message })
+    pub(crate) fn failed(self, error: &ModelError) -> Attempt {
+        self.end(Outcome::Failed {
+            error: error.kind,
+            message: error.message.english(),
+        })
     }
 
     fn end(self, outcome: Outcome) -> Attempt {

@@ -52,7 +52,7 @@ pub fn decide(at: &Situation) -> Decision {
         // The server has no /v1/responses.
         Situation {
             kind: E::NotAnApi,
-            phase: Phase::Head,
+            phase: Phase::Connect | Phase::Head | Phase::FirstToken,
             responses: true,
             ..
         } => Decision::UseChat,

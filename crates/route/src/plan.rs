@@ -1,6 +1,6 @@
 //! Which models are tried, in which order.
 
-use yabby_config::Config;
+use yabby_config::{Config, Params};
 use yabby_core::{ModelRef, Text, text};
 use yabby_servers::{Endpoint, Fleet};
 
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub model: ModelRef,
     /// Where it is served.
     pub endpoint: Endpoint,
+    /// Parameters of each request, merged from all places of the config that may hold some.
+    pub params: Params,
 }
 
 /// Why there is nothing to try.
@@ -134,8 +136,11 @@ pub fn plan(
 
 fn candidate(config: &Config, fleet: &Fleet, model: ModelRef) -> Result<Candidate, PlanError> {
     if let Some(endpoint) = fleet.endpoint(model.provider()) {
-        let endpoint = endpoint.clone();
-        return Ok(Candidate { model, endpoint });
+        return Ok(Candidate {
+            endpoint: endpoint.clone(),
+            params: config.params_for(&model),
+            model,
+        });
     }
     let missing = match config.provider(model.provider()) {
         Some(provider) => match &provider.api {
@@ -159,6 +164,15 @@ impl LeftOut {
 }
 
 impl PlanError {
+    /// A word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownModel { .. } => "unknown_model",
+            Self::NoEndpoint { .. } => "no_endpoint",
+            Self::NoModel => "no_model",
+        }
+    }
+
     /// The reason, in words.
     pub fn reason(&self) -> Text {
         match self {

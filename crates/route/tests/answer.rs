@@ -1,5 +1,5 @@
 //! Silence, signs of life, and what follows them, against the scripted server with short deadlines.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{pin::pin, time::Duration};
 
@@ -52,8 +52,18 @@ async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
         match stream.next().await.unwrap() {
             RouteEvent::Model(event) => events.push(event),
             RouteEvent::Trying(_) | RouteEvent::Notice(_) => {}
-            RouteEvent::Done(answer) => return Seen { events, end: Ok(answer) },
-            RouteEvent::Failed(failure) => return Seen { events, end: Err(failure) },
+            RouteEvent::Done(answer) => {
+                return Seen {
+                    events,
+                    end: Ok(answer),
+                };
+            }
+            RouteEvent::Failed(failure) => {
+                return Seen {
+                    events,
+                    end: Err(failure),
+                };
+            }
         }
     }
 }
@@ -66,14 +76,25 @@ async fn a_long_silence_of_a_living_server_is_waited_for() {
     let seen = ask(&[server.base_url()], short).await;
     assert_eq!(seen.end.unwrap().text.as_str(), "At last.");
     assert_eq!(server.model_calls().len(), 1, "never retried from the beginning");
-    let asked = server.requests().iter().filter(|request| request.path == "/v1/models").count();
+    let asked = server
+        .requests()
+        .iter()
+        .filter(|request| request.path == "/v1/models")
+        .count();
     assert!(asked >= 2, "asked {asked} times whether it lives");
 }
 
 #[tokio::test]
 async fn comments_are_signs_of_life() {
     let server = ModelServer::start().await;
-    server.chat(script![comment(""), sleep_ms(60), comment(""), sleep_ms(60), comment(""), text("Hi.")]);
+    server.chat(script![
+        comment(""),
+        sleep_ms(60),
+        comment(""),
+        sleep_ms(60),
+        comment(""),
+        text("Hi.")
+    ]);
     let seen = ask(&[server.base_url()], short).await;
     assert!(seen.events.contains(&ModelEvent::Progress(Progress::Alive)));
     assert_eq!(seen.end.unwrap().text.as_str(), "Hi.");
@@ -91,8 +112,14 @@ async fn a_server_that_hangs_everywhere_is_left_for_the_next() {
     };
     let answer = ask(&[hung.base_url(), good.base_url()], quick).await.end.unwrap();
     let outcomes = serde_json::to_value(&answer.attempts).unwrap();
-    assert_eq!((&outcomes[0]["error"], &outcomes[1]["outcome"]), (&"hung".into(), &"answered".into()));
-    assert!(hung.wait_closed(Duration::from_secs(5)).await, "its connection is given back");
+    assert_eq!(
+        (&outcomes[0]["error"], &outcomes[1]["outcome"]),
+        (&"hung".into(), &"answered".into())
+    );
+    assert!(
+        hung.wait_closed(Duration::from_secs(5)).await,
+        "its connection is given back"
+    );
 }
 
 #[tokio::test]
@@ -125,7 +152,12 @@ async fn a_server_that_loads_for_ever_is_left_in_the_end() {
     let seen = ask(&[loading.base_url(), good.base_url()], brief).await;
     assert!(seen.events.contains(&ModelEvent::Progress(Progress::Loading)));
     let answer = seen.end.unwrap();
-    assert_eq!((answer.model.provider(), answer.attempts.len()), ("p1", 2), "{:?}", answer.attempts);
+    assert_eq!(
+        (answer.model.provider(), answer.attempts.len()),
+        ("p1", 2),
+        "{:?}",
+        answer.attempts
+    );
 }
 
 #[tokio::test]

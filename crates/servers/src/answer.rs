@@ -2,13 +2,19 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, text};
+use tokio::time::{Instant, timeout_at};
+use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, Progress, text};
 use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, ResponseHeaders, WireError, classify};
 
 use crate::{Endpoint, transport};
 
-/// The most that is read of an error body, in bytes.
+/// The most that is read of an error body, in bytes, and for how long: what is wrong is known already.
 const ERROR_BODY: usize = 1024 * 1024;
+const ERROR_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The most that an answer may have, in bytes on the wire. A stream spends some 250 bytes on a token, so this is far
+/// more than any model says, and little enough to hold.
+const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// How long token counts may come after the answer.
 const AFTERWORD: Duration = Duration::from_secs(2);
@@ -24,6 +30,8 @@ pub struct AnswerStream {
     failed: Option<WireError>,
     bytes: u64,
     begun: bool,
+    /// When a complete answer is not waited for any longer.
+    until: Option<Instant>,
 }
 
 impl AnswerStream {
@@ -31,6 +39,7 @@ impl AnswerStream {
     pub(crate) async fn open(
         endpoint: Endpoint,
         dialect: Dialect,
+        model: &str,
         request: &ModelRequest,
         mut response: reqwest::Response,
     ) -> Result<Self, ModelError> {
@@ -38,25 +47,22 @@ impl AnswerStream {
         let status = response.status();
         let content_type = headers.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         if !status.is_success() || content_type.starts_with("text/html") {
-            let mut body = Vec::new();
-            while body.len() < ERROR_BODY {
-                match response.chunk().await {
-                    Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                    Ok(None) | Err(_) => break,
-                }
-            }
+            let body = read_at_most(&mut response, ERROR_BODY, ERROR_PATIENCE).await;
             let error = classify(status.as_u16(), &headers, &body);
             return Err(from_wire(&endpoint, Phase::Head, &error));
         }
         let kind = BodyKind::from_content_type(headers.content_type.as_deref());
+        let mut expectation = Expectation::of(request);
+        expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
         Ok(Self {
-            decoder: Decoder::new(dialect, kind, &Expectation::of(request)),
+            decoder: Decoder::new(dialect, kind, &expectation),
             endpoint,
             response: Some(response),
             ready: VecDeque::new(),
             failed: None,
             bytes: 0,
             begun: false,
+            until: None,
         })
     }
 
@@ -78,16 +84,24 @@ impl AnswerStream {
             let mut events = Vec::new();
             let chunk = if self.decoder.is_complete() {
                 // What may still come are token counts; a server that keeps the connection open is not waited for.
-                tokio::time::timeout(AFTERWORD, response.chunk())
-                    .await
-                    .unwrap_or(Ok(None))
+                let until = *self.until.get_or_insert_with(|| Instant::now() + AFTERWORD);
+                timeout_at(until, response.chunk()).await.unwrap_or(Ok(None))
             } else {
                 response.chunk().await
             };
             let decoded = match chunk {
                 Ok(Some(chunk)) => {
                     self.bytes += chunk.len() as u64;
-                    self.decoder.push(&chunk, &mut events)
+                    if self.bytes > LONGEST_ANSWER {
+                        self.response = None;
+                        return Some(Err(self.too_long()));
+                    }
+                    let decoded = self.decoder.push(&chunk, &mut events);
+                    if events.is_empty() {
+                        // A part of a frame is a sign of life too.
+                        events.push(ModelEvent::Progress(Progress::Alive));
+                    }
+                    decoded
                 }
                 Ok(None) => {
                     self.response = None;
@@ -112,6 +126,20 @@ impl AnswerStream {
         self.bytes
     }
 
+    fn too_long(&self) -> ModelError {
+        ModelError::new(
+            ErrorKind::Malformed,
+            self.phase(),
+            &self.endpoint.base_url,
+            text!(
+                "the answer of {url} has more than {megabytes} MB",
+                url = self.endpoint.base_url,
+                megabytes = LONGEST_ANSWER >> 20
+            ),
+        )
+        .with_hint(text!("set maxTokens for this model, so that it cannot go on for ever"))
+    }
+
     fn phase(&self) -> Phase {
         if self.begun {
             Phase::Streaming
@@ -121,6 +149,18 @@ impl AnswerStream {
     }
 }
 
+/// The beginning of a body: what has come when there is `most`, when `patience` ends, or when the body does.
+pub(crate) async fn read_at_most(response: &mut reqwest::Response, most: usize, patience: Duration) -> Vec<u8> {
+    let until = Instant::now() + patience;
+    let mut body = Vec::new();
+    while body.len() < most
+        && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body
+}
+
 /// The headers that the classifier reads.
 pub(crate) fn response_headers(response: &reqwest::Response) -> ResponseHeaders {
     ResponseHeaders::read(|name| response.headers().get(name)?.to_str().ok())
@@ -128,11 +168,7 @@ pub(crate) fn response_headers(response: &reqwest::Response) -> ResponseHeaders 
 
 /// A server's own error with its place and what the person can do.
 pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) -> ModelError {
-    let words = endpoint
-        .key
-        .iter()
-        .chain(endpoint.headers.iter().map(|(_, value)| value))
-        .fold(error.message.clone(), |words, secret| secret.redact(&words));
+    let words = endpoint.redacted(&error.message);
     let summary = error.summary();
     let message = if words.is_empty() {
         summary

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use yabby_core::ErrorKind;
 
 use crate::{Endpoint, EndpointOrigin, Http, ServerFacts, probe};
 
@@ -42,7 +43,7 @@ impl WellKnown {
             .filter_map(|pair| {
                 let (provider, port) = pair.trim().split_once(':')?;
                 Some(Self {
-                    provider: provider.to_owned(),
+                    provider: provider.to_ascii_lowercase(),
                     port: port.parse().ok()?,
                 })
             })
@@ -53,7 +54,8 @@ impl WellKnown {
 /// A loopback server answers its list of models in milliseconds, also while it generates.
 const LIMIT: Duration = Duration::from_millis(900);
 
-/// Asks all `ports` at once and returns the servers that gave a list of models, in the order of `ports`.
+/// Asks all `ports` at once and returns the model servers that answered, in the order of `ports`: with a list of
+/// models, which may be empty, or with the wish for a key (`facts.error`).
 ///
 /// Ports of endpoints that are `known` already are not asked again.
 pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> Vec<(Endpoint, ServerFacts)> {
@@ -65,22 +67,29 @@ pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> V
             let facts = probe(http, &endpoint, LIMIT).await;
             (endpoint, facts)
         });
-    let mut found: Vec<_> = join_all(probes).await;
-    found.retain(|(_, facts)| facts.error.is_none() && !facts.models.is_empty());
+    let mut found: Vec<(Endpoint, ServerFacts)> = join_all(probes).await;
+    found.retain(|(_, facts)| facts.error.as_ref().is_none_or(|error| error.kind == ErrorKind::Auth));
+    let mut taken: Vec<String> = known
+        .iter()
+        .map(|endpoint| endpoint.provider.to_ascii_lowercase())
+        .collect();
     for (endpoint, _) in &mut found {
-        // A configured provider keeps its id.
-        while known
-            .iter()
-            .any(|other| other.provider.eq_ignore_ascii_case(&endpoint.provider))
-        {
+        // A configured provider keeps its id, and no two servers share one.
+        while taken.contains(&endpoint.provider) {
             endpoint.provider.push_str("-local");
         }
+        taken.push(endpoint.provider.clone());
     }
     found
 }
 
 fn same_place(a: &Endpoint, b: &Endpoint) -> bool {
-    let place = |endpoint: &Endpoint| endpoint.root().replace("://localhost:", "://127.0.0.1:");
+    let place = |endpoint: &Endpoint| {
+        let here = ["://localhost:", "://0.0.0.0:", "://[::1]:"];
+        here.iter().fold(endpoint.root().to_owned(), |root, name| {
+            root.replace(name, "://127.0.0.1:")
+        })
+    };
     place(a) == place(b)
 }
 

@@ -1,26 +1,33 @@
 //! One place that serves models.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use yabby_config::{Api, Config, ModelEntry, Params, Provider};
+use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, Phase, Secret, text};
 use yabby_wire::{Dialect, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, managed::Lease};
+use crate::{AnswerStream, Http, Reach, managed::Lease};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The provider id, as in `models.providers.<id>`.
     pub provider: String,
-    /// The base URL, without a trailing slash and without credentials.
+    /// The base URL as people see it: without a trailing slash, credentials and secret variables.
     pub base_url: String,
+    /// The base URL of requests.
+    pub(crate) url: String,
     /// The dialect that the config asks for, where a model has none of its own.
     pub dialect: Dialect,
     /// User name and password for HTTP basic authentication, from the base URL.
     pub basic: Option<(String, Secret)>,
     /// The credential, if there is one.
     pub key: Option<Secret>,
+    /// The environment variable that gave it, if one did.
+    pub key_from: Option<String>,
     /// Extra headers of each request.
     pub headers: Vec<(String, Secret)>,
     /// How far away it is.
@@ -31,23 +38,12 @@ pub struct Endpoint {
     pub timeout: Option<Duration>,
     /// Whether the key is sent as `Authorization: Bearer` in every dialect.
     pub bearer: bool,
-    /// Parameters of every request.
-    pub params: Params,
     /// The models that the config lists.
     pub listed: Vec<ModelEntry>,
     /// Environment variables that would give it a key.
     pub key_env: Vec<String>,
-}
-
-/// How far away an endpoint is; decides proxies and what silence means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// On this machine.
-    Loopback,
-    /// In a private network.
-    Lan,
-    /// Anywhere else.
-    Hosted,
+    /// The dialect that the server turned out to speak, shared by all clones.
+    spoken: Arc<OnceLock<Dialect>>,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -63,49 +59,29 @@ pub enum EndpointOrigin {
     Managed(Lease),
 }
 
-impl Reach {
-    /// Reads the distance from a URL's host. Names are not resolved; `.local`, `.lan`, `.internal` and names
-    /// without a dot are taken as private.
-    pub fn of_host(host: &str) -> Self {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = bare.parse::<IpAddr>() {
-            return match address {
-                address if address.is_loopback() => Self::Loopback,
-                IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || v4.is_unspecified() => Self::Lan,
-                IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => Self::Lan,
-                _ => Self::Hosted,
-            };
-        }
-        let name = bare.to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") {
-            return Self::Loopback;
-        }
-        let private = [".local", ".lan", ".internal", ".home.arpa"];
-        if !name.contains('.') || private.iter().any(|suffix| name.ends_with(suffix)) {
-            Self::Lan
-        } else {
-            Self::Hosted
-        }
-    }
-}
-
 impl Endpoint {
     /// The endpoint of a configured or built-in provider; `None` when its `api` is one that Yabby cannot speak.
     pub fn from_provider(provider: &Provider) -> Option<Self> {
         let dialect = dialect(&provider.api)?;
-        let base_url = provider.base_url.as_str().trim_end_matches('/').to_owned();
+        let version = if provider.api == Api::Ollama { "/v1" } else { "" };
+        let whole = |url: &str| format!("{}{version}", url.trim_end_matches('/'));
         Some(Self {
             provider: provider.id.clone(),
             reach: Reach::of_host(provider.base_url.host()),
-            base_url,
+            base_url: whole(&provider.base_url.to_string()),
+            url: whole(provider.base_url.as_str()),
             dialect,
             basic: provider
                 .base_url
                 .credentials()
                 .map(|(user, password)| (user.to_owned(), password.clone())),
             bearer: provider.auth_header == Some(true),
-            params: provider.params.clone(),
             key: provider.key.as_ref().map(|key| key.secret.clone()),
+            key_from: provider.key.as_ref().and_then(|key| match &key.source {
+                KeySource::Env { name } => Some(name.clone()),
+                KeySource::Config { .. } => None,
+            }),
+            spoken: Arc::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -133,11 +109,13 @@ impl Endpoint {
         Self {
             provider: provider.to_owned(),
             base_url: format!("http://127.0.0.1:{port}/v1"),
+            url: format!("http://127.0.0.1:{port}/v1"),
             dialect: Dialect::Chat,
             basic: None,
             bearer: false,
-            params: Params::default(),
             key: None,
+            key_from: None,
+            spoken: Arc::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
@@ -152,8 +130,17 @@ impl Endpoint {
         self.listed.iter().find(|entry| entry.id == id)
     }
 
+    /// Remembers for this process that the server speaks another dialect than the config says.
+    pub fn learn_dialect(&self, dialect: Dialect) {
+        // The first discovery counts; a second one in the same process would be the same.
+        let _ = self.spoken.set(dialect);
+    }
+
     /// The dialect for a model.
     pub fn dialect_for(&self, model: &str) -> Dialect {
+        if let Some(spoken) = self.spoken.get() {
+            return *spoken;
+        }
         self.listed_model(model)
             .and_then(|entry| entry.api.as_ref())
             .and_then(dialect)
@@ -162,7 +149,16 @@ impl Endpoint {
 
     /// The address without the API's version segment: where side channels such as `/props` live.
     pub fn root(&self) -> &str {
-        self.base_url.strip_suffix("/v1").unwrap_or(&self.base_url)
+        self.url.strip_suffix("/v1").unwrap_or(&self.url)
+    }
+
+    /// The same endpoint with `/v1` behind its base URL, unless it is there.
+    pub fn with_version(&self) -> Option<Self> {
+        (!self.url.ends_with("/v1")).then(|| Self {
+            base_url: format!("{}/v1", self.base_url),
+            url: format!("{}/v1", self.url),
+            ..self.clone()
+        })
     }
 
     /// Sends one request in `dialect` and returns the answer as it comes.
@@ -175,9 +171,10 @@ impl Endpoint {
         model: &str,
         request: &ModelRequest,
     ) -> Result<AnswerStream, ModelError> {
-        let quirks = self.quirks(model);
+        let mut quirks = self.quirks(model);
+        quirks.extra_body.clone_from(&request.extra_body);
         let encoded = encode(dialect, request, &Target { model, quirks: &quirks });
-        let url = format!("{}{}", self.base_url, encoded.path);
+        let url = format!("{}{}", self.url, encoded.path);
         let mut post = http
             .client(self)?
             .post(&url)
@@ -186,20 +183,23 @@ impl Endpoint {
         for (name, value) in &encoded.headers {
             post = post.header(*name, *value);
         }
+        for (name, value) in self.listed_model(model).into_iter().flat_map(|entry| &entry.headers) {
+            post = post.header(name, value.expose());
+        }
         let response = self
             .authorise(post, dialect)
             .body(encoded.body)
             .send()
             .await
             .map_err(|error| crate::transport::error(self, Phase::Connect, error))?;
-        AnswerStream::open(self.clone(), dialect, request, response).await
+        AnswerStream::open(self.clone(), dialect, model, request, response).await
     }
 
-    /// Asks on a connection of its own whether the server lives. Any HTTP answer counts, also a refusal.
+    /// Asks beside a request that is under way whether the server lives. Any HTTP answer counts, also a refusal.
     ///
     /// Fails with [`ErrorKind::Hung`] when there is none within `limit`, or with what the socket said.
     pub async fn sign_of_life(&self, http: &Http, limit: Duration) -> Result<(), ModelError> {
-        let request = http.client(self)?.get(format!("{}/models", self.base_url));
+        let request = http.client(self)?.get(format!("{}/models", self.url));
         let asked = self.authorise(request, self.dialect).send();
         match tokio::time::timeout(limit, asked).await {
             Ok(Ok(_)) => Ok(()),
@@ -222,26 +222,6 @@ impl Endpoint {
         .with_hint(text!("look into the server's log, or restart it"))
     }
 
-    /// Adds the credential in the form that the dialect's own service expects, and the configured headers.
-    pub(crate) fn authorise(&self, request: reqwest::RequestBuilder, dialect: Dialect) -> reqwest::RequestBuilder {
-        let mut request = request;
-        if let Some((user, password)) = &self.basic {
-            request = request.basic_auth(user, Some(password.expose()));
-        }
-        if let Some(key) = &self.key {
-            request = match dialect {
-                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
-                Dialect::Messages if !self.bearer => request.header("x-api-key", key.expose()),
-                _ if self.basic.is_some() && !self.bearer => request,
-                _ => request.bearer_auth(key.expose()),
-            };
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value.expose());
-        }
-        request
-    }
-
     /// What is special about this endpoint, from the config's `compat` flags and params.
     fn quirks(&self, model: &str) -> Quirks {
         let mut quirks = Quirks {
@@ -252,7 +232,6 @@ impl Endpoint {
         if let EndpointOrigin::Managed(_) = self.origin {
             quirks.prefill_progress = true;
         }
-        quirks.extra_body.extend(extra_body(&self.params));
         if let Some(entry) = self.listed_model(model) {
             let flag = |name: &str| entry.compat.0.get(name).and_then(serde_json::Value::as_bool);
             if let Some(value) = flag("supportsUsageInStreaming") {
@@ -262,24 +241,15 @@ impl Endpoint {
             {
                 quirks.max_tokens_field = yabby_wire::MaxTokensField::MaxCompletionTokens;
             }
-            quirks.extra_body.extend(extra_body(&entry.params));
         }
         quirks
     }
 
-    /// The key's place, for a hint about a refused credential.
-    pub(crate) fn key_hint(&self) -> yabby_core::Text {
-        match (&self.key, self.key_env.first()) {
-            (None, Some(name)) => text!(
-                "set {name}, or models.providers.{provider}.apiKey in the config",
-                name = name,
-                provider = self.provider
-            ),
-            _ => text!(
-                "check models.providers.{provider}.apiKey in the config: the server refused it",
-                provider = self.provider
-            ),
-        }
+    /// Whether the text of an answer may begin with the model's thoughts: a reasoning model behind a server that has
+    /// no parser for them and whose template opens the block in the prompt.
+    pub(crate) fn may_think_aloud(&self, dialect: Dialect, model: &str) -> bool {
+        let reasons = self.listed_model(model).is_some_and(|entry| entry.reasoning);
+        reasons && dialect == Dialect::Chat && self.reach != Reach::Hosted
     }
 }
 
@@ -291,37 +261,5 @@ fn dialect(api: &Api) -> Option<Dialect> {
         Api::Completions | Api::Ollama => Some(Dialect::Chat),
         Api::Messages => Some(Dialect::Messages),
         Api::Unsupported(_) => None,
-    }
-}
-
-/// OpenClaw's pass-through fields (`params.extra_body` or `params.extraBody`).
-fn extra_body(params: &Params) -> serde_json::Map<String, serde_json::Value> {
-    let written = ["extra_body", "extraBody"].map(|name| params.0.get(name));
-    let objects = written.into_iter().flatten().filter_map(serde_json::Value::as_object);
-    objects
-        .flatten()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reach_of_hosts() {
-        for (host, reach) in [
-            ("127.0.0.1", Reach::Loopback),
-            ("[::1]", Reach::Loopback),
-            ("localhost", Reach::Loopback),
-            ("192.168.1.20", Reach::Lan),
-            ("studio.local", Reach::Lan),
-            ("nas", Reach::Lan),
-            ("[fd00::1]", Reach::Lan),
-            ("api.openai.com", Reach::Hosted),
-            ("8.8.8.8", Reach::Hosted),
-        ] {
-            assert_eq!(Reach::of_host(host), reach, "{host}");
-        }
     }
 }

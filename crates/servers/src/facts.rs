@@ -68,8 +68,6 @@ pub struct ModelFacts {
     pub state: ModelState,
     /// The window that one request may fill, in tokens, as served now.
     pub window: Option<Fact<u32>>,
-    /// The largest window that the model could be loaded with, in tokens.
-    pub max_window: Option<u32>,
     /// Whether it is a chat model; embedding models are not.
     pub chat: bool,
 }
@@ -86,6 +84,8 @@ pub enum ModelState {
     Unloaded,
     /// The config names it and the server does not have it.
     Absent,
+    /// The server wants a key, or another one.
+    Locked,
     /// The server cannot be asked.
     Unreachable,
     /// The server was not asked (hosted, or without a key).
@@ -100,6 +100,7 @@ impl ModelState {
             Self::Loading => "loading",
             Self::Unloaded => "unloaded",
             Self::Absent => "absent",
+            Self::Locked => "locked",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
         }

@@ -39,7 +39,7 @@ impl Http {
         match endpoint.reach {
             Reach::Hosted => made(&self.made.hosted, no_redirects),
             // A proxy from the environment would carry local prompts out of the machine.
-            Reach::Loopback | Reach::Lan if endpoint.base_url.starts_with("https://") => {
+            Reach::Loopback | Reach::Lan if endpoint.url.starts_with("https://") => {
                 made(&self.made.near_tls, no_redirects.no_proxy())
             }
             Reach::Loopback | Reach::Lan => made(&self.made.near, no_redirects.no_proxy().tls_certs_only([])),

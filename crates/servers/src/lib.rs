@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod credentials;
 mod discover;
 mod endpoint;
 mod facts;
@@ -8,12 +9,14 @@ mod fleet;
 mod http;
 pub mod managed;
 mod probe;
+mod reach;
 mod transport;
 
 pub use answer::AnswerStream;
 pub use discover::{WellKnown, discover};
-pub use endpoint::{Endpoint, EndpointOrigin, Reach};
+pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{ModelFacts, ModelState, ServerFacts, ServerKind};
 pub use fleet::Fleet;
 pub use http::Http;
 pub use probe::probe;
+pub use reach::Reach;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use yabby_core::{Fact, FactSource, ModelError, Phase};
-use yabby_wire::{ResponseHeaders, classify};
+use yabby_wire::{Dialect, ResponseHeaders, classify};
 
-use crate::{Endpoint, Http, ModelFacts, ModelState, ServerFacts, ServerKind};
+use crate::{Endpoint, Http, ModelFacts, ModelState, ServerFacts, ServerKind, answer::read_at_most};
 
 /// Asks `endpoint` for its models and, where its kind has one, its side channel for the served window.
 ///
@@ -20,7 +20,7 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
         error: None,
         took: Duration::ZERO,
     };
-    match get(http, endpoint, &format!("{}/models", endpoint.base_url), limit).await {
+    match get(http, endpoint, &format!("{}/models", endpoint.url), limit).await {
         Ok(page) => {
             facts.kind = fingerprint(&page);
             facts.models = list(&page.body);
@@ -34,6 +34,9 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
     facts
 }
 
+/// OpenRouter's list of some hundred models has less than 1 MB.
+const LONGEST_LIST: usize = 8 * 1024 * 1024;
+
 struct Page {
     server: String,
     body: Value,
@@ -41,19 +44,20 @@ struct Page {
 
 /// GET with a limit; anything but JSON in a 2xx is an error.
 async fn get(http: &Http, endpoint: &Endpoint, url: &str, limit: Duration) -> Result<Page, ModelError> {
-    let request = endpoint.authorise(http.client(endpoint)?.get(url), endpoint.dialect);
+    let mut request = endpoint.authorise(http.client(endpoint)?.get(url), endpoint.dialect);
+    if endpoint.dialect == Dialect::Messages {
+        // https://docs.claude.com/en/api/versioning: refused without it.
+        request = request.header("anthropic-version", "2023-06-01");
+    }
     let exchange = async {
-        let response = request
+        let mut response = request
             .send()
             .await
             .map_err(|error| crate::transport::error(endpoint, Phase::Connect, error))?;
         let status = response.status();
         let headers = crate::answer::response_headers(&response);
         let server = header(&response, "server");
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| crate::transport::error(endpoint, Phase::FirstToken, error))?;
+        let body = read_at_most(&mut response, LONGEST_LIST, limit).await;
         let parsed = status
             .is_success()
             .then(|| serde_json::from_slice(&body).ok())
@@ -128,7 +132,6 @@ fn list(body: &Value) -> Vec<ModelFacts> {
                 id,
                 state,
                 window: window.map(|tokens| Fact::new(tokens, FactSource::Probe)),
-                max_window: tokens(&entry["meta"]["n_ctx_train"]),
             })
         })
         .collect()
@@ -177,7 +180,6 @@ async fn side_channel(http: &Http, endpoint: &Endpoint, kind: ServerKind, limit:
                     continue;
                 };
                 model.chat = entry["type"] != "embeddings";
-                model.max_window = tokens(&entry["max_context_length"]);
                 model.window =
                     tokens(&entry["loaded_context_length"]).map(|tokens| Fact::new(tokens, FactSource::Probe));
                 if entry["state"] == "not-loaded" {

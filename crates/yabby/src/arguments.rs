@@ -119,7 +119,7 @@ pub(crate) enum ModelsCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
-    /// Also ask each model for one token
+    /// Also ask a model of each endpoint for a short answer
     #[arg(long)]
     pub(crate) deep: bool,
 }

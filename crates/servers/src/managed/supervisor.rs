@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Write},
     net::TcpListener,
     path::Path,
     process::Stdio,
@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Program, Spec,
     artefact::hex,
-    lease::open_lock,
+    lease::{open_lock, own_program},
     status::{State, Status},
 };
 
@@ -26,7 +26,9 @@ use super::{
 const TICK: Duration = Duration::from_millis(100);
 /// Without a user for this long, the server is stopped.
 const UNUSED: Duration = Duration::from_secs(1);
-/// Starts in a row without an answer before the server counts as failed.
+/// A server that has run for so long has not failed to start.
+const STEADY: Duration = Duration::from_secs(30);
+/// Starts in a row that did not last before the server counts as failed.
 const TRIES: u32 = 3;
 const BACK_OFF: [u64; 5] = [0, 1, 2, 5, 30];
 
@@ -84,8 +86,8 @@ struct Supervisor<'a> {
 enum Ended {
     /// Nobody uses it any more; the file is locked against new users.
     Unused(Option<File>),
-    /// It stopped by itself.
-    Crashed { answered: bool },
+    /// It stopped by itself, so long after its first answer.
+    Crashed { lasted: Duration },
 }
 
 impl Supervisor<'_> {
@@ -94,8 +96,8 @@ impl Supervisor<'_> {
         loop {
             match self.run_once().await? {
                 Ended::Unused(users) => return Ok(users),
-                Ended::Crashed { answered } => {
-                    failures = if answered { 0 } else { failures + 1 };
+                Ended::Crashed { lasted } => {
+                    failures = if lasted >= STEADY { 0 } else { failures + 1 };
                     self.status.restarts += 1;
                     self.status.server = None;
                     self.status.state = if failures >= TRIES {
@@ -103,7 +105,7 @@ impl Supervisor<'_> {
                     } else {
                         State::Starting
                     };
-                    self.status.write(self.folder)?;
+                    self.publish();
                     let step = usize::try_from(failures).unwrap_or(usize::MAX).min(BACK_OFF.len() - 1);
                     let pause = Duration::from_secs(BACK_OFF.get(step).copied().unwrap_or(30));
                     if let Some(users) = self.pause(pause).await? {
@@ -137,18 +139,22 @@ impl Supervisor<'_> {
         // Waiting for a child closes the pipe that it still holds, so it is kept apart.
         let pipe = child.stdin.take();
         self.status.server = child.id();
-        self.status.write(self.folder)?;
+        self.status.state = State::Starting;
+        self.publish();
         let health = format!("http://127.0.0.1:{}/health", self.status.port);
         let client = reqwest::Client::builder()
             .no_proxy()
             .build()
             .map_err(io::Error::other)?;
-        let mut answered = false;
+        let mut answered: Option<Instant> = None;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = child.wait() => return Ok(Ended::Crashed { answered }),
+                _ = child.wait() => {
+                    let lasted = answered.map_or(Duration::ZERO, |since| since.elapsed());
+                    return Ok(Ended::Crashed { lasted });
+                }
                 _ = self.terminate.recv() => {
                     stop(child, pipe).await;
                     return Ok(Ended::Unused(None));
@@ -159,14 +165,22 @@ impl Supervisor<'_> {
                 stop(child, pipe).await;
                 return Ok(Ended::Unused(Some(users)));
             }
-            if !answered {
+            if answered.is_none() {
                 let asked = timeout(Duration::from_secs(1), client.get(&health).send()).await;
                 if matches!(asked, Ok(Ok(response)) if response.status().is_success()) {
-                    answered = true;
+                    answered = Some(Instant::now());
                     self.status.state = State::Ready;
-                    self.status.write(self.folder)?;
+                    self.publish();
                 }
             }
+        }
+    }
+
+    /// Writes the status. A full disk must not end a server that works: users then see the state before.
+    fn publish(&self) {
+        if let Err(error) = self.status.write(self.folder) {
+            let log = OpenOptions::new().append(true).open(self.folder.join("supervisor.log"));
+            let _ = log.and_then(|mut log| writeln!(log, "status.json: {error}"));
         }
     }
 
@@ -244,7 +258,7 @@ impl Supervisor<'_> {
 /// `yabby exec-bound PROGRAM`: the kernel ends the server when the supervisor ends, however it ends.
 fn bound_to_parent(program: &Path) -> io::Result<Command> {
     if cfg!(target_os = "linux") {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(own_program()?);
         command.arg("exec-bound").arg(program);
         Ok(command)
     } else {

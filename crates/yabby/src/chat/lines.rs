@@ -1,7 +1,7 @@
 //! Where the person's messages come from: an editor on a terminal, or lines of standard input.
 
 use std::{
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Read},
     path::PathBuf,
 };
 
@@ -29,16 +29,23 @@ pub(super) enum Next {
     Leave,
     /// Ctrl-C while nobody types.
     Stop,
+    /// Standard input cannot be read.
+    Unreadable(io::Error),
 }
 
 /// The source of messages.
 pub(super) enum Lines {
+    /// The editor is away while it reads, on a thread of its own: the connection of an answer that was stopped is
+    /// closed by the runtime, which must not be blocked.
     Terminal {
-        editor: Box<Editor<Continue, FileHistory>>,
+        editor: Option<Box<Editor<Continue, FileHistory>>>,
         history: PathBuf,
     },
     Piped,
 }
+
+/// A line on standard input may be so long, in bytes.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
 /// Lines are kept for the next chat, at most this many.
 const HISTORY: usize = 1000;
@@ -59,7 +66,7 @@ impl Lines {
         let history = app.paths.state_dir.join("chat-history.txt");
         let _ = editor.load_history(&history);
         Ok(Self::Terminal {
-            editor: Box::new(editor),
+            editor: Some(Box::new(editor)),
             history,
         })
     }
@@ -73,24 +80,39 @@ impl Lines {
     pub(super) async fn next(&mut self, interrupt: &mut Interrupt) -> Next {
         loop {
             let line = match self {
-                Self::Terminal { editor, history } => match editor.readline("> ") {
-                    Ok(line) => {
-                        let _ = editor.save_history(history);
-                        line.replace("\\\n", "\n")
+                Self::Terminal { editor, history } => {
+                    let Some(mut away) = editor.take() else {
+                        return Next::Leave;
+                    };
+                    let file = history.clone();
+                    let read = spawn_blocking(move || {
+                        let line = away.readline("> ");
+                        let _ = away.save_history(&file);
+                        (away, line)
+                    });
+                    let Ok((back, line)) = read.await else {
+                        return Next::Leave;
+                    };
+                    *editor = Some(back);
+                    // What was pressed before or while the person typed is not meant for the next answer.
+                    *interrupt = Interrupt::listen();
+                    match line {
+                        Ok(line) => line.replace("\\\n", "\n"),
+                        // Ctrl-C at the prompt throws the line away.
+                        Err(ReadlineError::Interrupted) => continue,
+                        Err(_) => return Next::Leave,
                     }
-                    // Ctrl-C at the prompt throws the line away.
-                    Err(ReadlineError::Interrupted) => continue,
-                    Err(_) => return Next::Leave,
-                },
+                }
                 Self::Piped => {
-                    let line = spawn_blocking(|| io::stdin().lock().lines().next());
-                    let line = tokio::select! {
-                        line = line => line,
+                    let read = spawn_blocking(read_line);
+                    let read = tokio::select! {
+                        read = read => read,
                         () = interrupt.pressed() => return Next::Stop,
                     };
-                    match line {
-                        Ok(Some(Ok(line))) => line,
-                        _ => return Next::Leave,
+                    match read {
+                        Ok(Ok(Some(line))) => line,
+                        Ok(Err(error)) => return Next::Unreadable(error),
+                        Ok(Ok(None)) | Err(_) => return Next::Leave,
                     }
                 }
             };
@@ -107,6 +129,19 @@ impl Lines {
                 message => return Next::Message(message.to_owned()),
             }
         }
+    }
+}
+
+/// The next line of standard input; `None` at its end.
+fn read_line() -> io::Result<Option<String>> {
+    let mut line = String::new();
+    match io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)? as u64 {
+        0 => Ok(None),
+        LONGEST_LINE => Err(io::Error::other(format!(
+            "a line of more than {} MB",
+            LONGEST_LINE >> 20
+        ))),
+        _ => Ok(Some(line)),
     }
 }
 

@@ -2,14 +2,14 @@
 
 mod lines;
 
-use yabby_core::{Message, ModelRequest, text};
-use yabby_route::{Deadlines, Plan, answer};
+use yabby_core::{ErrorKind, Message, ModelRequest, text};
+use yabby_route::{Deadlines, Plan, RouteFailure, answer};
 
 use crate::{
     app::App,
     exit::Exit,
     interrupt::Interrupt,
-    saying::{Said, Show, say, tell_failure},
+    saying::{Said, Show, say, tell_failure, unwritten},
 };
 
 use lines::{Lines, Next};
@@ -54,19 +54,44 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
             }
             Next::Leave => return exit,
             Next::Stop => return Exit::Stopped,
+            Next::Unreadable(error) => {
+                terminal.error(
+                    &text!("standard input cannot be read: {error}", error = error),
+                    Some(&text!("it must be UTF-8 text")),
+                );
+                return Exit::Usage;
+            }
         };
         transcript.push(Message::user(line));
-        let request = ModelRequest {
-            messages: transcript.clone(),
-            ..ModelRequest::default()
+        let said = loop {
+            let request = ModelRequest {
+                messages: transcript.clone(),
+                ..ModelRequest::default()
+            };
+            let events = answer(app.http.clone(), plan.clone(), request, Deadlines::of);
+            let show = Show {
+                text: true,
+                reasoning: show_reasoning,
+            };
+            match say(terminal, &mut interrupt, events, show).await {
+                Said::Failed(failure) if overflowed(&failure) && transcript.len() > 2 => {
+                    // Half of what was said goes, in whole exchanges.
+                    let half = transcript.len() / 4 * 2;
+                    transcript.drain(..half.max(2));
+                    terminal.notice(&text!(
+                        "the conversation no longer fits the model's window; its beginning is left out"
+                    ));
+                }
+                said => break said,
+            }
         };
-        let events = answer(app.http.clone(), plan.clone(), request, Deadlines::of);
-        let show = Show {
-            text: true,
-            reasoning: show_reasoning,
-        };
-        match say(terminal, &mut interrupt, events, show).await {
-            Said::Answered(answer) => transcript.push(Message::assistant(answer.text.into_string())),
+        match said {
+            Said::Answered(answer) => {
+                transcript.push(Message::assistant(answer.text.into_string()));
+                if lines.interactive() {
+                    exit = Exit::Answered;
+                }
+            }
             Said::Failed(failure) => {
                 tell_failure(terminal, &failure);
                 // A question without an answer would stand twice when it is asked again.
@@ -81,8 +106,15 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
                 }
             }
             Said::Unread => return exit,
+            Said::Unwritten(error) => return unwritten(terminal, &error),
         }
     }
+}
+
+/// Whether the only thing that is wrong is the length of the conversation.
+fn overflowed(failure: &RouteFailure) -> bool {
+    let mut errors = failure.errors.iter();
+    errors.any(|(_, error)| error.kind == ErrorKind::ContextOverflow) && failure.partial.is_empty()
 }
 
 fn help(app: &App) {

@@ -2,12 +2,14 @@
 
 use std::{
     io::{self, IsTerminal, Read},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use yabby_core::{Attempt, Delivery, Message, ModelRequest, text};
-use yabby_route::{Deadlines, PlanError, answer, plan};
+use tokio::{task::spawn_blocking, time::timeout};
+use yabby_core::{Attempt, Delivery, Message, ModelRef, ModelRequest, Text, text};
+use yabby_route::{Deadlines, Plan, PlanError, answer, plan};
+use yabby_servers::EndpointOrigin;
 
 use crate::{
     app::App,
@@ -15,7 +17,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Here, Look, here},
-    saying::{Said, Show, say, tell_failure},
+    saying::{Said, Show, say, tell_failure, unwritten},
 };
 
 /// Piped input beyond this is refused: no model that Yabby knows reads as much.
@@ -26,7 +28,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
-    let prompt = match prompt(&arguments.question.join(" ")) {
+    let prompt = match prompt(app, arguments.question.join(" ")).await {
         Ok(prompt) => prompt,
         Err(Trouble::Nothing) => {
             app.terminal.error(
@@ -55,7 +57,12 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             return Exit::Usage;
         }
     };
-    let Here { fleet, default, .. } = match here(app, arguments.model.as_deref(), Look::Needed).await {
+    let Here {
+        fleet,
+        default,
+        notices,
+        ..
+    } = match here(app, arguments.model.as_deref(), Look::Needed).await {
         Ok(here) => here,
         Err(error) => {
             app.terminal.model_error(&error);
@@ -64,8 +71,36 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
     };
     let plan = match plan(app.config(), &fleet, arguments.model.as_deref(), default.as_ref()) {
         Ok(plan) => plan,
-        Err(error) => return no_plan(app, &error),
+        Err(error) => {
+            for notice in &notices {
+                app.terminal.notice(notice);
+            }
+            if arguments.json {
+                let printed = print(
+                    app,
+                    &json!({
+                        "text": null,
+                        "partial": "",
+                        "errors": [{
+                            "model": null,
+                            "kind": error.kind(),
+                            "message": error.reason().english(),
+                            "hint": error.hint().english(),
+                        }],
+                        "attempts": [],
+                        "timings": timings(start, None),
+                    }),
+                );
+                if let Err(exit) = printed {
+                    return exit;
+                }
+            }
+            return no_plan(app, &error);
+        }
     };
+    if let Some(notice) = found_by_itself(&plan, default.as_ref()) {
+        app.terminal.notice(&notice);
+    }
     let request = ModelRequest {
         system: arguments.system.clone(),
         messages: vec![Message::user(prompt)],
@@ -86,7 +121,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
     match say(app.terminal, &mut Interrupt::listen(), events, show).await {
         Said::Answered(answer) => {
             if arguments.json {
-                print(
+                let printed = print(
                     app,
                     &json!({
                         "text": answer.text.as_str(),
@@ -99,6 +134,9 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                         "timings": timings(start, answer.attempts.last()),
                     }),
                 );
+                if let Err(exit) = printed {
+                    return exit;
+                }
             }
             Exit::Answered
         }
@@ -112,12 +150,12 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                             "model": model,
                             "kind": error.kind,
                             "message": error.message.english(),
-                            "hint": error.hint.as_ref().map(yabby_core::Text::english),
+                            "hint": error.hint.as_ref().map(Text::english),
                         })
                     })
                     .collect();
                 let timings = timings(start, failure.attempts.last());
-                print(
+                let printed = print(
                     app,
                     &json!({
                         "text": null,
@@ -127,12 +165,16 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                         "timings": timings,
                     }),
                 );
+                if let Err(exit) = printed {
+                    return exit;
+                }
             }
             tell_failure(app.terminal, &failure);
             Exit::NoAnswer
         }
         Said::Stopped => Exit::Stopped,
         Said::Unread => Exit::Answered,
+        Said::Unwritten(error) => unwritten(app.terminal, &error),
     }
 }
 
@@ -145,9 +187,26 @@ pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
     }
 }
 
-fn print(app: &App, object: &Value) {
-    app.terminal
-        .out(&serde_json::to_string_pretty(object).unwrap_or_default());
+/// One object, or the exit code of not being able to write it.
+fn print(app: &App, object: &Value) -> Result<(), Exit> {
+    let text = serde_json::to_string_pretty(object).unwrap_or_default();
+    match app.terminal.answer(&format!("{text}\n")) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(app.terminal, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Who answers, when the person has not said who should: what runs on a port may send the question on.
+fn found_by_itself(plan: &Plan, default: Option<&ModelRef>) -> Option<Text> {
+    let first = plan.candidates.first()?;
+    let found = matches!(first.endpoint.origin, EndpointOrigin::Discovered) && default == Some(&first.model);
+    found.then(|| {
+        text!(
+            "answering with {model}, found at {url}; `yabby models set {model}` makes that permanent",
+            model = first.model,
+            url = first.endpoint.base_url
+        )
+    })
 }
 
 /// Milliseconds from the start of the command, and those of the last attempt.
@@ -166,8 +225,11 @@ enum Trouble {
     Unreadable(io::Error),
 }
 
+/// How long piped input is waited for in silence.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// The question, with piped input below it.
-fn prompt(question: &str) -> Result<String, Trouble> {
+async fn prompt(app: &App, question: String) -> Result<String, Trouble> {
     let piped = if question.trim().is_empty() {
         !io::stdin().is_terminal()
     } else {
@@ -175,9 +237,21 @@ fn prompt(question: &str) -> Result<String, Trouble> {
     };
     let mut input = String::new();
     if piped {
-        io::stdin()
-            .take(LONGEST_INPUT + 1)
-            .read_to_string(&mut input)
+        let mut read = spawn_blocking(|| {
+            let mut input = String::new();
+            io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut input)?;
+            Ok(input)
+        });
+        let read = if let Ok(read) = timeout(SILENCE, &mut read).await {
+            read
+        } else {
+            app.terminal.notice(&text!(
+                "waiting for the end of standard input; without piped input, run with < /dev/null"
+            ));
+            read.await
+        };
+        input = read
+            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
             .map_err(Trouble::Unreadable)?;
         if input.len() as u64 > LONGEST_INPUT {
             return Err(Trouble::TooLong);

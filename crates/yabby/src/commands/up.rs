@@ -1,8 +1,10 @@
 //! `yabby up`: make a model available, then chat.
 
-use yabby_core::{ModelError, ModelRef, text};
+use std::path::Path;
+
+use yabby_core::{ModelError, text};
 use yabby_route::{Plan, plan};
-use yabby_servers::EndpointOrigin;
+use yabby_servers::{EndpointOrigin, Fleet};
 
 use crate::{
     app::App,
@@ -10,7 +12,7 @@ use crate::{
     chat,
     commands::ask::no_plan,
     exit::Exit,
-    models::{Here, Look, embedded_ref, here, lease},
+    models::{Here, Look, embedded_ref, here, lease, names_embedded},
     progress::Bars,
 };
 
@@ -18,55 +20,81 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
-    let plan = match available(app, arguments).await {
-        Ok(Ok(plan)) => plan,
-        Ok(Err(exit)) => return exit,
+    let bars = Bars::new(app.terminal);
+    let (here, requested) = match available(app, arguments, &bars).await {
+        Ok(found) => found,
         Err(error) => {
             app.terminal.model_error(&error);
-            return Exit::NoAnswer;
+            return if is_own_file(arguments) {
+                Exit::Usage
+            } else {
+                Exit::NoAnswer
+            };
         }
     };
+    let plan = match plan(app.config(), &here.fleet, requested.as_deref(), here.default.as_ref()) {
+        Ok(plan) => plan,
+        Err(error) => return no_plan(app, &error),
+    };
+    if let Err(error) = load(app, &plan, &bars).await {
+        app.terminal.model_error(&error);
+        return Exit::NoAnswer;
+    }
     chat::run(app, plan, arguments.show_reasoning).await
 }
 
-/// The models of this chat. Whatever has to be fetched or loaded is fetched and loaded now, with progress.
-async fn available(app: &App, arguments: &Up) -> Result<Result<Plan, Exit>, ModelError> {
-    let bars = Bars::new(app.terminal);
+/// A file that is not a model is a mistake in the command line.
+fn is_own_file(arguments: &Up) -> bool {
+    let gguf = |path: &Path| yabby_servers::managed::is_gguf(path);
+    arguments.model_path.as_deref().is_some_and(|path| !gguf(path))
+}
+
+/// The endpoints of this chat, and the model that was asked for by name or file. Whatever has to be fetched is
+/// fetched now, with progress.
+async fn available(app: &App, arguments: &Up, bars: &Bars) -> Result<(Here, Option<String>), ModelError> {
     if let Some(file) = &arguments.model_path {
-        let lease = lease(app, Some(file), &bars).await?;
-        lease.ready(&bars).await?;
-        let mut here = here(app, None, Look::Needed).await?;
-        here.fleet = yabby_servers::Fleet::new(vec![lease.placeholder()]);
+        let lease = lease(app, Some(file), bars).await?;
         let own = embedded_ref(&lease).map(|model| model.to_string());
-        return Ok(chosen(app, &here, own.as_deref()));
+        let here = Here {
+            fleet: Fleet::new(vec![lease.placeholder()]),
+            ..Here::default()
+        };
+        return Ok((here, own));
     }
     let requested = arguments.model.as_deref();
     let mut here = here(app, requested, Look::Needed).await?;
     let nothing = requested.is_none() && app.config().policy().primary.is_none() && here.default.is_none();
-    let wants_embedded = requested.is_some_and(|name| name.starts_with(yabby_servers::managed::PROVIDER));
-    if nothing || (wants_embedded && !here.embedded) {
-        app.terminal.notice(&text!(
-            "no config and no running model server: setting up the embedded model (about 130 MB, once)"
-        ));
-        let lease = lease(app, None, &bars).await?;
+    let embedded = requested.is_some_and(names_embedded);
+    if !here.embedded && (nothing || embedded) {
+        if nothing {
+            for notice in &here.notices {
+                app.terminal.notice(notice);
+            }
+            app.terminal.notice(&text!(
+                "no config and no running model server: setting up the embedded model (about 130 MB, once)"
+            ));
+        }
+        let lease = lease(app, None, bars).await?;
         here.default = embedded_ref(&lease);
         here.fleet.add(lease.placeholder(), None);
     }
-    let plan = chosen(app, &here, requested);
-    if let Ok(plan) = &plan
-        && let Some(first) = plan.candidates.first()
-        && let EndpointOrigin::Managed(lease) = &first.endpoint.origin
-    {
-        lease.ready(&bars).await?;
+    Ok((here, requested.map(str::to_owned)))
+}
+
+/// Loads the model of a managed server before the first question.
+async fn load(app: &App, plan: &Plan, bars: &Bars) -> Result<(), ModelError> {
+    let Some(first) = plan.candidates.first() else {
+        return Ok(());
+    };
+    let EndpointOrigin::Managed(lease) = &first.endpoint.origin else {
+        return Ok(());
+    };
+    lease.ready(bars).await?;
+    if lease.embedded().is_some() {
         app.terminal.notice(&text!(
             "{model} is a tiny model: it proves that everything works and is not an assistant; the README says how to use a real one",
             model = first.model
         ));
     }
-    Ok(plan)
-}
-
-fn chosen(app: &App, here: &Here, requested: Option<&str>) -> Result<Plan, Exit> {
-    let default: Option<&ModelRef> = here.default.as_ref();
-    plan(app.config(), &here.fleet, requested, default).map_err(|error| no_plan(app, &error))
+    Ok(())
 }

@@ -34,9 +34,14 @@ pub(super) fn config(app: &App) -> Vec<Finding> {
 /// Every endpoint: does it answer `GET /v1/models`, and does it have what the config says.
 pub(super) async fn endpoints(app: &App, fleet: &Fleet) -> Vec<Finding> {
     let probes = fleet
-        .endpoints()
-        .filter(|endpoint| !matches!(endpoint.origin, EndpointOrigin::Managed(_)))
-        .map(|endpoint| async move { one_endpoint(app, endpoint, &probe(&app.http, endpoint, LIMIT).await).await });
+        .members()
+        .filter(|(endpoint, _)| !matches!(endpoint.origin, EndpointOrigin::Managed(_)))
+        .map(|(endpoint, known)| async move {
+            match known {
+                Some(facts) => one_endpoint(app, endpoint, facts).await,
+                None => one_endpoint(app, endpoint, &probe(&app.http, endpoint, LIMIT).await).await,
+            }
+        });
     let mut findings: Vec<Finding> = join_all(probes).await.into_iter().flatten().collect();
     if findings.is_empty() {
         findings.push(Finding::good(text!(
@@ -115,11 +120,7 @@ async fn one_endpoint(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Ve
 
 /// A base URL with a path but without a version: does the API live one step deeper?
 async fn missing_version(app: &App, endpoint: &Endpoint) -> Option<yabby_core::Text> {
-    if endpoint.base_url.ends_with("/v1") {
-        return None;
-    }
-    let mut deeper = endpoint.clone();
-    deeper.base_url.push_str("/v1");
+    let deeper = endpoint.with_version()?;
     let facts = probe(&app.http, &deeper, LIMIT).await;
     facts.error.is_none().then(|| {
         text!(

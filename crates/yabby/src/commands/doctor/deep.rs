@@ -1,28 +1,79 @@
 //! `yabby doctor --deep`: does each model really answer?
 
-use std::{pin::pin, time::Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
-use yabby_core::{ErrorKind, Message, ModelRequest, text};
+use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
 use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, answer};
+
+use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts, probe};
+use yabby_wire::Dialect;
 
 use super::Finding;
 use crate::app::App;
 
-/// Asks one candidate for one token.
+/// A model that is asked for so little must begin within this time, loading included.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// The models in use, and one model of each endpoint that none of them belongs to.
+pub(super) async fn candidates(app: &App, fleet: &Fleet, plan: Option<Plan>) -> Vec<Candidate> {
+    let mut candidates = plan.map(|plan| plan.candidates).unwrap_or_default();
+    for (endpoint, known) in fleet.members() {
+        if candidates
+            .iter()
+            .any(|candidate| candidate.endpoint.provider == endpoint.provider)
+        {
+            continue;
+        }
+        let listed = endpoint.listed.first().map(|entry| entry.id.clone());
+        let model = match (&endpoint.origin, listed, known) {
+            (EndpointOrigin::Managed(lease), ..) => Some(lease.model().to_owned()),
+            (_, Some(id), _) => Some(id),
+            // A hosted catalogue begins with whatever it begins with; nobody chose it.
+            _ if endpoint.reach == Reach::Hosted => None,
+            (_, None, Some(facts)) => first_chat_model(facts),
+            (_, None, None) => first_chat_model(&probe(&app.http, endpoint, Duration::from_secs(5)).await),
+        };
+        if let Some(model) = model.and_then(|id| ModelRef::new(&endpoint.provider, &id).ok()) {
+            candidates.push(Candidate {
+                params: app.config().params_for(&model),
+                model,
+                endpoint: endpoint.clone(),
+            });
+        }
+    }
+    candidates
+}
+
+fn first_chat_model(facts: &ServerFacts) -> Option<String> {
+    facts
+        .models
+        .iter()
+        .find(|model| model.chat)
+        .map(|model| model.id.clone())
+}
+
+/// Asks one candidate for one token; OpenAI's Responses refuses fewer than sixteen.
 pub(super) async fn ask(app: &App, candidate: Candidate) -> Finding {
     let model = candidate.model.clone();
+    let dialect = candidate.endpoint.dialect_for(model.model());
     let plan = Plan {
         candidates: vec![candidate],
         left_out: Vec::new(),
     };
     let request = ModelRequest {
         messages: vec![Message::user("Hi")],
-        max_output_tokens: Some(1),
+        max_output_tokens: Some(if dialect == Dialect::Responses { 16 } else { 1 }),
         ..ModelRequest::default()
     };
     let start = Instant::now();
-    let mut events = pin!(answer(app.http.clone(), plan, request, Deadlines::of));
+    let mut events = pin!(answer(app.http.clone(), plan, request, |endpoint| Deadlines {
+        total: LIMIT,
+        ..Deadlines::of(endpoint)
+    }));
     while let Some(event) = events.next().await {
         let failure = match event {
             RouteEvent::Done(_) => {

@@ -70,11 +70,9 @@ pub(crate) async fn run(app: &App, arguments: &Doctor) -> Exit {
     report.title(&text!("Models in use"));
     let (plan, findings) = checks::chain(app, &here);
     report.all(findings);
-    if arguments.deep
-        && let Some(plan) = plan
-    {
-        report.title(&text!("One token from each"));
-        for candidate in plan.candidates {
+    if arguments.deep {
+        report.title(&text!("One short answer from each"));
+        for candidate in deep::candidates(app, &here.fleet, plan).await {
             report.one(&deep::ask(app, candidate).await);
         }
     }

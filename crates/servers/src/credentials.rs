@@ -1,0 +1,67 @@
+//! Keys: where they go in a request, and that they go nowhere else.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use yabby_core::{Secret, Text, text};
+use yabby_wire::Dialect;
+
+use crate::Endpoint;
+
+impl Endpoint {
+    /// Adds the credential in the form that the dialect's own service expects, and the configured headers.
+    pub(crate) fn authorise(&self, request: reqwest::RequestBuilder, dialect: Dialect) -> reqwest::RequestBuilder {
+        let mut request = request;
+        if let Some((user, password)) = &self.basic {
+            request = request.basic_auth(user, Some(password.expose()));
+        }
+        if let Some(key) = &self.key {
+            request = match dialect {
+                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
+                Dialect::Messages if !self.bearer => request.header("x-api-key", key.expose()),
+                _ if self.basic.is_some() && !self.bearer => request,
+                _ => request.bearer_auth(key.expose()),
+            };
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value.expose());
+        }
+        request
+    }
+
+    /// `text` without any secret of this endpoint, for servers that repeat what they were sent.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        let listed = self.listed.iter().flat_map(|entry| &entry.headers);
+        let headers = self.headers.iter().chain(listed).map(|(_, value)| value);
+        let password = self.basic.iter().map(|(_, password)| password);
+        // What basic authentication makes of them on the wire (RFC 7617).
+        let encoded = self
+            .basic
+            .iter()
+            .map(|(user, password)| Secret::new(STANDARD.encode(format!("{user}:{}", password.expose()))))
+            .collect::<Vec<_>>();
+        let mut text = text.to_owned();
+        for secret in self.key.iter().chain(password).chain(&encoded).chain(headers) {
+            text = secret.redact(&text);
+            // `Bearer sk-…`: the server repeats the second half.
+            if let Some((_, token)) = secret.expose().rsplit_once(' ') {
+                text = Secret::new(token).redact(&text);
+            }
+        }
+        text
+    }
+
+    /// The key's place, for a hint about a refused credential.
+    pub(crate) fn key_hint(&self) -> Text {
+        match (&self.key, &self.key_from, self.key_env.first()) {
+            (Some(_), Some(name), _) => text!("check the key in {name}: the server refused it", name = name),
+            (None, _, Some(name)) => text!(
+                "set {name}, or models.providers.{provider}.apiKey in the config",
+                name = name,
+                provider = self.provider
+            ),
+            _ => text!(
+                "check models.providers.{provider}.apiKey in the config: the server refused it",
+                provider = self.provider
+            ),
+        }
+    }
+}
