@@ -5,16 +5,20 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    thread::sleep,
     time::{Duration, Instant},
 };
 
 use crate::{
     repo,
-    run::{cargo, for_tests, run},
+    run::{Proxies, cargo, for_tests, run},
 };
 
 const RUNS: usize = 30;
+
+/// A start takes milliseconds; a program that has not asked by then never will.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A whole answer in the smallest form.
 const ANSWER: &str =
@@ -26,6 +30,7 @@ pub(crate) fn all() -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let mut process = samples(|| start_of_a_process().map_err(failed))?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
     let folder = repo::target("bench");
     fs::create_dir_all(&folder).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
@@ -33,15 +38,21 @@ pub(crate) fn all() -> Result<(), String> {
         r#"{{ models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(failed)?;
-    let binary = repo::target("release").join("yabby");
+    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
+    let mut memory = None;
     let mut first_byte = samples(|| {
-        let mut ask = for_tests(Command::new(&binary));
+        let mut ask = for_tests(Command::new(&binary), Proxies::Removed);
         ask.args(["ask", "--no-stream", "hello"])
             .env("YABBY_STATE_DIR", &folder);
-        start_to_first_byte(&mut ask, &listener).map_err(failed)
+        let (took, peak) = start_to_first_byte(&mut ask, &listener).map_err(failed)?;
+        memory = memory.max(peak);
+        Ok(took)
     })?;
-    println!("start and end of /bin/true:               {}", shown(&mut process));
+    println!("start and end of `true`:                  {}", shown(&mut process));
     println!("start of `yabby ask` to its first byte:   {}", shown(&mut first_byte));
+    if let Some(memory) = memory {
+        println!("its peak memory until then:               {memory} KiB");
+    }
     Ok(())
 }
 
@@ -53,24 +64,61 @@ fn samples(mut one: impl FnMut() -> Result<Duration, String>) -> Result<Vec<Dura
 
 fn start_of_a_process() -> std::io::Result<Duration> {
     let start = Instant::now();
-    Command::new("/bin/true").status()?;
+    Command::new("true").status()?;
     Ok(start.elapsed())
 }
 
-/// From before the process is started until the first byte of its request has arrived.
-fn start_to_first_byte(ask: &mut Command, listener: &TcpListener) -> std::io::Result<Duration> {
+/// From before the process is started until the first byte of its request has arrived; and its peak memory then.
+fn start_to_first_byte(ask: &mut Command, listener: &TcpListener) -> std::io::Result<(Duration, Option<u64>)> {
     let start = Instant::now();
     let mut child = ask.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-    let (mut connection, _) = listener.accept()?;
-    connection.read_exact(&mut [0])?;
-    let took = start.elapsed();
-    answer(connection)?;
+    let asked = first_byte(&mut child, listener).map(|connection| (connection, start.elapsed()));
+    let memory = peak_memory(child.id());
+    let answered = asked.and_then(|(connection, took)| answer(connection).map(|()| took));
+    if answered.is_err() {
+        let _ = child.kill();
+    }
+    // With its whole answer it ends, and without one it was killed.
     let status = child.wait()?;
+    let took = answered?;
     if status.success() {
-        Ok(took)
+        Ok((took, memory))
     } else {
         Err(std::io::Error::other(format!("`yabby ask` ended with {status}")))
     }
+}
+
+/// Its connection, after the first byte.
+fn first_byte(child: &mut Child, listener: &TcpListener) -> std::io::Result<TcpStream> {
+    let until = Instant::now() + LIMIT;
+    let mut connection = loop {
+        match listener.accept() {
+            Ok((connection, _)) => break connection,
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) => {}
+        }
+        if let Some(status) = child.try_wait()? {
+            return Err(std::io::Error::other(format!(
+                "`yabby ask` asked nothing and ended with {status}"
+            )));
+        }
+        if Instant::now() > until {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        // Far below what is measured.
+        sleep(Duration::from_micros(100));
+    };
+    connection.set_nonblocking(false)?;
+    connection.set_read_timeout(Some(LIMIT))?;
+    connection.read_exact(&mut [0])?;
+    Ok(connection)
+}
+
+/// In KiB, where the system tells it in `/proc`.
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn answer(mut connection: TcpStream) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     prerequisites, repo,
-    run::{cargo, for_tests, program, run},
+    run::{Proxies, cargo, for_tests, program, run},
 };
 
 /// More packages than this is a mistake, or a decision to be talked about.
@@ -89,7 +89,7 @@ fn dependencies() -> Result<(), String> {
 }
 
 fn tests() -> Result<(), String> {
-    run(&mut for_tests(cargo(&["test", "--workspace"])))
+    run(&mut for_tests(cargo(&["test", "--workspace"]), Proxies::Removed))
 }
 
 /// The test provisions llama.cpp and a model itself, through the built binary, and says at its end what it proved.
@@ -105,7 +105,7 @@ fn real_servers() -> Result<(), String> {
         "--",
         "--nocapture",
     ];
-    run(&mut for_tests(cargo(&test)))
+    run(&mut for_tests(cargo(&test), Proxies::Kept))
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,20 +1,24 @@
 //! What the checks need on this machine; what is missing is installed where that is possible.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     repo,
     run::{cargo, output, program, run, works},
 };
 
-/// The version of cargo-deny that is installed when there is none. About two minutes on two cores, once.
+/// The version of cargo-deny that is installed when there is none, or an older one: it would refuse `deny.toml`, or
+/// read it another way. About two minutes on two cores, once.
 const CARGO_DENY: &str = "0.20.2";
 
-/// A C compiler for TLS, python3 with venv for the llama.cpp wheel, rustfmt and clippy.
+/// As Yabby needs it for the llama.cpp wheel.
+const PYTHON: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
+
+/// python3 with venv for the llama.cpp wheel, rustfmt and clippy. The C compiler and linker need no look: without them
+/// cargo could not have built this program.
 pub(crate) fn ensure() -> Result<(), String> {
-    let missing = missing_packages();
-    if !missing.is_empty() {
-        install_packages(&missing)?;
+    if !works("python3", &["-c", PYTHON]) {
+        install_python()?;
     }
     for component in ["fmt", "clippy"] {
         if works("cargo", &[component, "--version"]) {
@@ -24,45 +28,31 @@ pub(crate) fn ensure() -> Result<(), String> {
         run(&mut program("rustup", &["component", "add", name]))
             .map_err(|error| format!("{error}\nInstall the Rust component {name}, then run this again."))?;
     }
-    println!("C compiler, python3 with venv, rustfmt and clippy are there");
+    println!("python3 with venv, rustfmt and clippy are there");
     let deny = cargo_deny()?;
     println!("cargo-deny: {}", deny.display());
     Ok(())
 }
 
-/// Debian's names of what is not there.
-fn missing_packages() -> Vec<&'static str> {
-    let mut missing = Vec::new();
-    if !works("cc", &["--version"]) {
-        missing.push("gcc");
-    }
-    if !works("python3", &["-c", "import venv, ensurepip"]) {
-        missing.extend(["python3", "python3-venv"]);
-    }
-    missing
-}
-
-fn install_packages(missing: &[&str]) -> Result<(), String> {
+fn install_python() -> Result<(), String> {
+    let needed = "Python 3.10 or newer with venv and ensurepip";
     let debian_as_root = works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0");
     if !debian_as_root {
         return Err(format!(
-            "Missing on this machine: a C compiler (cc) or python3 with venv. On Debian or Ubuntu: sudo apt-get \
-             install {}. On macOS: xcode-select --install. Then run this again.",
-            missing.join(" ")
+            "Missing on this machine: {needed}. On Debian or Ubuntu: sudo apt-get install python3 python3-venv. On \
+             macOS: brew install python. Then run this again."
         ));
     }
     run(&mut program("apt-get", &["update", "-qq"]))?;
-    let mut install = program("apt-get", &["install", "-y", "-qq"]);
-    install.args(missing).env("DEBIAN_FRONTEND", "noninteractive");
-    run(&mut install)?;
-    if missing_packages().is_empty() {
-        Ok(())
-    } else {
-        Err(format!(
-            "apt-get installed {}, and still it does not work",
-            missing.join(" ")
-        ))
+    let mut install = program("apt-get", &["install", "-y", "-qq", "python3", "python3-venv"]);
+    run(install.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    if works("python3", &["-c", PYTHON]) {
+        return Ok(());
     }
+    let found = output("python3", &["--version"]).unwrap_or_else(|| "no python3".to_owned());
+    Err(format!(
+        "apt-get installed python3 and python3-venv, and still there is no {needed}: `python3` in PATH is {found}"
+    ))
 }
 
 /// The program `cargo-deny`: the one in `target/tools`, else the one on the path, else one that is installed now.
@@ -71,14 +61,41 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
     let binary = ours
         .join("bin")
         .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    if works(&binary, &["--version"]) {
-        return Ok(binary);
+    for found in [binary.as_path(), Path::new("cargo-deny")] {
+        if is_new_enough(found) {
+            return Ok(found.to_owned());
+        }
     }
-    if works("cargo-deny", &["--version"]) {
-        return Ok(PathBuf::from("cargo-deny"));
-    }
-    // Into target/, so that nothing outside the repository changes.
+    // Into target/, so that nothing outside the repository changes. An older one that is there is replaced.
     let mut install = cargo(&["install", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"]);
     run(install.arg(&ours)).map_err(|error| format!("{error}\ncargo-deny could not be installed."))?;
     Ok(binary)
+}
+
+/// Whether it is there, with the version that `deny.toml` was written for or a newer one.
+fn is_new_enough(program: &Path) -> bool {
+    let said = output(program, &["--version"]).unwrap_or_default();
+    let found = said.split_whitespace().next_back().and_then(version);
+    found.is_some() && found >= version(CARGO_DENY)
+}
+
+/// `0.20.2` as numbers; what follows them, as in `0.21.0-rc.1`, is left out.
+fn version(text: &str) -> Option<[u64; 3]> {
+    let numbers = text.split(['-', '+']).next()?;
+    let mut parts = numbers.split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(version("0.20.2"), Some([0, 20, 2]));
+        assert_eq!(version("0.21.0-rc.1"), Some([0, 21, 0]));
+        assert!(version("0.9.10") < version("0.20.2") && version("0.20.10") > version("0.20.2"));
+        assert_eq!((version("0.20"), version("deny")), (None, None));
+        assert!(version(CARGO_DENY).is_some());
+    }
 }

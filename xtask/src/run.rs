@@ -51,17 +51,27 @@ pub(crate) fn output(name: impl AsRef<OsStr>, arguments: &[&str]) -> Option<Stri
         .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// What becomes of `HTTP_PROXY` and its like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proxies {
+    /// Nothing leaves this machine.
+    Removed,
+    /// pip may need them.
+    Kept,
+}
+
 /// Takes everything out of the environment that would change what the tests see: Yabby's and `OpenClaw`'s settings, API
 /// keys, proxies. Snapshots are compared, never written.
 #[expect(
     clippy::disallowed_methods,
     reason = "only names are read, to take them out for a child"
 )]
-pub(crate) fn for_tests(mut command: Command) -> Command {
+pub(crate) fn for_tests(mut command: Command, proxies: Proxies) -> Command {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
         let ours = upper.starts_with("YABBY_") || upper.starts_with("OPENCLAW_");
-        if ours || upper.ends_with("_API_KEY") || upper.ends_with("_PROXY") {
+        let proxy = upper.ends_with("_PROXY") && proxies == Proxies::Removed;
+        if ours || proxy || upper.ends_with("_API_KEY") {
             command.env_remove(&name);
         }
     }

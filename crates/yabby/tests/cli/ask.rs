@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, ServerKind, script};
 
-use crate::home::Home;
+use crate::home::{Home, start, watch};
 
 #[test]
 fn the_answer_is_all_that_standard_output_gets() {
@@ -145,6 +145,57 @@ fn reasoning_is_never_part_of_the_answer() {
     }
 }
 
+/// Some chat templates open the block in the prompt, so that the model only closes it.
+#[test]
+fn reasoning_that_began_in_the_prompt_is_none_either() {
+    for delivery in [&[] as &[&str], &["--no-stream"]] {
+        let server = ModelServer::start_on_thread();
+        server.chat(script![text("The user "), text("wants…\n</think>\n\nHello.")]);
+        let home = Home::with_config(&format!(
+            r#"{{ models: {{ providers: {{ box: {{
+  baseUrl: "{}", models: [{{ id: "m1", contextWindow: 8192, reasoning: true }}],
+}} }} }} }}"#,
+            server.base_url()
+        ));
+        let ran = home.run(&[&["ask", "Say hello."], delivery].concat());
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (Some(0), "Hello.\n", ""),
+            "{delivery:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_was_cut_is_told() {
+    for api in ["openai-completions", "openai-responses", "anthropic-messages"] {
+        let server = ModelServer::start_on_thread();
+        server.reply(script![text("Once upon a"), finish("length")]);
+        let home = Home::with_box(&server.base_url(), api);
+        let ran = home.run(&["ask", "Tell me a story."]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (Some(0), "Once upon a\n"),
+            "{api}: {}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("cut"), "{api}: {:?}", ran.stderr);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    for arguments in [&["ask", "Hello?"] as &[&str], &["ask", "Hello?", "--json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = start(home.command(arguments).stdout(full)).ran();
+        assert!(ran.code.is_some_and(|code| code != 0), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.contains("error"), "{arguments:?}: {ran:?}");
+    }
+}
+
 #[test]
 fn json_is_one_object() {
     let server = ModelServer::start_on_thread();
@@ -196,8 +247,8 @@ fn a_reader_that_leaves_is_not_an_error() {
         text("three\n")
     ]);
     let home = Home::with_box(&server.base_url(), "openai-completions");
-    let mut child = home.spawn(&["ask", "count"]);
+    let mut child = home.command(&["ask", "count"]).spawn().unwrap();
     drop(child.stdout.take());
-    let ran = home.ran(&child.wait_with_output().unwrap());
+    let ran = watch(child).ran();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }

@@ -1,6 +1,6 @@
 //! Primary, fallbacks, aliases: which model is asked.
 
-use yabby_testkit::{Fault, ModelServer, dead_url};
+use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url};
 
 use crate::home::Home;
 
@@ -73,6 +73,10 @@ fn an_unknown_model_is_a_usage_error() {
     let ran = home.run(&["ask", "x", "-m", "farr/m2"]);
     assert_eq!(ran.code, Some(2));
     insta::assert_snapshot!(ran.stderr);
+    let ran = home.run(&["ask", "x", "-m", "farr/m2", "--json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let object: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(object["errors"][0]["kind"], "unknown_model");
 }
 
 #[test]
@@ -103,6 +107,35 @@ fn a_server_without_responses_is_asked_through_chat() {
     let ran = home.run(&["ask", "Hello?"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"));
     insta::assert_snapshot!(ran.stderr, @"· box has no /v1/responses; asked through /v1/chat/completions instead (set api to openai-completions to skip this step)");
+}
+
+/// LM Studio has no 404 for a path that it does not know.
+#[test]
+fn lm_studio_without_responses_is_asked_through_chat() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::LmStudio {
+        loaded: Some(4096),
+        max: 8192,
+    });
+    server.models(&["m1"]);
+    server.route(
+        "/v1/responses",
+        200,
+        "application/json",
+        r#"{"error":"Unexpected endpoint or method. (POST /v1/responses)"}"#,
+    );
+    let home = Home::with_box(&server.base_url(), "openai-responses");
+    let notice = "box has no /v1/responses";
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(notice), "{}", ran.stderr);
+    // A chat learns it once.
+    let ran = home.pipe(&["up"], "one\ntwo\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\nok\n"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches(notice).count(), 1, "{}", ran.stderr);
+    let lines: Vec<String> = server.model_calls().iter().map(yabby_testkit::Recorded::line).collect();
+    let (responses, chat) = ("POST /v1/responses", "POST /v1/chat/completions");
+    assert_eq!(lines, [responses, chat, responses, chat, chat]);
 }
 
 #[test]

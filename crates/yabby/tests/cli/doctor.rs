@@ -47,6 +47,32 @@ fn names_the_fix_for_each_fault() {
     assert!(ran.stdout.contains("模型伺服器"), "{}", ran.stdout);
 }
 
+/// Anthropic answers nothing, not even the list of its models, without this header.
+#[test]
+fn an_anthropic_server_is_asked_in_its_own_way() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Anthropic);
+    server.models(&["m1"]);
+    server.require_key("k-box");
+    let home = Home::with_box(&server.base_url(), "anthropic-messages");
+    let ran = home.run(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let asked = server.requests();
+    assert!(
+        asked.iter().any(|request| request.line() == "GET /v1/models"),
+        "{asked:?}"
+    );
+    for request in &asked {
+        assert_eq!(
+            request.header("anthropic-version"),
+            Some("2023-06-01"),
+            "{}",
+            request.line()
+        );
+        assert_eq!(request.header("x-api-key"), Some("k-box"), "{}", request.line());
+    }
+}
+
 #[test]
 fn deep_asks_each_model_for_one_token() {
     let server = ModelServer::start_on_thread();

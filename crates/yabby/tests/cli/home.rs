@@ -1,12 +1,17 @@
 //! A home folder of its own for each test, and the binary run in it.
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+
+use crate::running::Running;
+
+/// No run takes as long, also on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Home {
     folder: TempDir,
@@ -74,27 +79,16 @@ impl Home {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.ran(&self.command(arguments).output().unwrap())
+        self.spawn(arguments).ran()
     }
 
     /// Runs with `input` piped to standard input.
-    pub(crate) fn pipe(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        self.ran(&child.wait_with_output().unwrap())
+    pub(crate) fn pipe(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+        Running::with_input(&mut self.command(arguments), input.as_ref(), LIMIT).ran()
     }
 
-    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).spawn().unwrap()
-    }
-
-    pub(crate) fn ran(&self, output: &Output) -> Ran {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Ran {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
+        start(&mut self.command(arguments))
     }
 
     /// A text with everything that differs between runs taken out, for snapshots.
@@ -127,6 +121,28 @@ impl Home {
             })
             .collect::<Vec<_>>()
             .join(" ms")
+    }
+}
+
+/// Starts a command that was made by [`Home::command`] and changed.
+pub(crate) fn start(command: &mut Command) -> Running {
+    Running::start(command, LIMIT)
+}
+
+/// Watches a child that runs already.
+pub(crate) fn watch(child: Child) -> Running {
+    Running::of(child, LIMIT)
+}
+
+impl Running {
+    /// Waits for its end.
+    pub(crate) fn ran(self) -> Ran {
+        let Output { status, stdout, stderr } = self.ended();
+        Ran {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
     }
 }
 

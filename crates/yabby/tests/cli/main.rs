@@ -1,5 +1,5 @@
 //! The built binary against the scripted server: what a person sees, what is sent, how it exits.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod ask;
 mod chain;
@@ -9,5 +9,9 @@ mod faults;
 mod help;
 mod home;
 mod models;
+#[path = "../shared/running.rs"]
+mod running;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod tty;
 mod up;

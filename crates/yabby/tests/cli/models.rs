@@ -104,8 +104,26 @@ fn a_found_server_answers_without_a_config() {
     let server = ModelServer::start_on_thread();
     server.models(&["text-embedding-x", "m1"]);
     let home = Home::new().var("YABBY_DISCOVER", &format!("vllm:{}", server.addr().port()));
-    assert_eq!(home.run(&["ask", "Hello?"]).stdout, "ok\n");
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
     assert_eq!(server.model_calls()[0].body["model"], "m1");
+    // Nobody chose it, so it is told what answers, and where.
+    let told = |word: &str| assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    told("vllm/m1");
+    told(&server.addr().to_string());
+}
+
+#[test]
+fn a_found_model_can_be_chosen() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Vllm { max_model_len: 4096 });
+    server.models(&["m1", "m2"]);
+    let home = Home::new().var("YABBY_DISCOVER", &format!("vllm:{}", server.addr().port()));
+    let ran = home.run(&["models", "set", "vllm/m2"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = home.run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    assert_eq!(server.model_calls()[0].body["model"], "m2");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys never come out, whatever is asked and whatever the server says.
 
-use yabby_testkit::{Canary, ModelServer};
+use yabby_testkit::{Canary, Fault, ModelServer};
 
 use crate::home::Home;
 
@@ -51,6 +51,65 @@ fn no_command_prints_a_secret() {
         sent.iter()
             .any(|request| request.header("x-tenant") == Some(header.expose()))
     );
+}
+
+#[test]
+fn a_credential_in_a_header_is_not_printed_when_the_server_echoes_it() {
+    let secret = Canary::new();
+    let server = ModelServer::start_on_thread();
+    let provider = format!(
+        r#"{{ baseUrl: "{}", headers: {{ Authorization: "Bearer {}" }}, models: [{{ id: "m1" }}] }}"#,
+        server.base_url(),
+        secret.expose()
+    );
+    echoes(&server, &provider, &secret);
+}
+
+/// Neither as it stands in the address, nor in Base64, as it is sent.
+#[test]
+fn a_password_in_the_address_is_not_printed_when_the_server_echoes_it() {
+    let secret = Canary::new();
+    let server = ModelServer::start_on_thread();
+    let provider = format!(
+        r#"{{ baseUrl: "http://user:{}@{}/v1", models: [{{ id: "m1" }}] }}"#,
+        secret.expose(),
+        server.addr()
+    );
+    echoes(&server, &provider, &secret);
+}
+
+/// Asks a server that repeats what it was sent, and then one that gives no answer.
+fn echoes(server: &ModelServer, provider: &str, secret: &Canary) {
+    let home = Home::with_config(&format!("{{ models: {{ providers: {{ box: {provider} }} }} }}"));
+    // The first question shows what is sent, which may be the secret in another form.
+    assert_eq!(home.run(&["ask", "Hello?"]).stdout, "ok\n");
+    let sent = server.model_calls()[0].header("authorization").unwrap().to_owned();
+    let form = sent.split(' ').next_back().unwrap().to_owned();
+    let words = format!("wrong credentials: {} ({sent})", secret.expose());
+    let body = serde_json::json!({"error": {"message": words}}).to_string();
+    for arguments in [&["ask", "Hello?", "--json"] as &[&str], &["ask", "Hello?"]] {
+        server.answer_with(401, "application/json", body.clone());
+        let ran = home.run(arguments);
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        for text in [&ran.stdout, &ran.stderr] {
+            secret.assert_absent(text);
+            assert!(!text.contains(&form), "{text}");
+        }
+    }
+    // Nor when there is no answer at all.
+    server.fault(Fault::Reset);
+    for arguments in [
+        &["ask", "Hello?", "--json"] as &[&str],
+        &["doctor"],
+        &["models", "--json"],
+        &["config", "check"],
+    ] {
+        let ran = home.run(arguments);
+        for text in [&ran.stdout, &ran.stderr] {
+            secret.assert_absent(text);
+            assert!(!text.contains(&form), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,19 @@ fn a_failed_line_is_told_and_the_next_one_is_tried() {
 }
 
 #[test]
+fn input_that_is_not_text_is_told() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let ran = home.pipe(&["up"], b"first\n\xff\xfe\nthird\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), "ok\n"), "{}", ran.stderr);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: standard input cannot be read: stream did not contain valid UTF-8
+    hint: it must be UTF-8 text
+    ");
+    assert_eq!(server.model_calls().len(), 1);
+}
+
+#[test]
 fn a_configured_server_that_is_off_is_told() {
     let home = Home::with_box(&dead_url(), "openai-completions");
     let ran = home.pipe(&["up"], "hello\n");
@@ -63,7 +76,7 @@ fn a_model_path_must_be_a_gguf_file() {
     let home = Home::new();
     let path = home.write("notes.txt", "not a model");
     let ran = home.run(&["up", "--model-path", path.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(3));
+    assert_eq!(ran.code, Some(2));
     insta::assert_snapshot!(home.stable(&ran.stderr), @r"
     error: HOME/notes.txt is not a model that can be served: it does not begin with GGUF
     hint: give the path of a GGUF file: yabby up --model-path FILE.gguf

@@ -1,13 +1,10 @@
 //! A real server that overflows, is killed, or is left alone.
 
-use std::{
-    io::Read,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::{
     llama::Llama,
-    place::{err, eventually, home, json, run, signal, yabby},
+    place::{err, eventually, home, json, run, signal, start, yabby},
 };
 
 const LONG: &[&str] = &[
@@ -24,12 +21,11 @@ fn killed_in_the_middle_of_an_answer() {
         let mut llama = Llama::start();
         let home = home(&llama.config());
         let model = format!("{provider}/smollm2");
-        let mut child = yabby(home.path(), &["ask", "-m", &model]).args(LONG).spawn().unwrap();
-        let mut first = [0; 8];
-        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        let mut running = start(yabby(home.path(), &["ask", "-m", &model]).args(LONG));
+        running.has_printed(8);
         llama.kill();
         let killed = Instant::now();
-        let ran = child.wait_with_output().unwrap();
+        let ran = running.ended();
         assert_eq!(ran.status.code(), Some(3), "{provider}: {}", err(&ran));
         assert!(
             killed.elapsed() < Duration::from_secs(10),
@@ -73,13 +69,12 @@ fn ctrl_c_frees_the_slot() {
     let home = home(&llama.config());
     for provider in ["chat", "resp", "msgs"] {
         let model = format!("{provider}/smollm2");
-        let mut child = yabby(home.path(), &["ask", "-m", &model]).args(LONG).spawn().unwrap();
-        let mut first = [0; 8];
-        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-        assert_eq!(llama.busy(), 1, "{provider}");
-        signal(&child, "-INT");
+        let mut running = start(yabby(home.path(), &["ask", "-m", &model]).args(LONG));
+        running.has_printed(8);
+        eventually("one slot is busy", || llama.busy() == 1);
+        signal(running.child().id(), "-INT");
         let stopped = Instant::now();
-        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130), "{provider}");
+        assert_eq!(running.ended().status.code(), Some(130), "{provider}");
         eventually("the slot is idle", || llama.busy() == 0);
         println!("{provider}: slot idle {:?} after Ctrl-C", stopped.elapsed());
     }

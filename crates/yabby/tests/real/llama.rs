@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use crate::place::{eventually, installed, model_file, python};
@@ -79,6 +80,8 @@ impl Llama {
 
     fn get(&self, path: &str) -> Option<String> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        socket.set_write_timeout(Some(Duration::from_secs(10))).ok()?;
         write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut reader = BufReader::new(socket);
         let mut status = String::new();

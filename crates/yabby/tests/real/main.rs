@@ -1,11 +1,16 @@
 //! The built binary against a real llama.cpp server with a real model, which the binary installs itself.
 //!
-//! Downloads and the private Python environment are kept below `target/tmp`, so a fresh clone fetches everything.
+//! The private Python environment is kept below `target/tmp`, and the downloads in `yabby-tests` in the user's cache
+//! folder, so that another clone does not fetch them again; `provision` has a test that fetches the model anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod dialects;
 mod faults;
 mod llama;
 mod managed;
+#[cfg(target_os = "linux")]
+mod native;
 mod place;
 mod provision;
+#[path = "../shared/running.rs"]
+mod running;

