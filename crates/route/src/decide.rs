@@ -42,10 +42,17 @@ pub fn decide(at: &Situation) -> Decision {
         Situation { visible: true, .. } => Decision::Stop,
         // Loading is not failure.
         Situation { kind: E::Loading, .. } => Decision::Wait,
-        // The supervisor starts a crashed server again.
+        // The supervisor starts a crashed server again; and a connection that was kept from an earlier request may
+        // have been closed by the server meanwhile.
         Situation {
             kind: E::Refused | E::Interrupted,
             managed: true,
+            retries: 0,
+            ..
+        }
+        | Situation {
+            kind: E::Interrupted,
+            phase: Phase::Connect | Phase::Head,
             retries: 0,
             ..
         } => Decision::Retry,
@@ -121,6 +128,22 @@ mod tests {
             (
                 Situation {
                     kind: E::Interrupted,
+                    phase: Phase::FirstToken,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::Interrupted,
+                    ..PLAIN
+                },
+                Decision::Retry,
+            ),
+            (
+                Situation {
+                    kind: E::Interrupted,
+                    retries: 1,
                     ..PLAIN
                 },
                 Decision::Next,

@@ -173,3 +173,17 @@ async fn an_endless_stream_ends_with_the_time() {
     assert_eq!(failure.errors[0].1.kind, ErrorKind::Timeout);
     assert!(server.wait_closed(Duration::from_secs(5)).await);
 }
+
+#[tokio::test]
+async fn a_reset_before_the_answer_begins_is_tried_once_more() {
+    let server = ModelServer::start().await;
+    server.fault_once(Fault::Reset);
+    let answer = ask(&[server.base_url()], short).await.end.unwrap();
+    assert_eq!((answer.text.as_str(), answer.attempts.len()), ("ok", 2));
+    server.fault(Fault::Reset);
+    let failure = ask(&[server.base_url()], short).await.end.unwrap_err();
+    assert_eq!(
+        (failure.errors[0].1.kind, failure.attempts.len()),
+        (ErrorKind::Interrupted, 2)
+    );
+}

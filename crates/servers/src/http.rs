@@ -28,21 +28,25 @@ struct Made {
     download: OnceLock<Client>,
 }
 
-/// llama.cpp closes idle connections after 5 s (`Keep-Alive: timeout=5`, measured); staying below that avoids a
-/// reset on the first write of the next request.
-const POOL_IDLE: Duration = Duration::from_secs(4);
+/// How long a connection to a hosted service may wait for its next request; saves the handshake inside a chat.
+const POOL_IDLE: Duration = Duration::from_secs(30);
 
 impl Http {
     /// The client for an endpoint.
     pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<&Client, ModelError> {
-        let no_redirects = Client::builder().redirect(Policy::none());
+        // A connection to a server near by costs nothing to make. One that is used again may be one that the server
+        // closes at that moment: llama.cpp ends some right after a stream, and all after 5 s (measured).
+        let near = || {
+            Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+        };
         match endpoint.reach {
-            Reach::Hosted => made(&self.made.hosted, no_redirects),
+            Reach::Hosted => made(&self.made.hosted, Client::builder().redirect(Policy::none())),
             // A proxy from the environment would carry local prompts out of the machine.
-            Reach::Loopback | Reach::Lan if endpoint.url.starts_with("https://") => {
-                made(&self.made.near_tls, no_redirects.no_proxy())
-            }
-            Reach::Loopback | Reach::Lan => made(&self.made.near, no_redirects.no_proxy().tls_certs_only([])),
+            Reach::Loopback | Reach::Lan if endpoint.url.starts_with("https://") => made(&self.made.near_tls, near()),
+            Reach::Loopback | Reach::Lan => made(&self.made.near, near().tls_certs_only([])),
         }
     }
 
