@@ -4,6 +4,7 @@
 //! folder, so that another clone does not fetch them again; `provision` has a test that fetches the model anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod conformance;
 mod dialects;
 mod faults;
 mod llama;

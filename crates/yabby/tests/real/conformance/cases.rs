@@ -1,0 +1,245 @@
+//! The questions. Each says in a few words what the server did, or what it should have done and did not.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use serde_json::json;
+use yabby_core::{
+    Delivery, EndReason, ErrorKind, Message, ModelError, ModelEvent, ModelRequest, Tool, ToolCall, ToolChoice,
+    Unfinished, Usage,
+};
+use yabby_servers::Http;
+
+use super::{Kind, Place};
+use crate::llama::Llama;
+
+pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + 'a>>;
+type Case = for<'a> fn(&'a Place, &'a Http, &'a Llama) -> Done<'a>;
+
+pub(super) const ALL: [(&str, Case); 11] = [
+    ("text, streamed", |place, http, _| Box::pin(streamed(place, http))),
+    ("text, whole", |place, http, _| Box::pin(whole(place, http))),
+    ("token counts on a stream", |place, http, _| {
+        Box::pin(usage(place, http))
+    }),
+    ("system prompt", |place, http, _| Box::pin(system(place, http))),
+    ("stop at the token limit", |place, http, _| {
+        Box::pin(length(place, http))
+    }),
+    ("tools, auto", |place, http, _| {
+        Box::pin(tools(place, http, ToolChoice::Auto))
+    }),
+    ("tools, required", |place, http, _| {
+        Box::pin(tools(place, http, ToolChoice::Required))
+    }),
+    ("tool result in the history", |place, http, _| {
+        Box::pin(tool_result(place, http))
+    }),
+    ("prompt beyond the window", |place, http, _| {
+        Box::pin(overflow(place, http))
+    }),
+    ("unknown model", |place, http, _| Box::pin(unknown_model(place, http))),
+    ("leaving in the middle", |place, http, llama| {
+        Box::pin(cancel(place, http, llama))
+    }),
+];
+
+struct Said {
+    text: String,
+    end: EndReason,
+    usage: Usage,
+    calls: Vec<ToolCall>,
+    pieces: usize,
+}
+
+async fn ask(place: &Place, http: &Http, model: &str, request: &ModelRequest) -> Result<Said, ModelError> {
+    let dialect = place.endpoint.dialect_for(model);
+    let mut stream = place.endpoint.ask(http, dialect, model, request).await?;
+    let (mut unfinished, mut usage, mut calls, mut pieces) = (Unfinished::default(), Usage::default(), Vec::new(), 0);
+    while let Some(event) = stream.next().await {
+        let event = event?;
+        match &event {
+            ModelEvent::Usage(counts) => usage.update(*counts),
+            ModelEvent::ToolCall(call) => calls.push(call.clone()),
+            ModelEvent::Text(_) => pieces += 1,
+            _ => {}
+        }
+        if let Some((text, end)) = unfinished.push(&event) {
+            return Ok(Said {
+                text: text.into_string(),
+                end,
+                usage,
+                calls,
+                pieces,
+            });
+        }
+    }
+    panic!("a stream without an end and without an error");
+}
+
+fn request(question: &str, most: u32) -> ModelRequest {
+    ModelRequest {
+        messages: vec![Message::user(question)],
+        max_output_tokens: Some(most),
+        temperature: Some(0.0),
+        ..ModelRequest::default()
+    }
+}
+
+const CAPITAL: &str = "What is the capital of France? Answer in one short sentence.";
+
+async fn good(place: &Place, http: &Http, request: &ModelRequest) -> Result<Said, String> {
+    ask(place, http, "smollm2", request)
+        .await
+        .map_err(|error| format!("{:?}: {error}", error.kind))
+}
+
+async fn streamed(place: &Place, http: &Http) -> Result<String, String> {
+    let said = good(place, http, &request(CAPITAL, 24)).await?;
+    if !said.text.contains("Paris") {
+        return Err(format!("said {:?}", said.text));
+    }
+    if said.pieces < 3 {
+        return Err(format!("{} pieces", said.pieces));
+    }
+    Ok("yes".to_owned())
+}
+
+async fn whole(place: &Place, http: &Http) -> Result<String, String> {
+    let mut request = request(CAPITAL, 24);
+    request.delivery = Delivery::Whole;
+    let said = good(place, http, &request).await?;
+    said.text.contains("Paris").then(|| "yes".to_owned()).ok_or(said.text)
+}
+
+async fn usage(place: &Place, http: &Http) -> Result<String, String> {
+    let said = good(place, http, &request(CAPITAL, 24)).await?;
+    let counts = said.usage;
+    match (counts.input_tokens, counts.output_tokens) {
+        (Some(input), Some(output)) if input > 10 && output > 3 => Ok(match counts.cached_tokens {
+            Some(_) => "yes, cached ones too".to_owned(),
+            None => "yes".to_owned(),
+        }),
+        _ => Err(format!("{counts:?}")),
+    }
+}
+
+async fn system(place: &Place, http: &Http) -> Result<String, String> {
+    let mut with = request("Hello!", 16);
+    with.system = Some("word ".repeat(200));
+    let said = good(place, http, &with).await?;
+    let read = said.usage.input_tokens.unwrap_or_default();
+    if read < 200 {
+        return Err(format!("only {read} tokens of it were read"));
+    }
+    Ok("read".to_owned())
+}
+
+async fn length(place: &Place, http: &Http) -> Result<String, String> {
+    let said = good(place, http, &request("Tell me a very long story.", 8)).await?;
+    if said.end == EndReason::Length {
+        Ok("told as such".to_owned())
+    } else {
+        Err(format!("ended with {:?}", said.end))
+    }
+}
+
+fn weather() -> Tool {
+    Tool {
+        name: "get_weather".to_owned(),
+        description: "The weather in a city".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {"city": {"type": "string", "description": "The city"}},
+            "required": ["city"],
+        }),
+    }
+}
+
+/// A model of this size calls nothing by itself, and its template knows no tools: what counts is that the request is
+/// taken and that whatever comes is an answer.
+async fn tools(place: &Place, http: &Http, choice: ToolChoice) -> Result<String, String> {
+    let mut request = request("What is the weather in Paris? Use the tool.", 32);
+    request.tools = vec![weather()];
+    request.tool_choice = choice;
+    let said = good(place, http, &request).await?;
+    match said.calls.as_slice() {
+        [] if said.text.trim().is_empty() => Err("nothing".to_owned()),
+        [] => Ok("taken, answered in text".to_owned()),
+        [call, ..] if call.name == "get_weather" => Ok("called".to_owned()),
+        [call, ..] => Err(format!("called {}", call.name)),
+    }
+}
+
+async fn tool_result(place: &Place, http: &Http) -> Result<String, String> {
+    let arguments = json!({"city": "Paris"}).as_object().cloned().unwrap_or_default();
+    let mut request = request("What is the weather in Paris?", 32);
+    request.tools = vec![weather()];
+    request.messages.push(Message::Assistant {
+        text: String::new(),
+        tool_calls: vec![ToolCall {
+            id: "call_1".to_owned(),
+            name: "get_weather".to_owned(),
+            arguments,
+        }],
+    });
+    request.messages.push(Message::ToolResult {
+        call_id: "call_1".to_owned(),
+        name: "get_weather".to_owned(),
+        content: "18 degrees, sunny".to_owned(),
+    });
+    let said = good(place, http, &request).await?;
+    if said.text.trim().is_empty() {
+        return Err("nothing".to_owned());
+    }
+    Ok("taken".to_owned())
+}
+
+async fn overflow(place: &Place, http: &Http) -> Result<String, String> {
+    let long = "word ".repeat(6000);
+    match ask(place, http, "smollm2", &request(&long, 16)).await {
+        Err(error) if error.kind == ErrorKind::ContextOverflow => Ok("refused, recognised".to_owned()),
+        Err(error) => Err(format!("{:?}: {error}", error.kind)),
+        Ok(said) => Err(format!("answered {:?}", said.text)),
+    }
+}
+
+async fn unknown_model(place: &Place, http: &Http) -> Result<String, String> {
+    let asked = ask(place, http, "no-such-model", &request("Hello!", 8)).await;
+    match (place.kind, asked) {
+        (Kind::LlamaCpp, Ok(_)) => Ok("answered by the loaded one".to_owned()),
+        (Kind::LiteLlm, Err(error)) if error.kind == ErrorKind::ModelNotFound => Ok("refused, recognised".to_owned()),
+        (_, Ok(said)) => Err(format!("answered {:?}", said.text)),
+        (_, Err(error)) => Err(format!("{:?}: {error}", error.kind)),
+    }
+}
+
+/// Dropping the stream must free the slot of the llama.cpp server, also through a proxy.
+async fn cancel(place: &Place, http: &Http, llama: &Llama) -> Result<String, String> {
+    let request = request("Write a very long story about the sea.", 1500);
+    let dialect = place.endpoint.dialect_for("smollm2");
+    let opened = place.endpoint.ask(http, dialect, "smollm2", &request).await;
+    let mut stream = opened.map_err(|error| error.to_string())?;
+    while let Some(event) = stream.next().await {
+        if matches!(event, Ok(ModelEvent::Text(_))) {
+            break;
+        }
+    }
+    drop(stream);
+    let left = tokio::time::Instant::now();
+    loop {
+        // The closed connection is told to the server by the client's own task.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if llama.busy() == 0 {
+            break;
+        }
+        if left.elapsed() > Duration::from_secs(10) {
+            return Err("the slot is still at work after 10 s".to_owned());
+        }
+    }
+    let within = if left.elapsed() < Duration::from_secs(1) {
+        "within a second"
+    } else {
+        "within ten seconds"
+    };
+    Ok(format!("slot idle {within}"))
+}
