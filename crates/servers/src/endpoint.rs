@@ -63,13 +63,13 @@ impl Endpoint {
     /// The endpoint of a configured or built-in provider; `None` when its `api` is one that Yabby cannot speak.
     pub fn from_provider(provider: &Provider) -> Option<Self> {
         let dialect = dialect(&provider.api)?;
+        // Ollama's own API lies at the root; a model with an API of its own is asked below `/v1`.
         let version = if provider.api == Api::Ollama { "/v1" } else { "" };
-        let whole = |url: &str| format!("{}{version}", url.trim_end_matches('/'));
         Some(Self {
             provider: provider.id.clone(),
             reach: Reach::of_host(provider.base_url.host()),
-            base_url: whole(&provider.base_url.to_string()),
-            url: whole(provider.base_url.as_str()),
+            base_url: provider.base_url.to_string().trim_end_matches('/').to_owned(),
+            url: format!("{}{version}", provider.base_url.as_str().trim_end_matches('/')),
             dialect,
             basic: provider
                 .base_url
@@ -152,6 +152,15 @@ impl Endpoint {
         self.url.strip_suffix("/v1").unwrap_or(&self.url)
     }
 
+    /// Where its list of models is.
+    pub(crate) fn list_url(&self) -> String {
+        match self.dialect {
+            // `docs/api.md` of Ollama, "List Local Models".
+            Dialect::Ollama => format!("{}/api/tags", self.root()),
+            Dialect::Chat | Dialect::Responses | Dialect::Messages => format!("{}/models", self.url),
+        }
+    }
+
     /// The same endpoint with `/v1` behind its base URL, unless it is there.
     pub fn with_version(&self) -> Option<Self> {
         (!self.url.ends_with("/v1")).then(|| Self {
@@ -174,7 +183,8 @@ impl Endpoint {
         let mut quirks = self.quirks(model);
         quirks.extra_body.clone_from(&request.extra_body);
         let encoded = encode(dialect, request, &Target { model, quirks: &quirks });
-        let url = format!("{}{}", self.url, encoded.path);
+        let base = if dialect.is_at_root() { self.root() } else { &self.url };
+        let url = format!("{base}{}", encoded.path);
         let mut post = http
             .client(self)?
             .post(&url)
@@ -199,7 +209,7 @@ impl Endpoint {
     ///
     /// Fails with [`ErrorKind::Hung`] when there is none within `limit`, or with what the socket said.
     pub async fn sign_of_life(&self, http: &Http, limit: Duration) -> Result<(), ModelError> {
-        let request = http.client(self)?.get(format!("{}/models", self.url));
+        let request = http.client(self)?.get(self.list_url());
         let asked = self.authorise(request, self.dialect).send();
         match tokio::time::timeout(limit, asked).await {
             Ok(Ok(_)) => Ok(()),
@@ -257,9 +267,9 @@ impl Endpoint {
 fn dialect(api: &Api) -> Option<Dialect> {
     match api {
         Api::Responses => Some(Dialect::Responses),
-        // Ollama's own API is not spoken yet; its OpenAI API at the same address is.
-        Api::Completions | Api::Ollama => Some(Dialect::Chat),
+        Api::Completions => Some(Dialect::Chat),
         Api::Messages => Some(Dialect::Messages),
+        Api::Ollama => Some(Dialect::Ollama),
         Api::Unsupported(_) => None,
     }
 }

@@ -20,10 +20,12 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
         error: None,
         took: Duration::ZERO,
     };
-    match get(http, endpoint, &format!("{}/models", endpoint.url), limit).await {
+    match get(http, endpoint, &endpoint.list_url(), limit).await {
         Ok(page) => {
-            facts.kind = fingerprint(&page);
-            facts.models = list(&page.body);
+            (facts.kind, facts.models) = match endpoint.dialect {
+                Dialect::Ollama => tags(&page.body),
+                Dialect::Chat | Dialect::Responses | Dialect::Messages => (fingerprint(&page), list(&page.body)),
+            };
             if let Some(kind) = facts.kind {
                 side_channel(http, endpoint, kind, limit, &mut facts).await;
             }
@@ -135,6 +137,21 @@ fn list(body: &Value) -> Vec<ModelFacts> {
             })
         })
         .collect()
+}
+
+/// Reads the answer to Ollama's `GET /api/tags` (`docs/api.md`, "List Local Models"): `models[].name`.
+fn tags(body: &Value) -> (Option<ServerKind>, Vec<ModelFacts>) {
+    let Some(entries) = body["models"].as_array() else {
+        return (None, Vec::new());
+    };
+    let names = entries.iter().filter_map(|entry| entry["name"].as_str());
+    let models = names.map(|name| ModelFacts {
+        id: name.to_owned(),
+        state: ModelState::Ready,
+        window: None,
+        chat: is_chat(name, &Value::Null),
+    });
+    (Some(ServerKind::Ollama), models.collect())
 }
 
 fn tokens(value: &Value) -> Option<u32> {

@@ -5,7 +5,7 @@ use crate::{
     http::{Answer, Request},
     kinds::Facts,
     reply::{Reply, Step, Usage},
-    shape::{Api, Context},
+    shape::{Api, Context, flat},
     state::{Active, Queued, State},
 };
 
@@ -48,6 +48,18 @@ pub(crate) fn swallows(state: &mut State) -> bool {
 }
 
 pub(crate) fn plan(state: &mut State, request: &Request) -> Plan {
+    let mut plan = decide(state, request);
+    if let Plan::Whole(answer) = &mut plan
+        && api_of(state, request) == Some(Api::Ollama)
+        && let Ok(body) = serde_json::from_slice::<serde_json::Value>(&answer.body)
+        && body.get("error").is_some()
+    {
+        answer.body = flat(&body).to_string().into();
+    }
+    plan
+}
+
+fn decide(state: &mut State, request: &Request) -> Plan {
     let api = api_of(state, request);
     let asked = request.body["model"].as_str().unwrap_or_default().to_owned();
 
@@ -99,7 +111,7 @@ pub(crate) fn plan(state: &mut State, request: &Request) -> Plan {
 
 fn call(state: &mut State, request: &Request, api: Api, asked: String, twist: Option<&Fault>) -> Plan {
     let queue = match api {
-        Api::Chat => &mut state.chat,
+        Api::Chat | Api::Ollama => &mut state.chat,
         Api::Responses => &mut state.responses,
         Api::Messages => &mut state.messages,
     };
@@ -130,7 +142,8 @@ fn call(state: &mut State, request: &Request, api: Api, asked: String, twist: Op
             progress: request.body["return_progress"] == true,
         },
         reply,
-        stream: request.body["stream"] == true,
+        // Ollama streams unless it is told not to.
+        stream: request.body["stream"] == true || (api == Api::Ollama && request.body["stream"] != false),
         wrong_type: twist == Some(&Fault::WrongContentType),
         fragment: match twist {
             Some(Fault::Fragment(bytes)) => Some((*bytes).max(1)),

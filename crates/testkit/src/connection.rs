@@ -149,7 +149,10 @@ async fn whole(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Result
             Step::HugeLine(bytes) => raw.resize(raw.len() + bytes, b'x'),
             Step::ErrorEvent(error) => {
                 status = 500;
-                body = serde_json::json!({"error": error});
+                body = match play.api {
+                    Api::Ollama => shape::flat(error),
+                    Api::Chat | Api::Responses | Api::Messages => serde_json::json!({"error": error}),
+                };
             }
             _ => {}
         }
@@ -214,10 +217,10 @@ impl<W: AsyncWrite + Unpin> Stream<'_, W> {
 
 async fn stream(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Result<End> {
     let kind = play.context.kind.clone();
-    let content_type = if play.wrong_type {
-        "text/plain"
-    } else {
-        "text/event-stream"
+    let content_type = match play.api {
+        _ if play.wrong_type => "text/plain",
+        Api::Ollama => "application/x-ndjson",
+        Api::Chat | Api::Responses | Api::Messages => "text/event-stream",
     };
     let mut wire = Stream {
         writer,
@@ -246,6 +249,8 @@ async fn stream(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Resul
                 failed = true;
                 shape.error(&error)
             }
+            // Its streams have no comments.
+            Step::Comment(_) if play.api == Api::Ollama => continue,
             Step::Comment(text) if text.is_empty() => ":\n\n".to_owned(),
             Step::Comment(text) => format!(": {text}\n\n"),
             Step::Headers => {

@@ -33,7 +33,7 @@ pub enum ServerKind {
         /// The window of the model.
         max: u64,
     },
-    /// Ollama, with its `OpenAI` endpoints; native `/api/chat` is not played.
+    /// Ollama, with its `OpenAI` endpoints and its own `/api/chat`.
     Ollama {
         /// The allocated window, if the model is loaded.
         allocated: Option<u64>,

@@ -14,10 +14,10 @@
 //! # });
 //! ```
 //!
-//! A [`Reply`] is a list of [`Step`]s. The same steps are put on the wire in whichever of the three APIs was called,
-//! in the shape of the server kind, streamed when the request says `"stream": true` and otherwise as one JSON. What
-//! a script leaves out is added at its end (a finish, the usage, the terminator) unless its last step ends the
-//! connection. Replies wait in one queue an API; an empty queue answers with the default reply, `ok`.
+//! A [`Reply`] is a list of [`Step`]s. The same steps are put on the wire in whichever API was called, in the shape of
+//! the server kind, streamed when the request says `"stream": true` and otherwise as one JSON. What a script leaves out
+//! is added at its end (a finish, the usage, the terminator) unless its last step ends the connection. Replies wait in
+//! one queue an API; an empty queue answers with the default reply, `ok`.
 //!
 //! The server lives in the runtime that started it, so that a paused clock moves its sleeps too;
 //! [`ModelServer::start_on_thread`] gives it a runtime of its own, for tests that block.

@@ -179,7 +179,7 @@ impl ModelServer {
 
     // What it says.
 
-    /// The reply to the next chat completion.
+    /// The reply to the next chat completion, or to the next chat of Ollama's own API.
     pub fn chat(&self, reply: impl Into<Reply>) {
         self.state().chat.push_back(Queued::Reply(reply.into()));
     }
@@ -242,7 +242,7 @@ impl ModelServer {
 
     /// The requests that called a model.
     pub fn model_calls(&self) -> Vec<Recorded> {
-        let calls = ["/chat/completions", "/responses", "/messages"];
+        let calls = ["/chat/completions", "/responses", "/messages", "/api/chat"];
         let mut requests = self.requests();
         requests.retain(|request| calls.iter().any(|path| request.path.ends_with(path)));
         requests

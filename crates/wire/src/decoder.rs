@@ -8,7 +8,9 @@ use crate::{
     chat, classify,
     dialect::Dialect,
     error::WireError,
-    json, messages, responses,
+    json, messages,
+    ndjson::Lines,
+    ollama, responses,
     sse::{Frame, Framer, MAX_EVENT, TooLarge},
 };
 
@@ -17,6 +19,8 @@ use crate::{
 pub enum BodyKind {
     /// `text/event-stream`.
     EventStream,
+    /// `application/x-ndjson`: one JSON document a line.
+    Lines,
     /// One JSON document.
     Json,
 }
@@ -43,6 +47,8 @@ pub struct Expectation {
 #[derive(Debug)]
 pub struct Decoder {
     dialect: Box<dyn Decode>,
+    /// What begins as a JSON object is read line by line: a whole answer is then a stream of one line.
+    in_lines: bool,
     answer: Answer,
     body: Body,
     state: State,
@@ -53,6 +59,11 @@ enum Body {
     /// Nothing but white space has come.
     Unknown(BodyKind),
     Stream(Framer),
+    /// `begun` once a line has been read.
+    Lines {
+        lines: Lines,
+        begun: bool,
+    },
     Json(Vec<u8>),
 }
 
@@ -69,11 +80,13 @@ enum State {
 impl BodyKind {
     /// What a `content-type` announces.
     pub fn from_content_type(content_type: Option<&str>) -> Self {
-        let content_type = content_type.unwrap_or_default().trim_start();
-        let stream = "text/event-stream";
-        match content_type.get(..stream.len()) {
-            Some(start) if start.eq_ignore_ascii_case(stream) => Self::EventStream,
-            _ => Self::Json,
+        let content_type = content_type.unwrap_or_default().trim_start().to_ascii_lowercase();
+        if content_type.starts_with("text/event-stream") {
+            Self::EventStream
+        } else if content_type.starts_with("application/x-ndjson") {
+            Self::Lines
+        } else {
+            Self::Json
         }
     }
 }
@@ -106,7 +119,9 @@ impl Decoder {
                 Dialect::Chat => Box::new(chat::Reader),
                 Dialect::Responses => Box::new(responses::Reader::new(expect.max_output_tokens)),
                 Dialect::Messages => Box::new(messages::Reader),
+                Dialect::Ollama => Box::new(ollama::Reader::default()),
             },
+            in_lines: dialect == Dialect::Ollama,
             answer: Answer::new(expect),
             body: Body::Unknown(body),
             state: State::Reading,
@@ -154,10 +169,11 @@ impl Decoder {
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let bytes = self.look(bytes);
-        let mut frames = Vec::new();
+        let (mut frames, mut lines) = (Vec::new(), Vec::new());
         let result = match &mut self.body {
             Body::Unknown(_) => return Ok(()),
             Body::Stream(stream) => stream.push(bytes, &mut frames),
+            Body::Lines { lines: framer, .. } => framer.push(bytes, &mut lines),
             Body::Json(body) if body.len() + bytes.len() > MAX_EVENT => Err(TooLarge),
             Body::Json(body) => {
                 body.extend_from_slice(bytes);
@@ -165,6 +181,7 @@ impl Decoder {
             }
         };
         self.frames(frames, false)?;
+        self.lines(lines)?;
         result.map_err(|TooLarge| WireError::malformed("a single event of the answer has more than 16 MiB"))
     }
 
@@ -179,6 +196,13 @@ impl Decoder {
             return &[];
         };
         let stream = match bytes[at] {
+            b'{' if self.in_lines => {
+                self.body = Body::Lines {
+                    lines: Lines::default(),
+                    begun: false,
+                };
+                return &bytes[at..];
+            }
             b'{' | b'[' | b'<' => false,
             // The fields of an event stream, and a comment; no JSON value of an answer begins so.
             b':' | b'd' | b'e' | b'i' | b'r' => true,
@@ -201,10 +225,47 @@ impl Decoder {
                 self.frames(frames, true)?;
                 result.map_err(|TooLarge| WireError::malformed("a single event of the answer has more than 16 MiB"))?;
             }
+            Body::Lines { lines, .. } => {
+                if let Some(line) = lines.finish() {
+                    self.line(&line, true)?;
+                }
+            }
             Body::Json(body) => {
                 let body = std::mem::take(body);
                 self.whole(&body)?;
             }
+        }
+        Ok(())
+    }
+
+    fn lines(&mut self, lines: Vec<Vec<u8>>) -> Result<(), WireError> {
+        let mut lines = lines.into_iter();
+        while let Some(line) = lines.next() {
+            let Body::Lines { lines: framer, begun } = &mut self.body else {
+                return Ok(());
+            };
+            let first = !std::mem::replace(begun, true);
+            if first && is_cut(&line) {
+                // One document over several lines: somebody has made a whole answer pretty.
+                let rest = lines.chain(framer.finish());
+                let body = rest.fold(line, |mut body, line| {
+                    body.push(b'\n');
+                    body.extend(line);
+                    body
+                });
+                self.body = Body::Json(body);
+                return Ok(());
+            }
+            self.line(&line, false)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8], at_end: bool) -> Result<(), WireError> {
+        let before = self.answer.events.len();
+        self.event(None, &String::from_utf8_lossy(line), at_end)?;
+        if self.answer.events.len() == before {
+            self.answer.events.push(ModelEvent::Progress(Progress::Alive));
         }
         Ok(())
     }
@@ -305,6 +366,11 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Whether the JSON in `line` goes on behind its end.
+fn is_cut(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof())
 }
 
 /// What a comment tells: mlx-lm writes `keepalive done/total` while it reads the prompt (`model-servers.md` §7.5).

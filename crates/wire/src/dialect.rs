@@ -1,10 +1,10 @@
-//! The three ways to ask a model, and the one function that does it.
+//! The four ways to ask a model, and the one function that does it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use yabby_core::{ModelRequest, Tool};
 
-use crate::{chat, messages, responses};
+use crate::{chat, messages, ollama, responses};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub enum Dialect {
     /// Anthropic Messages.
     #[serde(rename = "anthropic-messages")]
     Messages,
+    /// Ollama's own API. Only there can a prompt that is too long be made an error (`model-servers.md` §7.4).
+    #[serde(rename = "ollama")]
+    Ollama,
 }
 
 /// Whom the request is for.
@@ -58,7 +61,8 @@ pub enum MaxTokensField {
 /// A request ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The path below the base URL that ends in `/v1`.
+    /// The path below the base URL that ends in `/v1`, or below the root of the server
+    /// ([`Dialect::is_at_root`]).
     pub path: &'static str,
     /// The JSON body. Its last field is the conversation, so that the next turn's body begins with the same bytes.
     pub body: Vec<u8>,
@@ -72,6 +76,7 @@ pub fn encode(dialect: Dialect, request: &ModelRequest, target: &Target<'_>) -> 
         Dialect::Chat => chat::encode(request, target),
         Dialect::Responses => responses::encode(request, target),
         Dialect::Messages => messages::encode(request, target),
+        Dialect::Ollama => ollama::encode(request, target),
     }
 }
 
@@ -106,7 +111,7 @@ pub(crate) fn tools(tools: &[Tool], write: impl Fn(&Tool) -> Value) -> Option<Va
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Messages];
+    pub const ALL: [Self; 4] = [Self::Chat, Self::Responses, Self::Messages, Self::Ollama];
 
     /// The name as it stands in a provider's `api` setting.
     pub fn name(self) -> &'static str {
@@ -114,6 +119,12 @@ impl Dialect {
             Self::Chat => "openai-completions",
             Self::Responses => "openai-responses",
             Self::Messages => "anthropic-messages",
+            Self::Ollama => "ollama",
         }
+    }
+
+    /// Whether its paths begin at the root of the server instead of below `/v1`.
+    pub fn is_at_root(self) -> bool {
+        self == Self::Ollama
     }
 }

@@ -1,6 +1,6 @@
 //! How model servers speak: bytes in, values out.
 //!
-//! [`encode`] puts a [`yabby_core::ModelRequest`] into one of three dialects, [`Decoder`] turns the bytes of the
+//! [`encode`] puts a [`yabby_core::ModelRequest`] into one of four dialects, [`Decoder`] turns the bytes of the
 //! answer into [`yabby_core::ModelEvent`]s, and [`classify()`] says what a refusal means. A dialect is a module with
 //! an `encode.rs` and a `decode.rs`; everything else is shared. Nothing here opens a socket, reads a clock or
 //! knows a config file.
@@ -17,6 +17,8 @@ mod dialect;
 mod error;
 mod json;
 mod messages;
+mod ndjson;
+mod ollama;
 mod responses;
 mod sse;
 mod think;

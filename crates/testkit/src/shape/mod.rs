@@ -2,26 +2,34 @@
 
 mod chat;
 mod messages;
+mod ollama;
 mod responses;
 
 use serde_json::Value;
+
+pub(crate) use ollama::flat;
 
 use crate::{
     kinds::ServerKind,
     reply::{Step, ToolCall, Usage},
 };
 
-/// The three ways to call a model.
+/// The ways to call a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     Chat,
     Responses,
     Messages,
+    /// Ollama's own.
+    Ollama,
 }
 
 impl Api {
     /// The API behind a path of this kind of server.
     pub(crate) fn of(kind: &ServerKind, path: &str) -> Option<Self> {
+        if let (ServerKind::Ollama { .. }, "/api/chat") = (kind, path) {
+            return Some(Self::Ollama);
+        }
         let (prefix, api) = [
             ("/chat/completions", Self::Chat),
             ("/responses", Self::Responses),
@@ -88,6 +96,7 @@ pub(crate) fn stream(api: Api, context: Context) -> Box<dyn Shape> {
         Api::Chat => Box::new(chat::Chat::new(context)),
         Api::Responses => Box::new(responses::Responses::new(context)),
         Api::Messages => Box::new(messages::Messages::new(context)),
+        Api::Ollama => Box::new(ollama::Ollama::new(context)),
     }
 }
 
@@ -134,6 +143,7 @@ pub(crate) fn whole(api: Api, context: &Context, steps: &[Step]) -> Value {
         Api::Chat => chat::whole(context, &blocks, &reason),
         Api::Responses => responses::whole(context, &blocks, &reason),
         Api::Messages => messages::whole(context, &blocks, &reason),
+        Api::Ollama => ollama::whole(context, &blocks, &reason),
     }
 }
 

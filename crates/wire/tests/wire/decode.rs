@@ -364,6 +364,7 @@ fn kinds_of_bodies() {
     for (content_type, kind) in [
         (Some("text/event-stream; charset=utf-8"), BodyKind::EventStream),
         (Some("Text/Event-Stream"), BodyKind::EventStream),
+        (Some("application/x-ndjson; charset=utf-8"), BodyKind::Lines),
         (Some("application/json"), BodyKind::Json),
         (None, BodyKind::Json),
     ] {

@@ -31,7 +31,7 @@ pub(crate) fn all() -> Vec<Fixture> {
     FOLDERS.into_iter().flat_map(folder).collect()
 }
 
-pub(crate) const FOLDERS: [&str; 9] = [
+pub(crate) const FOLDERS: [&str; 10] = [
     "litellm-1.106.2",
     "litellm-1.106.2-tools",
     "llama-server-b11669-auth-sleep",
@@ -39,6 +39,7 @@ pub(crate) const FOLDERS: [&str; 9] = [
     "llama-server-b11669-router",
     "llama-server-b11669-smollm2",
     "llama-server-b11669-smollm2-functionary",
+    "ollama-docs",
     "vllm-0.32.0-cpu",
     "xllamacpp-b11549-qwen1.5b",
 ];
@@ -66,7 +67,9 @@ fn load(path: &Path, name: &str) -> Fixture {
         });
     Fixture {
         name: name.to_owned(),
-        dialect: if name.contains("resp") {
+        dialect: if name.contains("native") {
+            Dialect::Ollama
+        } else if name.contains("resp") {
             Dialect::Responses
         } else if name.contains("msgs") {
             Dialect::Messages
@@ -104,7 +107,7 @@ pub(crate) type Outcome = (Vec<ModelEvent>, Option<WireError>);
 
 impl Fixture {
     pub(crate) fn is_stream(&self) -> bool {
-        self.kind() == BodyKind::EventStream
+        self.kind() != BodyKind::Json
     }
 
     fn kind(&self) -> BodyKind {

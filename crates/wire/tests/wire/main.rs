@@ -10,4 +10,6 @@ mod fixtures;
 mod golden;
 mod items;
 #[cfg(test)]
+mod ollama;
+#[cfg(test)]
 mod splits;

@@ -67,10 +67,10 @@ proptest! {
     #[test]
     fn nothing_panics(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
-        text in "(data: |event: |\\{\"(choices|error|type|output|content)\": ?|\\[|\\]|\\}|\"|[0-9]|<think>|\n| ){0,30}",
+        text in "(data: |event: |\\{\"(choices|error|type|output|content|message|done)\": ?|\\[|\\]|\\}|\"|[0-9]|<think>|\n| ){0,30}",
     ) {
         for dialect in Dialect::ALL {
-            for kind in [BodyKind::EventStream, BodyKind::Json] {
+            for kind in [BodyKind::EventStream, BodyKind::Lines, BodyKind::Json] {
                 for body in [&bytes, text.as_bytes()] {
                     let mut decoder = Decoder::new(dialect, kind, &Expectation::default());
                     let mut out = Vec::new();

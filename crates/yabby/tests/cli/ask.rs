@@ -62,6 +62,56 @@ fn the_messages_dialect_with_its_own_credential_header() {
     assert_eq!(sent.body["system"], "Be brief.");
 }
 
+/// From documentation: no Ollama could be reached.
+#[test]
+fn the_dialect_of_ollama_itself() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Ollama {
+        allocated: Some(4096),
+        trained: 40960,
+    });
+    server.models(&["m1"]);
+    server.default_reply(script![reasoning("Hm."), text("Hel"), text("lo.")]);
+    let home = Home::with_box(&server.url(), "ollama");
+    let body = |stream: bool| {
+        json!({
+            "model": "m1",
+            "stream": stream,
+            "truncate": false,
+            "options": {"num_predict": 64},
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Say hello."},
+            ],
+        })
+    };
+    for (arguments, stream) in [(&[][..], true), (&["--no-stream"][..], false)] {
+        let ran = home.run(&[&["ask", "Say hello.", "--system", "Be brief."], arguments].concat());
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (Some(0), "Hello.\n", "")
+        );
+        let sent = server.model_calls().pop().unwrap();
+        assert_eq!(
+            (sent.line(), sent.body.clone()),
+            ("POST /api/chat".to_owned(), body(stream))
+        );
+        assert_eq!(sent.header("authorization"), Some("Bearer k-box"));
+    }
+    // The list of models and the window come from its own API too.
+    let ran = home.run(&["models", "--json"]);
+    let rows: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&rows[0]["state"], &rows[0]["window"]["value"]),
+        (&json!("ready"), &json!(4096))
+    );
+    let asked: Vec<String> = server.requests().iter().map(yabby_testkit::Recorded::line).collect();
+    assert!(
+        asked.ends_with(&["GET /api/tags".to_owned(), "GET /api/ps".to_owned()]),
+        "{asked:?}"
+    );
+}
+
 #[test]
 fn whole_answers_too() {
     for api in ["openai-completions", "openai-responses", "anthropic-messages"] {
