@@ -230,10 +230,15 @@ fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params:
         .max_output_tokens
         .or(longest)
         .or(embedded.map(|model| model.max_output_tokens));
-    if let Some(kwargs) = params.get("chat_template_kwargs") {
-        request
-            .extra_body
-            .insert("chat_template_kwargs".to_owned(), kwargs.clone());
+    let passed: &[&str] = match endpoint.dialect_for(model.model()) {
+        Dialect::Chat => &["chat_template_kwargs"],
+        Dialect::Ollama => &["num_ctx", "keep_alive"],
+        Dialect::Responses | Dialect::Messages => &[],
+    };
+    for name in passed {
+        if let Some(value) = params.get(*name) {
+            request.extra_body.insert((*name).to_owned(), value.clone());
+        }
     }
     // OpenClaw's pass-through fields win over everything that is made here.
     for name in ["extra_body", "extraBody"] {

@@ -55,7 +55,10 @@ pub struct ServerFacts {
 impl ServerFacts {
     /// What is known about one model.
     pub fn model(&self, id: &str) -> Option<&ModelFacts> {
-        self.models.iter().find(|model| model.id == id)
+        // Ollama reads a name without a tag as `:latest`.
+        let latest = (self.kind == Some(ServerKind::Ollama)).then(|| format!("{id}:latest"));
+        let found = |wanted: &str| self.models.iter().find(|model| model.id == wanted);
+        found(id).or_else(|| found(&latest?))
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     served: bool,
     refused: bool,
     end: Option<EndReason>,
+    /// The most tokens that were asked for.
+    limit: Option<u32>,
 }
 
 /// One reading dialect.
@@ -70,6 +72,7 @@ impl Answer {
             served: false,
             refused: false,
             end: None,
+            limit: expect.max_output_tokens,
         }
     }
 
@@ -152,8 +155,12 @@ impl Answer {
 
     /// Gives what was held back, the calls and the end; or the error that the answer is not complete.
     pub(crate) fn finish(&mut self) -> Result<(), WireError> {
-        let Some(end) = self.end else {
-            return Err(WireError::interrupted("the connection ended before the answer did"));
+        let end = match self.end {
+            // llama.cpp's Responses say "completed", and LiteLLM's Messages "end_turn", when the limit ended the
+            // answer (`model-servers.md` §6.3; seen on LiteLLM 1.106.2).
+            Some(EndReason::Stop) if self.at_limit() => EndReason::Length,
+            Some(end) => end,
+            None => return Err(WireError::interrupted("the connection ended before the answer did")),
         };
         let cut = end == EndReason::Length;
         self.think.finish(cut, &mut self.events);
@@ -167,5 +174,10 @@ impl Answer {
         };
         self.events.push(ModelEvent::End(reason));
         Ok(())
+    }
+
+    fn at_limit(&self) -> bool {
+        let counted = self.usage.output_tokens.zip(self.limit);
+        counted.is_some_and(|(output, limit)| output >= limit)
     }
 }

@@ -117,7 +117,7 @@ impl Decoder {
         Self {
             dialect: match dialect {
                 Dialect::Chat => Box::new(chat::Reader),
-                Dialect::Responses => Box::new(responses::Reader::new(expect.max_output_tokens)),
+                Dialect::Responses => Box::new(responses::Reader::default()),
                 Dialect::Messages => Box::new(messages::Reader),
                 Dialect::Ollama => Box::new(ollama::Reader::default()),
             },

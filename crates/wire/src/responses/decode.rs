@@ -18,9 +18,8 @@ use crate::{
 };
 
 /// Reads Responses answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reader {
-    max_output_tokens: Option<u32>,
     /// What has come of the output items that are open, so that their `done` events repeat nothing.
     items: HashMap<Key, Item>,
     /// Anything at all has come, so that the closing response repeats nothing.
@@ -108,15 +107,6 @@ fn reasoning_item(item: &Value, answer: &mut Answer) {
 // === impl Reader ===
 
 impl Reader {
-    /// A reader that knows the limit that was asked for.
-    pub(crate) fn new(max_output_tokens: Option<u32>) -> Self {
-        Self {
-            max_output_tokens,
-            items: HashMap::new(),
-            any: false,
-        }
-    }
-
     fn output(response: &Value, answer: &mut Answer) -> Result<(), WireError> {
         for (index, item) in json::items(response, "/output").enumerate() {
             match json::text(item, "/type") {
@@ -140,15 +130,9 @@ impl Reader {
         if status == "failed" {
             return Err(classify::of_value(response));
         }
-        let at_limit = usage
-            .and_then(|usage| usage.output_tokens)
-            .zip(self.max_output_tokens)
-            .is_some_and(|(output, limit)| output >= limit);
         answer.ended(match (status, json::text(response, "/incomplete_details/reason")) {
             (_, "max_output_tokens" | "max_tokens" | "length") => EndReason::Length,
             (_, "content_filter") => EndReason::Refused,
-            // llama.cpp says "completed" when the limit ended the answer.
-            ("completed", _) if at_limit => EndReason::Length,
             ("completed", _) => EndReason::Stop,
             _ => EndReason::Unknown,
         });

@@ -371,3 +371,24 @@ fn kinds_of_bodies() {
         assert_eq!(BodyKind::from_content_type(content_type), kind);
     }
 }
+
+/// LiteLLM's Messages end an answer that the limit cut with `end_turn` (seen on 1.106.2 in front of llama.cpp).
+#[test]
+fn an_end_at_the_limit_is_a_cut() {
+    let request = ModelRequest {
+        max_output_tokens: Some(8),
+        ..ModelRequest::default()
+    };
+    let end = |counted: u32| {
+        let body = format!(
+            r#"{{"type":"message","content":[{{"type":"text","text":"Once"}}],"stop_reason":"end_turn","usage":{{"input_tokens":9,"output_tokens":{counted}}}}}"#
+        );
+        let mut events = Vec::new();
+        let mut decoder = Decoder::new(Dialect::Messages, BodyKind::Json, &Expectation::of(&request));
+        decoder.push(body.as_bytes(), &mut events).unwrap();
+        decoder.finish(&mut events).unwrap();
+        events.pop()
+    };
+    assert_eq!(end(8), Some(ModelEvent::End(EndReason::Length)));
+    assert_eq!(end(7), Some(ModelEvent::End(EndReason::Stop)));
+}
