@@ -17,6 +17,7 @@ use std::{
 };
 
 use think::{Splitter, Start};
+use yabby_core::ModelEvent;
 
 const BYTES: usize = 64 * 1024 * 1024;
 const PIECE: usize = 4096;
@@ -41,6 +42,7 @@ fn main() {
     for (name, sample) in [("plain prose", PROSE), ("code and Markdown", MARKDOWN)] {
         let text = sample.repeat(BYTES / sample.len() + 1);
         let pieces = pieces(&text);
+        assert_eq!(split(&pieces), text.len(), "all of it is text");
         let split = best(|| split(&pieces));
         let searched = best(|| pieces.iter().map(|piece| newlines(piece)).sum());
         println!(
@@ -64,17 +66,24 @@ fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
+/// How many bytes of text came out.
 fn split(pieces: &[&str]) -> usize {
     let mut splitter = Splitter::new(Start::Text);
     let mut out = Vec::new();
-    let mut events = 0;
+    let mut bytes = 0;
     for piece in pieces {
         splitter.push(piece, &mut out);
-        events += black_box(&out).len();
-        out.clear();
+        bytes += black_box(&mut out).drain(..).map(length).sum::<usize>();
     }
     splitter.finish(false, &mut out);
-    events + black_box(&out).len()
+    bytes + out.drain(..).map(length).sum::<usize>()
+}
+
+fn length(event: ModelEvent) -> usize {
+    match black_box(event) {
+        ModelEvent::Text(text) => text.len(),
+        _ => 0,
+    }
 }
 
 /// Newlines and angle brackets are what the splitter must look at.
