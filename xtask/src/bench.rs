@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: figures of the release binary, each beside a baseline of the same run, because the machines
-//! that it runs on are shared and noisy.
+//! `cargo xtask bench`: figures of the release binary and of the splitter for inline reasoning, each beside a baseline
+//! of the same run, because the machines that it runs on are shared and noisy.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ pub(crate) fn all() -> Result<(), String> {
     if let Some(memory) = memory {
         println!("its peak memory until then:               {memory} KiB");
     }
-    Ok(())
+    run(&mut cargo(&["bench", "--package", "yabby-wire", "--bench", "splitter"]))
 }
 
 fn samples(mut one: impl FnMut() -> Result<Duration, String>) -> Result<Vec<Duration>, String> {

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod dialects;
+
 fn split(start: Start, cut: bool, pieces: &[&str]) -> (String, String) {
     let mut splitter = Splitter::new(start);
     let mut out = Vec::new();
@@ -111,7 +113,7 @@ fn stray_closers() {
 fn an_answer_that_may_begin_inside_a_block() {
     let start = Start::MaybeReasoning;
     check(start, "let me see\n</think>\n\nanswer", "answer", "let me see\n");
-    check(start, "inline </think>answer <think>", "answer <think>", "inline ");
+    check(start, "inline </think>answer <think> x", "answer <think> x", "inline ");
     check(start, "<think>a</think>b", "b", "a");
     check(start, "  <think>a", "", "a");
     check(start, "no block at all", "no block at all", "");
@@ -127,8 +129,8 @@ fn an_answer_that_may_begin_inside_a_block() {
 fn only_a_beginning_tag_is_held_back() {
     let mut splitter = Splitter::new(Start::Text);
     let mut out = Vec::new();
-    splitter.push("Hello <thi", &mut out);
-    assert_eq!(out, [ModelEvent::Text("Hello <thi".into())]);
+    splitter.push("Hello <tha", &mut out);
+    assert_eq!(out, [ModelEvent::Text("Hello <tha".into())]);
     splitter.push("\n<thi", &mut out);
     assert_eq!(out.last(), Some(&ModelEvent::Text("\n".into())));
     splitter.push("s>", &mut out);
@@ -139,7 +141,7 @@ proptest! {
     #[test]
     fn no_reasoning_in_the_text(
         parts in prop::collection::vec(
-            ("[a-z é\n]{0,12}", prop::sample::select(TAGS.to_vec()), "[R<>/ \n]{0,12}"),
+            ("[a-z é\n]{0,12}", prop::sample::select(vec!["think", "thinking", "reasoning", "thought"]), "[R<>/ \n]{0,12}"),
             1..6,
         ),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
@@ -187,10 +189,10 @@ fn reasoning_in_its_own_field_decides_that_text_is_text() {
     // What came before a tag could be told from text is text too.
     let mut splitter = Splitter::new(Start::MaybeReasoning);
     let mut out = Vec::new();
-    splitter.push("Well, <thi", &mut out);
+    splitter.push("Well, <tha", &mut out);
     assert_eq!(out, []);
     splitter.told_apart(&mut out);
-    assert_eq!(out, [ModelEvent::Text("Well, <thi".to_owned())]);
+    assert_eq!(out, [ModelEvent::Text("Well, <tha".to_owned())]);
     // Once it is decided, it changes nothing.
     splitter.told_apart(&mut out);
     assert_eq!(out.len(), 1);
