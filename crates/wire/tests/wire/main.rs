@@ -10,4 +10,10 @@ mod fixtures;
 mod golden;
 mod items;
 #[cfg(test)]
+mod lower;
+#[cfg(test)]
+mod lower_any;
+#[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod splits;
