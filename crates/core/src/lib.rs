@@ -20,6 +20,6 @@ pub use facts::{Fact, FactSource};
 pub use final_text::{FinalText, Unfinished};
 pub use message::{Message, ToolCall};
 pub use model_ref::{InvalidModelRef, ModelRef};
-pub use request::{Delivery, ModelRequest, Tool, ToolChoice};
+pub use request::{Delivery, ModelRequest, OutputSchema, Tool, ToolChoice};
 pub use secret::Secret;
 pub use text::{Lang, Text};

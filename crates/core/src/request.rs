@@ -15,6 +15,9 @@ pub struct ModelRequest {
     pub tools: Vec<Tool>,
     /// Whether the model may, must or must not call a tool.
     pub tool_choice: ToolChoice,
+    /// What the answer must look like; unset leaves it free. Where there are tools too, llama.cpp answers by the schema
+    /// and calls none (`model-servers.md` §6.2).
+    pub output_schema: Option<OutputSchema>,
     /// The most tokens that the answer may have, reasoning included.
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature; unset leaves the server's default.
@@ -23,6 +26,19 @@ pub struct ModelRequest {
     pub extra_body: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer comes in pieces.
     pub delivery: Delivery,
+}
+
+/// A JSON answer that the server holds to a schema.
+///
+/// OpenAI takes it as strict: an object at the root, every property required, `additionalProperties: false` on every
+/// object. Anthropic wants the last too, and no limits of numbers or lengths. LM Studio obeys it only in Chat, so that
+/// the answer is to be checked whoever gave it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputSchema {
+    /// The name, `[A-Za-z0-9_-]{1,64}`. Anthropic has no place for it.
+    pub name: String,
+    /// JSON Schema of the answer.
+    pub schema: serde_json::Value,
 }
 
 /// How the answer travels.

@@ -237,6 +237,8 @@ impl Endpoint {
         let mut quirks = Quirks {
             // Loopback and LAN servers all report usage when they are asked; hosted ones only where it is known.
             include_usage: self.reach != Reach::Hosted || matches!(self.origin, EndpointOrigin::BuiltIn),
+            // What is near compiles schemas into grammars, and one that does not compile fails every request.
+            portable_schemas: self.reach != Reach::Hosted,
             ..Quirks::default()
         };
         if let EndpointOrigin::Managed(_) = self.origin {
@@ -247,6 +249,16 @@ impl Endpoint {
             if let Some(value) = flag("supportsUsageInStreaming") {
                 quirks.include_usage = value;
             }
+            quirks.no_tools = flag("supportsTools") == Some(false);
+            quirks.no_strict = flag("supportsStrictMode") == Some(false);
+            let keywords = entry.compat.0.get("unsupportedToolSchemaKeywords");
+            quirks.dropped_keywords = keywords
+                .and_then(serde_json::Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|keyword| Some(keyword.as_str()?.trim().to_owned()))
+                .filter(|keyword| !keyword.is_empty())
+                .collect();
             if entry.compat.0.get("maxTokensField").and_then(serde_json::Value::as_str) == Some("max_completion_tokens")
             {
                 quirks.max_tokens_field = yabby_wire::MaxTokensField::MaxCompletionTokens;
@@ -271,5 +283,57 @@ fn dialect(api: &Api) -> Option<Dialect> {
         Api::Messages => Some(Dialect::Messages),
         Api::Ollama => Some(Dialect::Ollama),
         Api::Unsupported(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use yabby_config::{Cost, Params};
+
+    use super::*;
+
+    fn listed(compat: &serde_json::Value) -> ModelEntry {
+        ModelEntry {
+            id: "m".to_owned(),
+            name: None,
+            api: None,
+            reasoning: false,
+            input: Vec::new(),
+            cost: Cost::default(),
+            context_window: None,
+            context_tokens: None,
+            max_tokens: None,
+            headers: Vec::new(),
+            compat: Params(compat.as_object().unwrap().clone()),
+            params: Params::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_near_gets_portable_schemas() {
+        let mut endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        for (reach, portable) in [(Reach::Loopback, true), (Reach::Lan, true), (Reach::Hosted, false)] {
+            endpoint.reach = reach;
+            assert_eq!(endpoint.quirks("m").portable_schemas, portable, "{reach:?}");
+        }
+    }
+
+    #[test]
+    fn compat_flags_about_tools() {
+        let mut endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        endpoint.listed.push(listed(&json!({
+            "supportsTools": false, "supportsStrictMode": false,
+            "unsupportedToolSchemaKeywords": [" minLength ", "", 5, "enum"],
+        })));
+        let quirks = endpoint.quirks("m");
+        assert_eq!((quirks.no_tools, quirks.no_strict), (true, true));
+        assert_eq!(quirks.dropped_keywords, ["minLength", "enum"]);
+        endpoint.listed[0] = listed(&json!({"supportsTools": true, "supportsStrictMode": true}));
+        let quirks = endpoint.quirks("m");
+        assert_eq!(
+            (quirks.no_tools, quirks.no_strict, quirks.strict_tools),
+            (false, false, false)
+        );
     }
 }

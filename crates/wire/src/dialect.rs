@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use yabby_core::{ModelRequest, Tool};
+use yabby_core::{ModelRequest, OutputSchema, Tool};
 
-use crate::{chat, messages, ollama, responses};
+use crate::{chat, lower, messages, ollama, responses};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ pub struct Target<'a> {
 
 /// What an endpoint is known to want or take. The default is the smallest request, which all servers take.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Quirks {
     /// The name of the field that limits the answer (Chat only).
     pub max_tokens_field: MaxTokensField,
@@ -46,6 +47,15 @@ pub struct Quirks {
     pub extra_body: Map<String, Value>,
     /// Mark function tools `strict`: vLLM holds arguments to the schema only then (`model-servers.md` §7.1).
     pub strict_tools: bool,
+    /// Never write `strict` at a tool: `compat.supportsStrictMode: false` (OpenClaw), for endpoints that refuse the
+    /// field.
+    pub no_strict: bool,
+    /// Send no tools: `compat.supportsTools: false` (OpenClaw).
+    pub no_tools: bool,
+    /// Write schemas in the subset that local servers take, see [`crate::lower_parameters`].
+    pub portable_schemas: bool,
+    /// Keywords that are taken out of tool schemas: `compat.unsupportedToolSchemaKeywords` (OpenClaw).
+    pub dropped_keywords: Vec<String>,
 }
 
 /// The name of the field that limits a Chat answer.
@@ -102,9 +112,36 @@ pub(crate) fn seal(
     Value::Object(fields).to_string().into_bytes()
 }
 
-/// The tools as the dialect writes them; `None` when there are none, because an empty array is refused by some.
-pub(crate) fn tools(tools: &[Tool], write: impl Fn(&Tool) -> Value) -> Option<Value> {
-    (!tools.is_empty()).then(|| Value::Array(tools.iter().map(write).collect()))
+/// The tools as the dialect writes them, each from the tool and its schema as the endpoint takes it; `None` when there
+/// are none, because an empty array is refused by some.
+pub(crate) fn tools(tools: &[Tool], quirks: &Quirks, write: impl Fn(&Tool, &Value) -> Value) -> Option<Value> {
+    let written = || tools.iter().map(|tool| write(tool, &quirks.parameters(tool)));
+    (!tools.is_empty() && !quirks.no_tools).then(|| written().collect())
+}
+
+// === impl Quirks ===
+
+impl Quirks {
+    fn parameters(&self, tool: &Tool) -> Value {
+        let parameters = if self.portable_schemas {
+            lower::lower_parameters(&tool.parameters)
+        } else {
+            tool.parameters.clone()
+        };
+        if self.dropped_keywords.is_empty() {
+            return parameters;
+        }
+        lower::without(&parameters, &self.dropped_keywords)
+    }
+
+    /// The schema of the answer as the endpoint takes it.
+    pub(crate) fn output(&self, output: &OutputSchema) -> Value {
+        if self.portable_schemas {
+            lower::lower_output(&output.schema)
+        } else {
+            output.schema.clone()
+        }
+    }
 }
 
 // === impl Dialect ===

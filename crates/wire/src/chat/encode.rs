@@ -31,7 +31,16 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(temperature) = request.temperature {
         set("temperature", temperature.into());
     }
-    if let Some(written) = tools(&request.tools, |tool| write_tool(tool, quirks.strict_tools)) {
+    if let Some(output) = &request.output_schema {
+        let schema = quirks.output(output);
+        set(
+            "response_format",
+            json!({"type": "json_schema", "json_schema": {"name": output.name, "schema": schema, "strict": true}}),
+        );
+    }
+    let write =
+        |tool: &Tool, parameters: &Value| write_tool(tool, parameters, quirks.strict_tools && !quirks.no_strict);
+    if let Some(written) = tools(&request.tools, quirks, write) {
         set("tools", written);
         match &request.tool_choice {
             ToolChoice::Auto => {}
@@ -52,8 +61,8 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
 }
 
-fn write_tool(tool: &Tool, strict: bool) -> Value {
-    let mut function = json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters});
+fn write_tool(tool: &Tool, parameters: &Value, strict: bool) -> Value {
+    let mut function = json!({"name": tool.name, "description": tool.description, "parameters": parameters});
     if strict {
         function["strict"] = true.into();
     }

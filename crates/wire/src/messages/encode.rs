@@ -11,6 +11,7 @@ const DEFAULT_MAX_TOKENS: u32 = 4096;
 
 /// A Messages request.
 pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
+    let quirks = target.quirks;
     let mut fields = Map::new();
     let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     set("model", target.model.into());
@@ -27,7 +28,18 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(system) = &request.system {
         set("system", system.as_str().into());
     }
-    if let Some(written) = tools(&request.tools, |tool| write_tool(tool, target.quirks.strict_tools)) {
+    if let Some(output) = &request.output_schema {
+        // platform.claude.com, "Structured outputs": generally available without a beta header; `output_format` is the
+        // name from the beta. LM Studio ignores it (`model-servers.md` §1.3).
+        let schema = quirks.output(output);
+        set(
+            "output_config",
+            json!({"format": {"type": "json_schema", "schema": schema}}),
+        );
+    }
+    let write =
+        |tool: &Tool, parameters: &Value| write_tool(tool, parameters, quirks.strict_tools && !quirks.no_strict);
+    if let Some(written) = tools(&request.tools, quirks, write) {
         set("tools", written);
         match &request.tool_choice {
             ToolChoice::Auto => {}
@@ -38,19 +50,13 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     Encoded {
         path: "/messages",
-        body: seal(
-            fields,
-            target.quirks,
-            &["model", "stream"],
-            "messages",
-            conversation(request),
-        ),
+        body: seal(fields, quirks, &["model", "stream"], "messages", conversation(request)),
         headers: vec![("anthropic-version", "2023-06-01")],
     }
 }
 
-fn write_tool(tool: &Tool, strict: bool) -> Value {
-    let mut written = json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters});
+fn write_tool(tool: &Tool, parameters: &Value, strict: bool) -> Value {
+    let mut written = json!({"name": tool.name, "description": tool.description, "input_schema": parameters});
     if strict {
         written["strict"] = true.into();
     }

@@ -44,9 +44,13 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if !options.is_empty() {
         set("options", Value::Object(options));
     }
+    // Structured outputs (docs/api.md): the schema itself.
+    if let Some(output) = &request.output_schema {
+        set("format", target.quirks.output(output));
+    }
     // There is no `tool_choice` (§1.4). Not to offer the tools is the only choice that can be said.
     if request.tool_choice != ToolChoice::None
-        && let Some(written) = tools(&request.tools, write_tool)
+        && let Some(written) = tools(&request.tools, target.quirks, write_tool)
     {
         set("tools", written);
     }
@@ -79,10 +83,10 @@ fn options(request: &ModelRequest, extra: &Map<String, Value>) -> Map<String, Va
     options
 }
 
-fn write_tool(tool: &Tool) -> Value {
+fn write_tool(tool: &Tool, parameters: &Value) -> Value {
     json!({
         "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+        "function": {"name": tool.name, "description": tool.description, "parameters": parameters},
     })
 }
 

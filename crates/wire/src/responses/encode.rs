@@ -13,6 +13,7 @@ use crate::dialect::{Encoded, Target, seal, tools};
 /// The system prompt goes into `instructions`: llama.cpp and vLLM obey it (recordings `resp_instructions`), and it
 /// stands before the conversation. `store` is false; vLLM and OpenRouter object to anything else.
 pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
+    let quirks = target.quirks;
     let mut fields = Map::new();
     let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     set("model", target.model.into());
@@ -29,7 +30,17 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(system) = &request.system {
         set("instructions", system.as_str().into());
     }
-    if let Some(written) = tools(&request.tools, |tool| write_tool(tool, target.quirks.strict_tools)) {
+    if let Some(output) = &request.output_schema {
+        let schema = quirks.output(output);
+        set(
+            "text",
+            json!({"format": {"type": "json_schema", "name": output.name, "schema": schema, "strict": true}}),
+        );
+    }
+    let strict = (!quirks.no_strict).then_some(quirks.strict_tools);
+    if let Some(written) = tools(&request.tools, quirks, |tool, parameters| {
+        write_tool(tool, parameters, strict)
+    }) {
         set("tools", written);
         match &request.tool_choice {
             ToolChoice::Auto => {}
@@ -41,20 +52,23 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     let reserved = ["model", "stream", "previous_response_id", "truncation"];
     Encoded {
         path: "/responses",
-        body: seal(fields, target.quirks, &reserved, "input", conversation(request)),
+        body: seal(fields, quirks, &reserved, "input", conversation(request)),
         headers: Vec::new(),
     }
 }
 
-/// `strict` is always said, because here it is on by default (OpenAI, llama.cpp: `model-servers.md` §1.1).
-fn write_tool(tool: &Tool, strict: bool) -> Value {
-    json!({
+/// `strict` is said where it may be, because here it is on by default (OpenAI, llama.cpp: `model-servers.md` §1.1).
+fn write_tool(tool: &Tool, parameters: &Value, strict: Option<bool>) -> Value {
+    let mut written = json!({
         "type": "function",
         "name": tool.name,
         "description": tool.description,
-        "parameters": tool.parameters,
-        "strict": strict,
-    })
+        "parameters": parameters,
+    });
+    if let Some(strict) = strict {
+        written["strict"] = strict.into();
+    }
+    written
 }
 
 fn conversation(request: &ModelRequest) -> Vec<Value> {

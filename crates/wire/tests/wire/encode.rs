@@ -42,6 +42,7 @@ fn request() -> ModelRequest {
             parameters: json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
         }],
         tool_choice: ToolChoice::Auto,
+        output_schema: None,
         max_output_tokens: Some(64),
         temperature: Some(0.5),
         delivery: Delivery::Stream,
@@ -279,6 +280,7 @@ fn quirks_change_what_they_name() {
         prefill_progress: true,
         extra_body: extra.as_object().unwrap().clone(),
         strict_tools: true,
+        ..Quirks::default()
     };
     let chat = value(Dialect::Chat, &request(), &quirks);
     assert_eq!(chat["stream_options"], json!({"include_usage": true}));

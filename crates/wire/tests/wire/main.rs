@@ -10,6 +10,12 @@ mod fixtures;
 mod golden;
 mod items;
 #[cfg(test)]
+mod lower;
+#[cfg(test)]
+mod lower_any;
+#[cfg(test)]
 mod ollama;
+#[cfg(test)]
+mod schemas;
 #[cfg(test)]
 mod splits;

@@ -232,3 +232,26 @@ fn a_line_is_bounded() {
     let (_, error) = decode(Dialect::Ollama, BodyKind::Lines, &Expectation::default(), pieces);
     assert_eq!(error.map(|error| error.kind), Some(ErrorKind::Malformed));
 }
+
+#[test]
+fn an_answer_by_a_schema() {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    let request = ModelRequest {
+        output_schema: Some(yabby_core::OutputSchema {
+            name: "place".to_owned(),
+            schema: schema.clone(),
+        }),
+        ..ModelRequest::default()
+    };
+    let quirks = Quirks::default();
+    let encoded = encode(
+        Dialect::Ollama,
+        &request,
+        &Target {
+            model: "m",
+            quirks: &quirks,
+        },
+    );
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["format"], schema);
+}
