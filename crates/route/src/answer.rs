@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_stream::stream;
-use futures_util::Stream;
+use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::Value;
 use yabby_config::Params;
 use yabby_core::{
@@ -71,8 +71,8 @@ pub fn answer(
     plan: Plan,
     request: ModelRequest,
     deadlines: impl Fn(&Endpoint) -> Deadlines + Send + 'static,
-) -> impl Stream<Item = RouteEvent> + Send {
-    stream! {
+) -> BoxStream<'static, RouteEvent> {
+    let events = stream! {
         for left_out in &plan.left_out {
             yield RouteEvent::Notice(left_out.text());
         }
@@ -203,7 +203,8 @@ pub fn answer(
             }
         }
         yield RouteEvent::Failed(RouteFailure { errors, attempts, partial: String::new() });
-    }
+    };
+    events.boxed()
 }
 
 /// The request with what is known of the model. What the person asked for goes before `params` of the config, and

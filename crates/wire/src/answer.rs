@@ -4,7 +4,8 @@ use serde_json::Value;
 use yabby_core::{EndReason, ModelEvent, Usage};
 
 use crate::{
-    calls::{Calls, Known},
+    calls::{Calls, Key, Known},
+    calltext::Recogniser,
     decoder::Expectation,
     error::WireError,
     json,
@@ -19,6 +20,7 @@ pub(crate) struct Answer {
     /// The tool calls.
     pub calls: Calls,
     think: Splitter,
+    written: Recogniser,
     known: Known,
     usage: Usage,
     served: bool,
@@ -64,6 +66,7 @@ impl Answer {
             } else {
                 Start::Text
             }),
+            written: Recogniser::new(expect),
             known: Known {
                 tools: expect.tools.clone(),
                 ids: expect.call_ids.clone(),
@@ -78,18 +81,36 @@ impl Answer {
 
     /// A new block or item of text begins.
     pub(crate) fn block(&mut self) {
-        self.think.block(&mut self.events);
+        self.visible(Splitter::block);
+        if self.calls.is_empty() {
+            self.written.block(&mut self.events);
+        }
     }
 
     /// A piece of what the server calls the answer's text.
     pub(crate) fn text(&mut self, text: &str) {
-        self.think.push(text, &mut self.events);
+        self.visible(|think, out| think.push(text, out));
+    }
+
+    /// What the splitter gives, without the calls in its text.
+    fn visible(&mut self, split: impl FnOnce(&mut Splitter, &mut Vec<ModelEvent>)) {
+        if !self.calls.is_empty() {
+            self.written.stop(&mut self.events);
+        }
+        let mut found = Vec::new();
+        split(&mut self.think, &mut found);
+        for event in found {
+            match event {
+                ModelEvent::Text(text) => self.written.push(&text, &mut self.events),
+                event => self.events.push(event),
+            }
+        }
     }
 
     /// A piece of what the server calls reasoning.
     pub(crate) fn reasoning(&mut self, text: &str) {
         if !text.is_empty() {
-            self.think.told_apart(&mut self.events);
+            self.visible(Splitter::told_apart);
             self.events.push(ModelEvent::Reasoning(text.to_owned()));
         }
     }
@@ -163,12 +184,21 @@ impl Answer {
             None => return Err(WireError::interrupted("the connection ended before the answer did")),
         };
         let cut = end == EndReason::Length;
-        self.think.finish(cut, &mut self.events);
+        self.visible(|think, out| think.finish(cut, out));
+        let written = self.written.finish(cut, &mut self.events);
+        // A limit that came after a whole call cut off nothing of it.
+        let called = !written.is_empty() && self.written.ends_with_call();
+        for (index, call) in (0_u64..).zip(written) {
+            self.calls.open(Key::Index(index), "", &call.name)?;
+            let arguments = Value::Object(call.arguments).to_string();
+            self.calls.replace(Key::Index(index), &arguments)?;
+        }
         let calls = self.calls.finish(cut, &self.known, &mut self.events)?;
         let reason = match end {
             EndReason::Stop | EndReason::Unknown if self.refused => EndReason::Refused,
             // vLLM ends a named call with `stop` (`model-servers.md` §7.1).
             EndReason::Stop | EndReason::Unknown if calls > 0 => EndReason::ToolCalls,
+            EndReason::Length if called => EndReason::ToolCalls,
             EndReason::ToolCalls if calls == 0 => EndReason::Unknown,
             reason => reason,
         };

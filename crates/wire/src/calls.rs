@@ -76,6 +76,11 @@ fn object(raw: &str) -> Option<Map<String, Value>> {
 // === impl Calls ===
 
 impl Calls {
+    /// Whether the server has sent no call.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Begins a call, or adds to the one with this key what it does not have yet.
     pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) -> Result<(), WireError> {
         let slot = self.slot(key)?;

@@ -1,5 +1,7 @@
 //! From the bytes of an answer to events.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Progress};
 
@@ -30,6 +32,9 @@ pub enum BodyKind {
 pub struct Expectation {
     /// The names of the tools that the request offers.
     pub tools: Vec<String>,
+    /// The JSON Schemas of their arguments, by name, so that calls that stand in the text get values of the right
+    /// types. A tool may be missing here.
+    pub schemas: BTreeMap<String, Value>,
     /// The most tokens that the answer may have, as it was asked for. llama.cpp's Responses says "completed" when
     /// this limit ended the answer (`model-servers.md` §6.3).
     pub max_output_tokens: Option<u32>,
@@ -102,6 +107,11 @@ impl Expectation {
         });
         Self {
             tools: request.tools.iter().map(|tool| tool.name.clone()).collect(),
+            schemas: request
+                .tools
+                .iter()
+                .map(|tool| (tool.name.clone(), tool.parameters.clone()))
+                .collect(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
             call_ids: calls.map(|call| call.id.clone()).collect(),

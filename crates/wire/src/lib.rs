@@ -10,6 +10,7 @@
 
 mod answer;
 mod calls;
+mod calltext;
 mod chat;
 mod classify;
 mod decoder;

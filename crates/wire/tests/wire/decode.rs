@@ -392,3 +392,41 @@ fn an_end_at_the_limit_is_a_cut() {
     assert_eq!(end(8), Some(ModelEvent::End(EndReason::Length)));
     assert_eq!(end(7), Some(ModelEvent::End(EndReason::Stop)));
 }
+
+const WRITTEN: &str = r#"<tool_call>{\"name\":\"f\",\"arguments\":{\"a\":\"1\"}}</tool_call>"#;
+
+#[test]
+fn calls_in_the_text() {
+    let schema = serde_json::json!({"type": "object", "properties": {"a": {"type": "integer"}}});
+    let request = ModelRequest {
+        tools: vec![yabby_core::Tool {
+            name: "f".into(),
+            description: String::new(),
+            parameters: schema,
+        }],
+        ..ModelRequest::default()
+    };
+    let expect = Expectation::of(&request);
+    let answer = |reason: &str, native: &str| {
+        let content = format!("<think>so</think>\nOne moment. {WRITTEN}\\n{WRITTEN}").replace('\n', "\\n");
+        let body = format!(
+            "{{\"choices\":[{{\"message\":{{\"content\":\"{content}\"{native}}},\"finish_reason\":\"{reason}\"}}]}}"
+        );
+        decode(Dialect::Chat, BodyKind::Json, &expect, [body.as_bytes()]).0
+    };
+    let end = ModelEvent::End(EndReason::ToolCalls);
+    let expected = [
+        thought("so"),
+        said("One moment."),
+        call("call_1"),
+        call("call_2"),
+        end.clone(),
+    ];
+    assert_eq!(answer("stop", ""), expected);
+    assert_eq!(answer("length", ""), expected);
+    // The server reads calls itself: what stands in the text is text.
+    let native = r#","tool_calls":[{"id":"x","function":{"name":"f","arguments":"{\"a\":1}"}}]"#;
+    let events = answer("tool_calls", native);
+    assert_eq!(text(&events).matches("<tool_call>").count(), 2);
+    assert_eq!(events[events.len() - 2..], [call("x"), end]);
+}
