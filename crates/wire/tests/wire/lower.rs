@@ -256,6 +256,7 @@ fn the_root_is_an_object() {
         json!({"type": "array", "items": {"type": "string"}})
     );
     assert_eq!(lower_output(&json!({"type": "object"})), empty);
+    assert_eq!(lower_output(&json!({"anyOf": [{"type": "odd"}]})), empty);
 }
 
 /// Levels of properties below the root.

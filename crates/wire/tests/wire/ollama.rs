@@ -148,13 +148,13 @@ fn said(text: &str) -> ModelEvent {
     ModelEvent::Text(text.into())
 }
 
-const HALF: &str = r#"{"message":{"content":"a"},"done":false}"#;
+const HALF: &str = r#"{"message":{"content":"Half"},"done":false}"#;
 const LAST: &str = r#"{"message":{"content":"b"},"done":true,"done_reason":"stop"}"#;
 
 /// What the header says does not matter, nor how the lines end.
 #[test]
 fn lines_are_lines() {
-    let expected = (vec![said("ab"), ModelEvent::End(EndReason::Stop)], None);
+    let expected = (vec![said("Halfb"), ModelEvent::End(EndReason::Stop)], None);
     for kind in [BodyKind::Lines, BodyKind::EventStream, BodyKind::Json] {
         for between in ["\n", "\r\n", "\n\n\r\n \n"] {
             for end in ["", "\n"] {
@@ -168,10 +168,10 @@ fn lines_are_lines() {
 fn what_is_not_complete_is_an_error() {
     let cut = &LAST[..20];
     for (body, kind, text) in [
-        (format!("{HALF}\n"), ErrorKind::Interrupted, "a"),
-        (format!("{HALF}\n{cut}"), ErrorKind::Interrupted, "a"),
+        (format!("{HALF}\n"), ErrorKind::Interrupted, "Half"),
+        (format!("{HALF}\n{cut}"), ErrorKind::Interrupted, "Half"),
         (cut.to_owned(), ErrorKind::Interrupted, ""),
-        (format!("{HALF}\n{cut}\n{LAST}\n"), ErrorKind::Malformed, "a"),
+        (format!("{HALF}\n{cut}\n{LAST}\n"), ErrorKind::Malformed, "Half"),
         ("{\n\"message\": {".to_owned(), ErrorKind::Interrupted, ""),
         (String::new(), ErrorKind::Interrupted, ""),
         ("{\"status\":\"ok\"}\n".to_owned(), ErrorKind::Malformed, ""),
@@ -191,7 +191,7 @@ fn what_is_not_complete_is_an_error() {
 fn errors_in_the_stream_have_a_kind() {
     let busy = r#"{"error":"server busy, please try again.  maximum pending requests exceeded"}"#;
     let (events, error) = read(BodyKind::Lines, &format!("{HALF}\n{busy}\n"));
-    assert_eq!(events, [said("a")]);
+    assert_eq!(events, [said("Half")]);
     assert_eq!(error.map(|error| error.kind), Some(ErrorKind::Overloaded));
 }
 
