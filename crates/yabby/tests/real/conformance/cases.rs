@@ -4,8 +4,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use serde_json::json;
 use yabby_core::{
-    Delivery, EndReason, ErrorKind, Message, ModelError, ModelEvent, ModelRequest, Tool, ToolCall, ToolChoice,
-    Unfinished, Usage,
+    Delivery, EndReason, ErrorKind, Message, ModelError, ModelEvent, ModelRequest, OutputSchema, Tool, ToolCall,
+    ToolChoice, Unfinished, Usage,
 };
 use yabby_servers::Http;
 
@@ -15,7 +15,7 @@ use crate::llama::Llama;
 pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + 'a>>;
 type Case = for<'a> fn(&'a Place, &'a Http, &'a Llama) -> Done<'a>;
 
-pub(super) const ALL: [(&str, Case); 11] = [
+pub(super) const ALL: [(&str, Case); 13] = [
     ("text, streamed", |place, http, _| Box::pin(streamed(place, http))),
     ("text, whole", |place, http, _| Box::pin(whole(place, http))),
     ("token counts on a stream", |place, http, _| {
@@ -30,6 +30,12 @@ pub(super) const ALL: [(&str, Case); 11] = [
     }),
     ("tools, required", |place, http, _| {
         Box::pin(tools(place, http, ToolChoice::Required))
+    }),
+    ("tools with an awkward schema", |place, http, _| {
+        Box::pin(awkward_tool(place, http))
+    }),
+    ("answer by a JSON schema", |place, http, _| {
+        Box::pin(by_schema(place, http))
     }),
     ("tool result in the history", |place, http, _| {
         Box::pin(tool_result(place, http))
@@ -167,6 +173,48 @@ async fn tools(place: &Place, http: &Http, choice: ToolChoice) -> Result<String,
         [] => Ok("taken, answered in text".to_owned()),
         [call, ..] if call.name == "get_weather" => Ok("called".to_owned()),
         [call, ..] => Err(format!("called {}", call.name)),
+    }
+}
+
+/// Unlowered, llama.cpp refuses an unknown type and a reference that leads nowhere (recorded as `chat_bad_schema`).
+async fn awkward_tool(place: &Place, http: &Http) -> Result<String, String> {
+    let mut request = request("What is the weather in Paris?", 16);
+    let mut tool = weather();
+    tool.parameters = json!({
+        "type": "object",
+        "properties": {
+            "city": {"$ref": "#/$defs/city"},
+            "days": {"anyOf": [{"type": "integer", "maximum": 9_007_199_254_740_991_u64}, {"type": "null"}]},
+            "note": {"type": "text", "maxLength": 100_000, "pattern": "^(?!x).*$"},
+            "more": {"$ref": "https://example.invalid/schema.json"},
+        },
+        "required": ["city", "days"],
+        "$defs": {"city": {"type": ["string", "null"], "format": "city"}},
+    });
+    request.tools = vec![tool];
+    good(place, http, &request).await.map(|_| "taken".to_owned())
+}
+
+async fn by_schema(place: &Place, http: &Http) -> Result<String, String> {
+    let mut request = request("Name a city and its country.", 64);
+    request.output_schema = Some(OutputSchema {
+        name: "place".to_owned(),
+        schema: json!({
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "country": {"type": "string"}},
+            "required": ["city", "country"],
+            "additionalProperties": false,
+        }),
+    });
+    let said = good(place, http, &request).await?;
+    let obeyed = serde_json::from_str::<serde_json::Value>(said.text.trim())
+        .is_ok_and(|value| value["city"].is_string() && value["country"].is_string());
+    match (obeyed, &place.endpoint.provider[..]) {
+        (true, _) => Ok("obeyed".to_owned()),
+        // llama.cpp, and so LiteLLM in front of it, reads `response_format` of Chat alone: `text.format` of Responses
+        // is ignored in both recorded builds, and `output_config` of Messages too.
+        (false, "resp" | "msgs") => Ok("taken, not obeyed".to_owned()),
+        (false, _) => Err(format!("said {:?}", said.text)),
     }
 }
 
