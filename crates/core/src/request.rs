@@ -31,7 +31,7 @@ pub struct ModelRequest {
 /// A JSON answer that the server holds to a schema.
 ///
 /// OpenAI takes it as strict: an object at the root, every property required, `additionalProperties: false` on every
-/// object. Anthropic wants the last too, and no limits of numbers or lengths. LM Studio obeys it only in Chat, so that
+/// object. Anthropic wants the last too, and no limits of numbers or lengths. LM Studio and llama.cpp obey it only in Chat, so that
 /// the answer is to be checked whoever gave it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputSchema {
