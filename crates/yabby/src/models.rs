@@ -68,7 +68,7 @@ pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Resu
     {
         here.embedded = true;
         let lease = Lease::acquire(&app.paths.state_dir, &spec).await?;
-        here.fleet.add(lease.placeholder(), None);
+        here.fleet.add(lease.endpoint(), None);
         if here.default.is_none() {
             here.default = embedded_ref(&lease);
         }

@@ -101,7 +101,7 @@ impl Lease {
     }
 
     /// An endpoint for the server before it runs: [`Lease::ready`] gives the one to send requests to.
-    pub fn placeholder(&self) -> Endpoint {
+    pub fn endpoint(&self) -> Endpoint {
         Endpoint::loopback(PROVIDER, 0, EndpointOrigin::Managed(self.clone()))
     }
 

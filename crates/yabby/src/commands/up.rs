@@ -56,7 +56,7 @@ async fn available(app: &App, arguments: &Up, bars: &Bars) -> Result<(Here, Opti
         let lease = lease(app, Some(file), bars).await?;
         let own = embedded_ref(&lease).map(|model| model.to_string());
         let here = Here {
-            fleet: Fleet::new(vec![lease.placeholder()]),
+            fleet: Fleet::new(vec![lease.endpoint()]),
             ..Here::default()
         };
         return Ok((here, own));
@@ -76,7 +76,7 @@ async fn available(app: &App, arguments: &Up, bars: &Bars) -> Result<(Here, Opti
         }
         let lease = lease(app, None, bars).await?;
         here.default = embedded_ref(&lease);
-        here.fleet.add(lease.placeholder(), None);
+        here.fleet.add(lease.endpoint(), None);
     }
     Ok((here, requested.map(str::to_owned)))
 }
