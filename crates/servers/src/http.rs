@@ -35,7 +35,8 @@ impl Http {
     /// The client for an endpoint.
     pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<&Client, ModelError> {
         // A connection to a server near by costs nothing to make. One that is used again may be one that the server
-        // closes at that moment: llama.cpp ends some right after a stream, and all after 5 s (measured).
+        // closes at that moment: llama.cpp ends idle ones after 5 s (measured), and twice a request on a kept one was
+        // lost in the tests for a reason that was not found.
         let near = || {
             Client::builder()
                 .redirect(Policy::none())
