@@ -255,12 +255,6 @@ impl Provider {
     pub fn model(&self, id: &str) -> Option<&ModelEntry> {
         self.models.iter().find(|model| model.id == id)
     }
-
-    /// The protocol for a model.
-    pub fn api_for(&self, model: &str) -> &Api {
-        let own = self.model(model).and_then(|entry| entry.api.as_ref());
-        own.unwrap_or(&self.api)
-    }
 }
 
 // === impl Params ===
