@@ -1,8 +1,9 @@
 //! What a model answers: one event stream for every dialect.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::ToolCall;
+use crate::{MalformedCall, ToolCall};
 
 /// One step of an answer. A stream of these ends with exactly one [`ModelEvent::End`] or with an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +14,12 @@ pub enum ModelEvent {
     Reasoning(String),
     /// A piece of the visible answer.
     Text(String),
-    /// A complete call.
+    /// A complete call of a known tool, whose arguments fit the tool's schema.
     ToolCall(ToolCall),
+    /// A call that cannot be run, for the model to be told.
+    MalformedCall(MalformedCall),
+    /// A part of the answer that only its server can read: the data of a [`crate::Opaque`].
+    Opaque(Value),
     /// Token counts; may come more than once, each replaces the one before.
     Usage(Usage),
     /// The model that the server says it used, when it names one.
@@ -66,6 +71,8 @@ pub struct Usage {
     pub output_tokens: Option<u32>,
     /// Tokens of the answer that were reasoning.
     pub reasoning_tokens: Option<u32>,
+    /// What the request cost, in US dollars, where the server says so (OpenRouter).
+    pub cost: Option<f64>,
 }
 
 impl Usage {
@@ -75,5 +82,6 @@ impl Usage {
         self.cached_tokens = newer.cached_tokens.or(self.cached_tokens);
         self.output_tokens = newer.output_tokens.or(self.output_tokens);
         self.reasoning_tokens = newer.reasoning_tokens.or(self.reasoning_tokens);
+        self.cost = newer.cost.or(self.cost);
     }
 }

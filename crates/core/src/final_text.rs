@@ -46,6 +46,8 @@ impl Unfinished {
             ModelEvent::Progress(_)
             | ModelEvent::Reasoning(_)
             | ModelEvent::ToolCall(_)
+            | ModelEvent::MalformedCall(_)
+            | ModelEvent::Opaque(_)
             | ModelEvent::Usage(_)
             | ModelEvent::ServedBy(_) => None,
         }

@@ -22,6 +22,10 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature; unset leaves the server's default.
     pub temperature: Option<f64>,
+    /// How the tools are offered; unset leaves it to what is known of the model and its server.
+    pub tool_mode: Option<ToolMode>,
+    /// Whether the provider keeps the prompt; unset leaves it to what is known of the endpoint.
+    pub prompt_cache: Option<PromptCache>,
     /// Fields that are put into the body as they are, from the config; null takes a field out.
     pub extra_body: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer comes in pieces.
@@ -75,4 +79,33 @@ pub enum ToolChoice {
     Required,
     /// The model must call this one.
     Named(String),
+}
+
+/// How tools are offered to a model, and how its calls are told from its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolMode {
+    /// With the server's own fields for tools.
+    #[default]
+    Native,
+    /// Described in the system prompt; the model writes its calls as text.
+    Text,
+    /// Described in the system prompt; the server holds the whole answer to one JSON Schema, a union of an answer and
+    /// a call of each tool.
+    Constrained,
+    /// Not at all.
+    None,
+}
+
+/// Whether a provider that sells prompt caching is asked for it, and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptCache {
+    /// It is not asked for.
+    #[default]
+    None,
+    /// Five minutes, renewed by each use.
+    Short,
+    /// An hour; writing costs more.
+    Long,
 }

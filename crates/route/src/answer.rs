@@ -7,8 +7,8 @@ use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::Value;
 use yabby_config::Params;
 use yabby_core::{
-    Attempt, EndReason, ErrorKind, FinalText, ModelError, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Text,
-    ToolCall, Unfinished, Usage, text,
+    Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
+    Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
 };
 use yabby_servers::{Endpoint, EndpointOrigin, Http};
 use yabby_wire::Dialect;
@@ -37,6 +37,10 @@ pub struct Answer {
     pub text: FinalText,
     /// The calls that the model made.
     pub tool_calls: Vec<ToolCall>,
+    /// The calls that it tried to make and that cannot be run.
+    pub malformed_calls: Vec<MalformedCall>,
+    /// What belongs to the answer in later requests and only its server can read.
+    pub opaque: Vec<Opaque>,
     /// The model that answered.
     pub model: ModelRef,
     /// The model that the server says it used, when it says another.
@@ -88,7 +92,7 @@ pub fn answer(
             loop {
                 let dialect = endpoint.dialect_for(model.model());
                 let mut unfinished = Unfinished::default();
-                let mut tool_calls = Vec::new();
+                let (mut tool_calls, mut malformed_calls, mut opaque) = (Vec::new(), Vec::new(), Vec::new());
                 let mut served_by = None;
                 let mut finished = None;
                 let mut error = None;
@@ -125,6 +129,11 @@ pub fn answer(
                                 finished = unfinished.push(&event).or(finished);
                                 match &event {
                                     ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
+                                    ModelEvent::MalformedCall(call) => malformed_calls.push(call.clone()),
+                                    ModelEvent::Opaque(data) => opaque.push(Opaque {
+                                        from: endpoint.opaque_source(model.model()),
+                                        data: data.clone(),
+                                    }),
                                     ModelEvent::ServedBy(name) => served_by = Some(name.clone()),
                                     _ => {}
                                 }
@@ -137,12 +146,16 @@ pub fn answer(
                 }
                 let error = match (error, finished) {
                     (Some(error), _) => error,
-                    (None, Some((text, end))) if !text.is_blank() || !tool_calls.is_empty() => {
+                    (None, Some((text, end)))
+                        if !text.is_blank() || !tool_calls.is_empty() || !malformed_calls.is_empty() =>
+                    {
                         let usage = running.usage;
                         attempts.push(running.answered());
                         yield RouteEvent::Done(Answer {
                             text,
                             tool_calls,
+                            malformed_calls,
+                            opaque,
                             served_by: served_by.filter(|name| name != model.model()),
                             model,
                             end,

@@ -46,14 +46,14 @@ impl Running {
                 self.token();
                 self.visible |= !text.trim().is_empty();
             }
-            ModelEvent::ToolCall(_) => {
+            ModelEvent::ToolCall(_) | ModelEvent::MalformedCall(_) => {
                 self.token();
                 self.visible = true;
             }
             ModelEvent::Reasoning(_) => self.token(),
             ModelEvent::Usage(usage) => self.usage.update(*usage),
             ModelEvent::End(_) => self.phase = Phase::Done,
-            ModelEvent::Progress(_) | ModelEvent::ServedBy(_) => {}
+            ModelEvent::Progress(_) | ModelEvent::ServedBy(_) | ModelEvent::Opaque(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
-use yabby_core::{ErrorKind, ModelError, ModelRequest, Phase, Secret, text};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Secret, ToolMode, text};
 use yabby_wire::{Dialect, Quirks, Target, encode};
 
 use crate::{AnswerStream, Http, Reach, managed::Lease};
@@ -147,6 +147,14 @@ impl Endpoint {
             .unwrap_or(self.dialect)
     }
 
+    /// The place that opaque parts of an answer of `model` belong to.
+    pub fn opaque_source(&self, model: &str) -> OpaqueSource {
+        OpaqueSource {
+            endpoint: self.base_url.clone(),
+            model: model.to_owned(),
+        }
+    }
+
     /// The address without the API's version segment: where side channels such as `/props` live.
     pub fn root(&self) -> &str {
         self.url.strip_suffix("/v1").unwrap_or(&self.url)
@@ -182,7 +190,17 @@ impl Endpoint {
     ) -> Result<AnswerStream, ModelError> {
         let mut quirks = self.quirks(model);
         quirks.extra_body.clone_from(&request.extra_body);
-        let encoded = encode(dialect, request, &Target { model, quirks: &quirks });
+        quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
+        quirks.prompt_cache = request.prompt_cache.unwrap_or(quirks.prompt_cache);
+        let encoded = encode(
+            dialect,
+            request,
+            &Target {
+                endpoint: &self.base_url,
+                model,
+                quirks: &quirks,
+            },
+        );
         let base = if dialect.is_at_root() { self.root() } else { &self.url };
         let url = format!("{base}{}", encoded.path);
         let mut post = http
@@ -249,7 +267,9 @@ impl Endpoint {
             if let Some(value) = flag("supportsUsageInStreaming") {
                 quirks.include_usage = value;
             }
-            quirks.no_tools = flag("supportsTools") == Some(false);
+            if flag("supportsTools") == Some(false) {
+                quirks.tool_mode = ToolMode::None;
+            }
             quirks.no_strict = flag("supportsStrictMode") == Some(false);
             let keywords = entry.compat.0.get("unsupportedToolSchemaKeywords");
             quirks.dropped_keywords = keywords
@@ -327,13 +347,13 @@ mod tests {
             "unsupportedToolSchemaKeywords": [" minLength ", "", 5, "enum"],
         })));
         let quirks = endpoint.quirks("m");
-        assert_eq!((quirks.no_tools, quirks.no_strict), (true, true));
+        assert_eq!((quirks.tool_mode, quirks.no_strict), (ToolMode::None, true));
         assert_eq!(quirks.dropped_keywords, ["minLength", "enum"]);
         endpoint.listed[0] = listed(&json!({"supportsTools": true, "supportsStrictMode": true}));
         let quirks = endpoint.quirks("m");
         assert_eq!(
-            (quirks.no_tools, quirks.no_strict, quirks.strict_tools),
-            (false, false, false)
+            (quirks.tool_mode, quirks.no_strict, quirks.strict_tools),
+            (ToolMode::Native, false, false)
         );
     }
 }

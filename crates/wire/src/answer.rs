@@ -37,6 +37,9 @@ pub(crate) trait Decode: std::fmt::Debug + Send {
 
     /// Reads an answer that came in one piece.
     fn whole(&mut self, body: &Value, answer: &mut Answer) -> Result<(), WireError>;
+
+    /// The answer is over.
+    fn finish(&mut self, _answer: &mut Answer) {}
 }
 
 /// The first of `fields` of `value` that is a string with something in it.
@@ -115,6 +118,11 @@ impl Answer {
         }
     }
 
+    /// A part that only the server can read.
+    pub(crate) fn opaque(&mut self, data: Value) {
+        self.events.push(ModelEvent::Opaque(data));
+    }
+
     /// A piece of a refusal: the person reads it as text.
     pub(crate) fn refusal(&mut self, text: &str) {
         if !text.is_empty() {
@@ -149,6 +157,7 @@ impl Answer {
             cached_tokens: cached,
             output_tokens: json::count(timings, "/predicted_n"),
             reasoning_tokens: None,
+            cost: None,
         });
     }
 

@@ -41,6 +41,9 @@ pub struct Expectation {
     /// The chat template may open a reasoning block in the prompt, so that the text begins inside it. Text is then
     /// held back until `</think>` or the end decides.
     pub may_start_in_reasoning: bool,
+    /// Chat only: the reasoning goes back with the answer in later requests (`DeepSeek` and others that think between
+    /// tool calls), so it is kept.
+    pub replays_reasoning: bool,
     /// Tool call ids that the conversation has already; new calls get others.
     pub call_ids: Vec<String>,
 }
@@ -114,6 +117,7 @@ impl Expectation {
                 .collect(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
+            replays_reasoning: false,
             call_ids: calls.map(|call| call.id.clone()).collect(),
         }
     }
@@ -126,9 +130,9 @@ impl Decoder {
     pub fn new(dialect: Dialect, body: BodyKind, expect: &Expectation) -> Self {
         Self {
             dialect: match dialect {
-                Dialect::Chat => Box::new(chat::Reader),
+                Dialect::Chat => Box::new(chat::Reader::new(expect.replays_reasoning)),
                 Dialect::Responses => Box::new(responses::Reader::default()),
-                Dialect::Messages => Box::new(messages::Reader),
+                Dialect::Messages => Box::new(messages::Reader::default()),
                 Dialect::Ollama => Box::new(ollama::Reader::default()),
             },
             in_lines: dialect == Dialect::Ollama,
@@ -156,7 +160,10 @@ impl Decoder {
             State::Failed(error) => return Err(error.clone()),
             State::Reading => {}
         }
-        let result = self.end_of_body().and_then(|()| self.answer.finish());
+        let result = self.end_of_body().and_then(|()| {
+            self.dialect.finish(&mut self.answer);
+            self.answer.finish()
+        });
         if result.is_ok() {
             self.state = State::Ended;
         }

@@ -1,8 +1,8 @@
 //! The four ways to ask a model, and the one function that does it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use yabby_core::{ModelRequest, OutputSchema, Tool};
+use serde_json::{Map, Value, json};
+use yabby_core::{Image, ModelRequest, Opaque, OutputSchema, PromptCache, Tool, ToolMode};
 
 use crate::{chat, lower, messages, ollama, responses};
 
@@ -26,6 +26,9 @@ pub enum Dialect {
 /// Whom the request is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
+    /// The base URL, without credentials: with the model it decides which opaque parts may be sent back. Empty sends
+    /// none.
+    pub endpoint: &'a str,
     /// The model id as the server knows it.
     pub model: &'a str,
     /// What is known about the endpoint beyond its dialect.
@@ -50,10 +53,23 @@ pub struct Quirks {
     /// Never write `strict` at a tool: `compat.supportsStrictMode: false` (OpenClaw), for endpoints that refuse the
     /// field.
     pub no_strict: bool,
-    /// Send no tools: `compat.supportsTools: false` (OpenClaw).
-    pub no_tools: bool,
+    /// How tools are offered. `compat.supportsTools: false` (OpenClaw) is [`ToolMode::None`].
+    pub tool_mode: ToolMode,
     /// Write schemas in the subset that local servers take, see [`crate::lower_parameters`].
     pub portable_schemas: bool,
+    /// Ask for prompt caching: Anthropic's own API, and its models behind OpenRouter (Messages and Chat only).
+    pub prompt_cache: PromptCache,
+    /// Ask for reasoning in a form that can be sent back: `include: ["reasoning.encrypted_content"]` (Responses only).
+    /// OpenAI gives it; vLLM refuses it on the way back (`model-servers.md` §5).
+    pub encrypted_reasoning: bool,
+    /// Message contents are always strings: `compat.requiresStringContent` (OpenClaw). Pictures are left out, and the
+    /// model is told so.
+    pub string_content: bool,
+    /// Tool results carry the tool's name: `compat.requiresToolResultName` (OpenClaw, Chat only).
+    pub tool_result_names: bool,
+    /// After tool results comes an answer before the person speaks again:
+    /// `compat.requiresAssistantAfterToolResult` (OpenClaw, Chat only).
+    pub answer_after_results: bool,
     /// Keywords that are taken out of tool schemas: `compat.unsupportedToolSchemaKeywords` (OpenClaw).
     pub dropped_keywords: Vec<String>,
 }
@@ -116,7 +132,35 @@ pub(crate) fn seal(
 /// are none, because an empty array is refused by some.
 pub(crate) fn tools(tools: &[Tool], quirks: &Quirks, write: impl Fn(&Tool, &Value) -> Value) -> Option<Value> {
     let written = || tools.iter().map(|tool| write(tool, &quirks.parameters(tool)));
-    (!tools.is_empty() && !quirks.no_tools).then(|| written().collect())
+    (!tools.is_empty() && quirks.tool_mode == ToolMode::Native).then(|| written().collect())
+}
+
+/// The opaque parts of an answer that may go to this target: those that it made itself.
+pub(crate) fn own<'a>(opaque: &'a [Opaque], target: &Target<'_>) -> impl Iterator<Item = &'a Value> {
+    opaque
+        .iter()
+        .filter(|part| !target.endpoint.is_empty() && part.from.endpoint == target.endpoint)
+        .filter(|part| part.from.model == target.model)
+        .map(|part| &part.data)
+}
+
+/// What stands for a picture where the server takes only text.
+pub(crate) const NO_PICTURE: &str = "[a picture that this server cannot take]";
+
+/// A text without its pictures, with a word for each.
+pub(crate) fn without_pictures(text: &str, images: &[Image]) -> String {
+    let marks = images.iter().map(|_| NO_PICTURE);
+    let parts: Vec<&str> = marks.chain((!text.is_empty()).then_some(text)).collect();
+    parts.join("\n\n")
+}
+
+/// The value of `cache_control`, if caching is asked for (platform.claude.com, "Prompt caching").
+pub(crate) fn cache_mark(cache: PromptCache) -> Option<Value> {
+    match cache {
+        PromptCache::None => None,
+        PromptCache::Short => Some(json!({"type": "ephemeral"})),
+        PromptCache::Long => Some(json!({"type": "ephemeral", "ttl": "1h"})),
+    }
 }
 
 // === impl Quirks ===

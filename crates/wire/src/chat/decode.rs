@@ -1,6 +1,6 @@
 //! Chat answers, in chunks and whole.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use yabby_core::{EndReason, ErrorKind, Usage};
 
 use crate::{
@@ -15,7 +15,12 @@ const REASONING: [&str; 3] = ["/reasoning_content", "/reasoning", "/reasoning_te
 
 /// Reads Chat answers.
 #[derive(Debug)]
-pub(crate) struct Reader;
+pub(crate) struct Reader {
+    /// OpenRouter's `reasoning_details`, which go back as they came (openrouter.ai, "Reasoning tokens").
+    details: Vec<Value>,
+    /// The reasoning as text with the name of its field, where it goes back.
+    replay: Option<(&'static str, String)>,
+}
 
 /// `finish_reason`; `None` for what is no end but a failure.
 fn end_reason(reason: &str) -> Option<EndReason> {
@@ -39,75 +44,126 @@ fn usage(data: &Value) -> Option<Usage> {
         output_tokens: json::count(usage, "/completion_tokens"),
         reasoning_tokens: json::count(usage, "/completion_tokens_details/reasoning_tokens")
             .or_else(|| json::count(usage, "/reasoning_tokens")),
+        cost: usage.get("cost").and_then(Value::as_f64),
     })
 }
 
-/// A delta or a message: both have the same fields.
-fn message(message: &Value, answer: &mut Answer) -> Result<(), WireError> {
-    if let Some(text) = first_text(message, &REASONING) {
-        answer.reasoning(text);
-    } else {
-        for detail in json::items(message, "/reasoning_details") {
-            answer.reasoning(first_text(detail, &["/text", "/summary"]).unwrap_or_default());
-        }
-    }
-    match message.get("content") {
-        Some(Value::String(text)) => answer.text(text),
-        Some(parts @ Value::Array(_)) => {
-            // Mistral: content parts, with the reasoning as a part that holds parts.
-            for thinking in json::items(parts, "").filter_map(|part| part.get("thinking")) {
-                part_texts(thinking, &["text"]).for_each(|text| answer.reasoning(text));
+/// Adds a piece of a detail to the one with its index and type, or begins one. Texts grow, everything else is replaced.
+fn add_detail(details: &mut Vec<Value>, piece: &Value) {
+    const TEXTS: [&str; 3] = ["text", "summary", "data"];
+    let Some(piece) = piece.as_object() else { return };
+    let same = |detail: &&mut Value| {
+        ["index", "type"]
+            .iter()
+            .all(|name| detail.get(name) == piece.get(*name))
+    };
+    let found = piece.get("index").and_then(|_| details.iter_mut().find(same));
+    let Some(detail) = found.and_then(Value::as_object_mut) else {
+        details.push(Value::Object(piece.clone()));
+        return;
+    };
+    for (name, value) in piece {
+        match (detail.get_mut(name), value) {
+            (Some(Value::String(before)), Value::String(more)) if TEXTS.contains(&name.as_str()) => {
+                before.push_str(more);
             }
-            part_texts(parts, &["text", "output_text"]).for_each(|text| answer.text(text));
-        }
-        _ => {}
-    }
-    answer.refusal(json::text(message, "/refusal"));
-    for call in json::items(message, "/tool_calls") {
-        answer.calls.chat(call)?;
-    }
-    Ok(())
-}
-
-fn choice(data: &Value, field: &str, answer: &mut Answer) -> Result<(), WireError> {
-    answer.served_by(json::text(data, "/model"));
-    let first = json::items(data, "/choices").find(|choice| json::count(choice, "/index").unwrap_or(0) == 0);
-    if let Some(choice) = first {
-        let other = if field == "delta" { "message" } else { "delta" };
-        if let Some(found) = choice.get(field).or_else(|| choice.get(other)) {
-            message(found, answer)?;
-        }
-        if let Some(reason) = choice
-            .get("finish_reason")
-            .and_then(Value::as_str)
-            .filter(|reason| !reason.is_empty())
-        {
-            let Some(reason) = end_reason(reason) else {
-                let message = format!("the server ended the answer with `{reason}`");
-                return Err(WireError::new(ErrorKind::Interrupted, &message));
-            };
-            answer.ended(reason);
+            (_, Value::Null) => {}
+            _ => drop(detail.insert(name.clone(), value.clone())),
         }
     }
-    // LiteLLM's usage chunk has a choice with an empty delta (`model-servers.md` §7.2), so this is not an "else".
-    if let Some(usage) = usage(data) {
-        answer.usage(usage);
-    }
-    Ok(())
 }
 
 // === impl Reader ===
 
+impl Reader {
+    pub(crate) fn new(replays: bool) -> Self {
+        Self {
+            details: Vec::new(),
+            replay: replays.then_some(("reasoning_content", String::new())),
+        }
+    }
+
+    /// A delta or a message: both have the same fields.
+    fn message(&mut self, message: &Value, answer: &mut Answer) -> Result<(), WireError> {
+        let field = REASONING.iter().find(|field| !json::text(message, field).is_empty());
+        if let Some(field) = field {
+            let text = json::text(message, field);
+            answer.reasoning(text);
+            if let Some((name, kept)) = &mut self.replay {
+                *name = field.trim_start_matches('/');
+                kept.push_str(text);
+            }
+        }
+        for detail in json::items(message, "/reasoning_details") {
+            if field.is_none() {
+                answer.reasoning(first_text(detail, &["/text", "/summary"]).unwrap_or_default());
+            }
+            add_detail(&mut self.details, detail);
+        }
+        match message.get("content") {
+            Some(Value::String(text)) => answer.text(text),
+            Some(parts @ Value::Array(_)) => {
+                // Mistral: content parts, with the reasoning as a part that holds parts.
+                for thinking in json::items(parts, "").filter_map(|part| part.get("thinking")) {
+                    part_texts(thinking, &["text"]).for_each(|text| answer.reasoning(text));
+                }
+                part_texts(parts, &["text", "output_text"]).for_each(|text| answer.text(text));
+            }
+            _ => {}
+        }
+        answer.refusal(json::text(message, "/refusal"));
+        for call in json::items(message, "/tool_calls") {
+            answer.calls.chat(call)?;
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, data: &Value, field: &str, answer: &mut Answer) -> Result<(), WireError> {
+        answer.served_by(json::text(data, "/model"));
+        let first = json::items(data, "/choices").find(|choice| json::count(choice, "/index").unwrap_or(0) == 0);
+        if let Some(choice) = first {
+            let other = if field == "delta" { "message" } else { "delta" };
+            if let Some(found) = choice.get(field).or_else(|| choice.get(other)) {
+                self.message(found, answer)?;
+            }
+            if let Some(reason) = choice
+                .get("finish_reason")
+                .and_then(Value::as_str)
+                .filter(|reason| !reason.is_empty())
+            {
+                let Some(reason) = end_reason(reason) else {
+                    let message = format!("the server ended the answer with `{reason}`");
+                    return Err(WireError::new(ErrorKind::Interrupted, &message));
+                };
+                answer.ended(reason);
+            }
+        }
+        // LiteLLM's usage chunk has a choice with an empty delta (`model-servers.md` §7.2), so this is not an "else".
+        if let Some(usage) = usage(data) {
+            answer.usage(usage);
+        }
+        Ok(())
+    }
+}
+
 impl Decode for Reader {
     fn event(&mut self, _name: Option<&str>, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
-        choice(data, "delta", answer)
+        self.choice(data, "delta", answer)
     }
 
     fn whole(&mut self, body: &Value, answer: &mut Answer) -> Result<(), WireError> {
-        choice(body, "message", answer)?;
+        self.choice(body, "message", answer)?;
         if json::items(body, "/choices").next().is_some() {
             answer.ended_somehow();
         }
         Ok(())
+    }
+
+    fn finish(&mut self, answer: &mut Answer) {
+        if !self.details.is_empty() {
+            answer.opaque(json!({"reasoning_details": std::mem::take(&mut self.details)}));
+        } else if let Some((name, text)) = self.replay.take().filter(|(_, text)| !text.is_empty()) {
+            answer.opaque(Value::Object(Map::from_iter([(name.to_owned(), text.into())])));
+        }
     }
 }

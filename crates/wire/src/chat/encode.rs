@@ -2,9 +2,12 @@
 //! alternate, `max_tokens`, function tools.
 
 use serde_json::{Map, Value, json};
-use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
+use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{Encoded, MaxTokensField, Target, seal, tools};
+use crate::dialect::{Encoded, MaxTokensField, Quirks, Target, cache_mark, own, seal, tools, without_pictures};
+
+/// The fields of an answer that go back as they came; see [`super::decode`].
+pub(super) const REPLAYED: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
 
 /// A Chat request.
 pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
@@ -31,6 +34,10 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(temperature) = request.temperature {
         set("temperature", temperature.into());
     }
+    if let Some(mark) = cache_mark(quirks.prompt_cache) {
+        // OpenRouter, "Prompt caching": at the top level it covers everything up to the last message.
+        set("cache_control", mark);
+    }
     if let Some(output) = &request.output_schema {
         let schema = quirks.output(output);
         set(
@@ -56,7 +63,13 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     Encoded {
         path: "/chat/completions",
-        body: seal(fields, quirks, &["model", "stream"], "messages", conversation(request)),
+        body: seal(
+            fields,
+            quirks,
+            &["model", "stream"],
+            "messages",
+            conversation(request, target),
+        ),
         headers: Vec::new(),
     }
 }
@@ -79,7 +92,8 @@ fn write_call(call: &ToolCall) -> Value {
 
 /// The messages. Neighbours of the same role become one, because many templates insist that roles alternate
 /// (`model-servers.md` §2).
-fn conversation(request: &ModelRequest) -> Vec<Value> {
+fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
+    let quirks = target.quirks;
     let system = request
         .system
         .iter()
@@ -87,29 +101,72 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
     let mut out: Vec<Value> = system.collect();
     for message in &request.messages {
         match message {
-            Message::User { text } => match last_of(&mut out, "user") {
-                Some(last) => join(last, text),
-                None => out.push(json!({"role": "user", "content": text})),
-            },
-            Message::Assistant { text, tool_calls } => {
+            Message::User { text, images } => {
+                if quirks.answer_after_results && out.last().is_some_and(|last| last["role"] == "tool") {
+                    out.push(json!({"role": "assistant", "content": ANSWER_BETWEEN}));
+                }
+                let content = user_content(text, images, quirks);
+                match last_of(&mut out, "user") {
+                    Some(last) => join(&mut last["content"], content),
+                    None => out.push(json!({"role": "user", "content": content})),
+                }
+            }
+            Message::Assistant {
+                text,
+                tool_calls,
+                opaque,
+            } => {
                 let last = match last_of(&mut out, "assistant") {
                     Some(last) => {
-                        join(last, text);
+                        join(&mut last["content"], text.as_str().into());
                         last
                     }
                     // Always a string: Ollama refuses null without calls (§1.4), and some templates print "None".
                     None => out.push_mut(json!({"role": "assistant", "content": text})),
                 };
+                for part in own(opaque, target) {
+                    for field in REPLAYED {
+                        if let Some(value) = part.get(field) {
+                            last[field] = value.clone();
+                        }
+                    }
+                }
                 if !tool_calls.is_empty() {
                     last["tool_calls"] = tool_calls.iter().map(write_call).collect();
                 }
             }
-            Message::ToolResult { call_id, content, .. } => {
-                out.push(json!({"role": "tool", "tool_call_id": call_id, "content": content}));
+            Message::ToolResult { call_id, name, content } => {
+                let mut result = json!({"role": "tool", "tool_call_id": call_id, "content": content});
+                if quirks.tool_result_names {
+                    result["name"] = name.as_str().into();
+                }
+                out.push(result);
             }
         }
     }
     out
+}
+
+/// What the model is made to have said between tool results and a person's next words.
+const ANSWER_BETWEEN: &str = "I have read the results.";
+
+/// What a person said: a string where it can be one, because not every server and template takes parts. Pictures stand
+/// before the text that speaks of them.
+fn user_content(text: &str, images: &[Image], quirks: &Quirks) -> Value {
+    if images.is_empty() {
+        return text.into();
+    }
+    if quirks.string_content {
+        return without_pictures(text, images).into();
+    }
+    let pictures = images
+        .iter()
+        .map(|image| json!({"type": "image_url", "image_url": {"url": image.data_url()}}));
+    pictures.chain(text_part(text)).collect()
+}
+
+fn text_part(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| json!({"type": "text", "text": text}))
 }
 
 /// The last message if it has this role and has called nothing: calls wait for their results.
@@ -119,13 +176,25 @@ fn last_of<'a>(messages: &'a mut [Value], role: &str) -> Option<&'a mut Value> {
         .filter(|last| last["role"] == role && last.get("tool_calls").is_none())
 }
 
-/// Adds `text` as a new paragraph to the content of `message`.
-fn join(message: &mut Value, text: &str) {
-    let before = message["content"].as_str().unwrap_or_default();
-    let gap = if before.is_empty() || text.is_empty() {
-        ""
-    } else {
-        "\n\n"
+/// Adds `more` to `content`: text as a new paragraph, parts behind parts.
+fn join(content: &mut Value, more: Value) {
+    *content = match (content.take(), more) {
+        (Value::String(before), Value::String(text)) => {
+            let gap = if before.is_empty() || text.is_empty() {
+                ""
+            } else {
+                "\n\n"
+            };
+            format!("{before}{gap}{text}").into()
+        }
+        (before, more) => [before, more].into_iter().flat_map(parts).collect(),
     };
-    message["content"] = format!("{before}{gap}{text}").into();
+}
+
+fn parts(content: Value) -> Vec<Value> {
+    match content {
+        Value::Array(parts) => parts,
+        Value::String(text) => text_part(&text).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }

@@ -3,7 +3,7 @@
 //! llama.cpp's `tool_use` has no `input` in `content_block_start` and sends thinking after text has begun; LiteLLM's
 //! `message_start` counts nothing (`model-servers.md` §6.4, §7.2). Unknown events and blocks are passed over.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use yabby_core::{EndReason, Usage};
 
 use crate::{
@@ -14,8 +14,19 @@ use crate::{
 };
 
 /// Reads Messages answers.
-#[derive(Debug)]
-pub(crate) struct Reader;
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    /// The thinking block that is open.
+    thought: Option<Thought>,
+}
+
+/// A thinking block as it comes. Anthropic signs it, and wants it back unchanged before the calls of its answer
+/// (platform.claude.com, "Extended thinking"); llama.cpp's has no signature and is not wanted.
+#[derive(Debug, Default)]
+struct Thought {
+    text: String,
+    signature: String,
+}
 
 fn end_reason(reason: &str) -> EndReason {
     match reason {
@@ -39,29 +50,8 @@ fn usage(holder: &Value) -> Option<Usage> {
         cached_tokens: cached,
         output_tokens: json::count(usage, "/output_tokens"),
         reasoning_tokens: None,
+        cost: None,
     })
-}
-
-/// A block as it begins, or as it is when it comes whole.
-fn block(block: &Value, index: u64, answer: &mut Answer) -> Result<(), WireError> {
-    match json::text(block, "/type") {
-        "text" => {
-            answer.block();
-            answer.text(json::text(block, "/text"));
-        }
-        "thinking" => answer.reasoning(json::text(block, "/thinking")),
-        "tool_use" => {
-            let key = Key::Index(index);
-            answer
-                .calls
-                .open(key.clone(), json::text(block, "/id"), json::text(block, "/name"))?;
-            if let Some(input) = block.get("input").filter(|input| !is_blank(input)) {
-                answer.calls.replace(key, &input.to_string())?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 fn is_blank(input: &Value) -> bool {
@@ -69,6 +59,45 @@ fn is_blank(input: &Value) -> bool {
 }
 
 // === impl Reader ===
+
+impl Reader {
+    /// A block as it begins, or as it is when it comes whole.
+    fn block(&mut self, block: &Value, index: u64, answer: &mut Answer) -> Result<(), WireError> {
+        self.close(answer);
+        match json::text(block, "/type") {
+            "text" => {
+                answer.block();
+                answer.text(json::text(block, "/text"));
+            }
+            "thinking" => {
+                answer.reasoning(json::text(block, "/thinking"));
+                self.thought = Some(Thought {
+                    text: json::text(block, "/thinking").to_owned(),
+                    signature: json::text(block, "/signature").to_owned(),
+                });
+            }
+            "redacted_thinking" => answer.opaque(block.clone()),
+            "tool_use" => {
+                let key = Key::Index(index);
+                answer
+                    .calls
+                    .open(key.clone(), json::text(block, "/id"), json::text(block, "/name"))?;
+                if let Some(input) = block.get("input").filter(|input| !is_blank(input)) {
+                    answer.calls.replace(key, &input.to_string())?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The open thinking block is over.
+    fn close(&mut self, answer: &mut Answer) {
+        if let Some(Thought { text, signature }) = self.thought.take().filter(|thought| !thought.signature.is_empty()) {
+            answer.opaque(json!({"type": "thinking", "thinking": text, "signature": signature}));
+        }
+    }
+}
 
 impl Decode for Reader {
     fn event(&mut self, name: Option<&str>, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
@@ -92,12 +121,23 @@ impl Decode for Reader {
             }
             "content_block_start" => {
                 if let Some(found) = data.get("content_block") {
-                    block(found, index, answer)?;
+                    self.block(found, index, answer)?;
                 }
             }
             "content_block_delta" => match json::text(data, "/delta/type") {
                 "text_delta" => answer.text(json::text(data, "/delta/text")),
-                "thinking_delta" => answer.reasoning(json::text(data, "/delta/thinking")),
+                "thinking_delta" => {
+                    let text = json::text(data, "/delta/thinking");
+                    answer.reasoning(text);
+                    if let Some(thought) = &mut self.thought {
+                        thought.text.push_str(text);
+                    }
+                }
+                "signature_delta" => {
+                    if let Some(thought) = &mut self.thought {
+                        thought.signature.push_str(json::text(data, "/delta/signature"));
+                    }
+                }
                 "input_json_delta" => {
                     answer
                         .calls
@@ -105,6 +145,7 @@ impl Decode for Reader {
                 }
                 _ => {}
             },
+            "content_block_stop" => self.close(answer),
             "message_delta" => {
                 if let Some(usage) = usage(data) {
                     answer.usage(usage);
@@ -126,7 +167,7 @@ impl Decode for Reader {
         };
         answer.served_by(json::text(body, "/model"));
         for (index, found) in (0..).zip(content) {
-            block(found, index, answer)?;
+            self.block(found, index, answer)?;
             if json::text(found, "/type") == "tool_use" && found.get("input").is_some_and(is_blank) {
                 // Said whole, so it is not a call that a limit has cut.
                 answer.calls.replace(Key::Index(index), "{}")?;
@@ -137,5 +178,9 @@ impl Decode for Reader {
         }
         answer.ended(end_reason(json::text(body, "/stop_reason")));
         Ok(())
+    }
+
+    fn finish(&mut self, answer: &mut Answer) {
+        self.close(answer);
     }
 }

@@ -1,9 +1,9 @@
 //! Messages requests: content blocks, tool results in user messages, `max_tokens` always.
 
 use serde_json::{Map, Value, json};
-use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolChoice};
+use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Encoded, Target, seal, tools};
+use crate::dialect::{Encoded, NO_PICTURE, Quirks, Target, cache_mark, own, seal, tools};
 
 /// The limit when none is set: the field is mandatory on Anthropic, vLLM and LiteLLM (recordings
 /// `msgs_no_maxtokens`).
@@ -25,8 +25,19 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(temperature) = request.temperature {
         set("temperature", temperature.into());
     }
+    let cache = cache_mark(quirks.prompt_cache);
     if let Some(system) = &request.system {
-        set("system", system.as_str().into());
+        let system = match &cache {
+            // A mark of its own, so that tools and instructions stay in the cache when the conversation changes.
+            Some(mark) => json!([{"type": "text", "text": system, "cache_control": mark}]),
+            None => system.as_str().into(),
+        };
+        set("system", system);
+    }
+    if let Some(mark) = cache {
+        // At the top level the mark is on the last block, wherever that is, so no earlier byte changes when the
+        // conversation grows (platform.claude.com, "Prompt caching", automatic caching).
+        set("cache_control", mark);
     }
     if let Some(output) = &request.output_schema {
         // platform.claude.com, "Structured outputs": generally available without a beta header; `output_format` is the
@@ -50,7 +61,13 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     Encoded {
         path: "/messages",
-        body: seal(fields, quirks, &["model", "stream"], "messages", conversation(request)),
+        body: seal(
+            fields,
+            quirks,
+            &["model", "stream"],
+            "messages",
+            conversation(request, target),
+        ),
         headers: vec![("anthropic-version", "2023-06-01")],
     }
 }
@@ -71,16 +88,24 @@ fn call_id(id: &str) -> String {
 
 /// The messages, always as blocks, so that joining neighbours of the same role only appends. Blank text is left
 /// out: Anthropic refuses text blocks that are empty or only white space.
-fn conversation(request: &ModelRequest) -> Vec<Value> {
+fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     for message in &request.messages {
         let (role, blocks) = match message {
-            Message::User { text } => ("user", text_block(text).into_iter().collect()),
-            Message::Assistant { text, tool_calls } => {
+            Message::User { text, images } => {
+                let pictures = images.iter().map(|image| picture(image, target.quirks));
+                ("user", pictures.chain(text_block(text)).collect())
+            }
+            Message::Assistant {
+                text,
+                tool_calls,
+                opaque,
+            } => {
+                let thoughts = own(opaque, target).filter(|block| is_thought(block)).cloned();
                 let calls = tool_calls.iter().map(|call| {
                     json!({"type": "tool_use", "id": call_id(&call.id), "name": call.name, "input": call.arguments})
                 });
-                ("assistant", text_block(text).into_iter().chain(calls).collect())
+                ("assistant", thoughts.chain(text_block(text)).chain(calls).collect())
             }
             Message::ToolResult {
                 call_id: id, content, ..
@@ -92,6 +117,19 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
         append(&mut out, role, blocks);
     }
     out
+}
+
+/// Blocks that Anthropic wants back as they were, before the calls of the same answer.
+fn is_thought(block: &Value) -> bool {
+    matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"))
+}
+
+fn picture(image: &Image, quirks: &Quirks) -> Value {
+    if quirks.string_content {
+        return json!({"type": "text", "text": NO_PICTURE});
+    }
+    let source = json!({"type": "base64", "media_type": image.media_type.name(), "data": image.base64()});
+    json!({"type": "image", "source": source})
 }
 
 fn text_block(text: &str) -> Option<Value> {

@@ -68,6 +68,7 @@ impl Reader {
             cached_tokens: None,
             output_tokens: json::count(line, "/eval_count"),
             reasoning_tokens: None,
+            cost: None,
         });
         // Versions of 2023 gave no reason (`docs/api.md`, "Chat Request (Streaming)").
         answer.ended(end_reason(json::text(line, "/done_reason")));

@@ -104,10 +104,16 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
     let mut out: Vec<Value> = system.collect();
     for message in &request.messages {
         match message {
-            Message::User { text } => {
-                say(&mut out, "user", text);
+            Message::User { text, images } => {
+                let said = say(&mut out, "user", text);
+                let pictures = images.iter().map(|image| Value::from(image.base64()));
+                if !images.is_empty() {
+                    let before = said["images"].take();
+                    let before = before.as_array().cloned().unwrap_or_default();
+                    said["images"] = before.into_iter().chain(pictures).collect();
+                }
             }
-            Message::Assistant { text, tool_calls } => {
+            Message::Assistant { text, tool_calls, .. } => {
                 let said = say(&mut out, "assistant", text);
                 if !tool_calls.is_empty() {
                     said["tool_calls"] = tool_calls.iter().map(write_call).collect();
@@ -125,15 +131,16 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
 /// for their results; else as a new message.
 fn say<'a>(out: &'a mut Vec<Value>, role: &str, text: &str) -> &'a mut Value {
     let open = |last: &Value| last["role"] == role && last.get("tool_calls").is_none();
-    let mut said = text.to_owned();
-    if let Some(last) = out.pop_if(|last| open(last)) {
-        let before = last["content"].as_str().unwrap_or_default();
-        let gap = if before.is_empty() || text.is_empty() {
-            ""
-        } else {
-            "\n\n"
-        };
-        said = format!("{before}{gap}{text}");
+    if !out.last().is_some_and(open) {
+        return out.push_mut(json!({"role": role, "content": text}));
     }
-    out.push_mut(json!({"role": role, "content": said}))
+    let at = out.len() - 1;
+    let before = out[at]["content"].as_str().unwrap_or_default();
+    let gap = if before.is_empty() || text.is_empty() {
+        ""
+    } else {
+        "\n\n"
+    };
+    out[at]["content"] = format!("{before}{gap}{text}").into();
+    &mut out[at]
 }

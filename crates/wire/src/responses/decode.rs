@@ -40,6 +40,7 @@ fn usage(response: &Value) -> Option<Usage> {
         cached_tokens: json::count(usage, "/input_tokens_details/cached_tokens"),
         output_tokens: json::count(usage, "/output_tokens"),
         reasoning_tokens: json::count(usage, "/output_tokens_details/reasoning_tokens"),
+        cost: usage.get("cost").and_then(Value::as_f64),
     })
 }
 
@@ -104,6 +105,14 @@ fn reasoning_item(item: &Value, answer: &mut Answer) {
     }
 }
 
+/// Keeps a reasoning item that holds encrypted reasoning: OpenAI wants it back before what came of it. llama.cpp's is
+/// empty (`model-servers.md` §6.3).
+fn keep(item: &Value, answer: &mut Answer) {
+    if json::text(item, "/type") == "reasoning" && !json::text(item, "/encrypted_content").is_empty() {
+        answer.opaque(item.clone());
+    }
+}
+
 // === impl Reader ===
 
 impl Reader {
@@ -111,7 +120,10 @@ impl Reader {
         for (index, item) in json::items(response, "/output").enumerate() {
             match json::text(item, "/type") {
                 "message" => message_item(item, answer),
-                "reasoning" => reasoning_item(item, answer),
+                "reasoning" => {
+                    reasoning_item(item, answer);
+                    keep(item, answer);
+                }
                 "function_call" => call(item, &serde_json::json!({"output_index": index}), answer)?,
                 _ => {}
             }
@@ -169,6 +181,7 @@ impl Reader {
 
     fn item_done(&mut self, item: &Value, data: &Value, answer: &mut Answer) -> Result<(), WireError> {
         let told = self.items.remove(&item_key(item, data)).unwrap_or_default();
+        keep(item, answer);
         match json::text(item, "/type") {
             "message" if !told.text => message_item(item, answer),
             "reasoning" if told.reasoning.is_none() => reasoning_item(item, answer),

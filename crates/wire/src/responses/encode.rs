@@ -4,9 +4,9 @@
 //! `truncation: "auto"`, with which vLLM cuts the prompt silently (`model-servers.md` §6.3, §7.1).
 
 use serde_json::{Map, Value, json};
-use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolChoice};
+use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Encoded, Target, seal, tools};
+use crate::dialect::{Encoded, Quirks, Target, own, seal, tools, without_pictures};
 
 /// A Responses request.
 ///
@@ -18,6 +18,9 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     set("model", target.model.into());
     set("store", false.into());
+    if quirks.encrypted_reasoning {
+        set("include", json!(["reasoning.encrypted_content"]));
+    }
     if request.delivery == Delivery::Stream {
         set("stream", true.into());
     }
@@ -52,7 +55,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     let reserved = ["model", "stream", "previous_response_id", "truncation"];
     Encoded {
         path: "/responses",
-        body: seal(fields, quirks, &reserved, "input", conversation(request)),
+        body: seal(fields, quirks, &reserved, "input", conversation(request, target)),
         headers: Vec::new(),
     }
 }
@@ -71,12 +74,20 @@ fn write_tool(tool: &Tool, parameters: &Value, strict: Option<bool>) -> Value {
     written
 }
 
-fn conversation(request: &ModelRequest) -> Vec<Value> {
+fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     for message in &request.messages {
         match message {
-            Message::User { text } => out.push(json!({"role": "user", "content": text})),
-            Message::Assistant { text, tool_calls } => {
+            Message::User { text, images } => {
+                out.push(json!({"role": "user", "content": user_content(text, images, target.quirks)}));
+            }
+            Message::Assistant {
+                text,
+                tool_calls,
+                opaque,
+            } => {
+                // Before what came of it.
+                out.extend(own(opaque, target).filter(|item| item["type"] == "reasoning").cloned());
                 if !text.is_empty() {
                     out.push(write_answer(out.len(), text));
                 }
@@ -95,6 +106,21 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
         }
     }
     out
+}
+
+/// What a person said. The strict union of vLLM wants `detail` at a picture.
+fn user_content(text: &str, images: &[Image], quirks: &Quirks) -> Value {
+    if images.is_empty() {
+        return text.into();
+    }
+    if quirks.string_content {
+        return without_pictures(text, images).into();
+    }
+    let pictures = images
+        .iter()
+        .map(|image| json!({"type": "input_image", "image_url": image.data_url(), "detail": "auto"}));
+    let said = (!text.is_empty()).then(|| json!({"type": "input_text", "text": text}));
+    pictures.chain(said).collect()
 }
 
 /// An answer of the model. llama.cpp refuses it without `type` and as a plain string, vLLM's strict union wants

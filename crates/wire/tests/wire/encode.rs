@@ -23,6 +23,7 @@ fn request() -> ModelRequest {
             Message::Assistant {
                 text: "Let me look.".into(),
                 tool_calls: vec![call("functions.get_weather:0", "Paris"), call("b", "Rome")],
+                opaque: Vec::new(),
             },
             Message::ToolResult {
                 call_id: "functions.get_weather:0".into(),
@@ -46,12 +47,22 @@ fn request() -> ModelRequest {
         max_output_tokens: Some(64),
         temperature: Some(0.5),
         delivery: Delivery::Stream,
+        tool_mode: None,
+        prompt_cache: None,
         extra_body: Map::new(),
     }
 }
 
 fn body(dialect: Dialect, request: &ModelRequest, quirks: &Quirks) -> String {
-    let encoded = encode(dialect, request, &Target { model: "m", quirks });
+    let encoded = encode(
+        dialect,
+        request,
+        &Target {
+            endpoint: "http://s/v1",
+            model: "m",
+            quirks,
+        },
+    );
     String::from_utf8(encoded.body).unwrap()
 }
 
@@ -69,6 +80,7 @@ fn chat() {
         Dialect::Chat,
         &request(),
         &Target {
+            endpoint: "http://s/v1",
             model: "m",
             quirks: &Quirks::default(),
         },
@@ -108,6 +120,7 @@ fn responses() {
         Dialect::Responses,
         &request(),
         &Target {
+            endpoint: "http://s/v1",
             model: "m",
             quirks: &Quirks::default(),
         },
@@ -148,6 +161,7 @@ fn messages() {
         Dialect::Messages,
         &request(),
         &Target {
+            endpoint: "http://s/v1",
             model: "m",
             quirks: &Quirks::default(),
         },
@@ -217,6 +231,7 @@ fn neighbours_of_a_role_are_joined() {
             Message::Assistant {
                 text: "c".into(),
                 tool_calls: vec![call("1", "x")],
+                opaque: Vec::new(),
             },
         ],
         ..ModelRequest::default()
@@ -240,6 +255,7 @@ fn blank_text_is_no_block() {
             Message::Assistant {
                 text: " \n".into(),
                 tool_calls: vec![call("1", "x")],
+                opaque: Vec::new(),
             },
             Message::ToolResult {
                 call_id: "1".into(),
@@ -355,6 +371,7 @@ fn message() -> impl Strategy<Value = Message> {
         ("[ -~é]{0,8}", prop::collection::vec("[a-z]{1,3}", 0..3)).prop_map(|(text, ids)| Message::Assistant {
             text,
             tool_calls: ids.iter().map(|id| call(id, id)).collect(),
+            opaque: Vec::new()
         }),
         ("[a-z:]{1,3}", "[ -~é]{0,8}").prop_map(|(call_id, content)| Message::ToolResult {
             call_id,

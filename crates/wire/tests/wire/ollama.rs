@@ -26,6 +26,7 @@ fn request() -> ModelRequest {
             Message::Assistant {
                 text: String::new(),
                 tool_calls: vec![call("Paris"), call("Rome")],
+                opaque: Vec::new(),
             },
             Message::ToolResult {
                 call_id: "id-Paris".into(),
@@ -56,6 +57,7 @@ fn body(request: &ModelRequest, extra: &Value) -> String {
         Dialect::Ollama,
         request,
         &Target {
+            endpoint: "http://s/v1",
             model: "m",
             quirks: &quirks,
         },
@@ -248,6 +250,7 @@ fn an_answer_by_a_schema() {
         Dialect::Ollama,
         &request,
         &Target {
+            endpoint: "http://s/v1",
             model: "m",
             quirks: &quirks,
         },

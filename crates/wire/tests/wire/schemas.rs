@@ -20,10 +20,22 @@ fn asked(dialect: Dialect, quirks: &Quirks) -> Value {
         delivery: Delivery::Whole,
         ..ModelRequest::default()
     };
-    let body = encode(dialect, &request, &Target { model: "m", quirks }).body;
+    let body = encode(
+        dialect,
+        &request,
+        &Target {
+            endpoint: "http://s/v1",
+            model: "m",
+            quirks,
+        },
+    )
+    .body;
     let text = String::from_utf8(body.clone()).unwrap();
     let order = ["\"tools\":", "\"input\":", "\"messages\":"].map(|name| text.find(name));
-    assert!(quirks.no_tools || order[0] < order[1].or(order[2]), "{text}");
+    assert!(
+        quirks.tool_mode == yabby_core::ToolMode::None || order[0] < order[1].or(order[2]),
+        "{text}"
+    );
     serde_json::from_slice(&body).unwrap()
 }
 
@@ -71,7 +83,7 @@ fn schemas_in_each_dialect() {
 #[test]
 fn flags_about_tools() {
     let none = Quirks {
-        no_tools: true,
+        tool_mode: yabby_core::ToolMode::None,
         ..Quirks::default()
     };
     let plain = Quirks {

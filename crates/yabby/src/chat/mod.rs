@@ -87,7 +87,11 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
         };
         match said {
             Said::Answered(answer) => {
-                transcript.push(Message::assistant(answer.text.into_string()));
+                transcript.push(Message::Assistant {
+                    text: answer.text.into_string(),
+                    tool_calls: Vec::new(),
+                    opaque: answer.opaque,
+                });
                 if lines.interactive() {
                     exit = Exit::Answered;
                 }

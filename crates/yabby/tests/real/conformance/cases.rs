@@ -229,6 +229,7 @@ async fn tool_result(place: &Place, http: &Http) -> Result<String, String> {
             name: "get_weather".to_owned(),
             arguments,
         }],
+        opaque: Vec::new(),
     });
     request.messages.push(Message::ToolResult {
         call_id: "call_1".to_owned(),
