@@ -1,7 +1,7 @@
 //! Pictures in each dialect.
 
 use serde_json::{Value, json};
-use yabby_core::{Image, Message, ModelRequest};
+use yabby_core::{Image, Message, ModelRequest, ToolCall};
 use yabby_wire::{Dialect, Quirks, Target, encode};
 
 const PNG: &str = "iVBORw0KGgo=";
@@ -98,13 +98,73 @@ fn where_only_text_is_taken_the_model_is_told() {
     assert!(!text.contains(PNG) && text.contains("cannot take"), "{text}");
 }
 
-#[test]
-fn compat_flags_about_results() {
-    let call = yabby_core::ToolCall {
-        id: "c".to_owned(),
+fn call(id: &str) -> ToolCall {
+    ToolCall {
+        id: id.to_owned(),
         name: "f".to_owned(),
         arguments: serde_json::Map::new(),
+    }
+}
+
+/// vLLM with Mistral's tokenizer: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9" (vllm issue 9019).
+#[test]
+fn short_call_ids() {
+    let quirks = Quirks {
+        short_call_ids: true,
+        ..Quirks::default()
     };
+    let ids = ["call_1", "call_2", "functions.say:0", "abcdef123"];
+    let messages = ids.map(|id| [Message::calling("", vec![call(id)]), Message::result(&call(id), "42")]);
+    let chat = sent(Dialect::Chat, messages.concat(), &quirks);
+    let sent: Vec<(&str, &str)> = chat
+        .as_array()
+        .unwrap()
+        .chunks(2)
+        .map(|pair| {
+            let made = pair[0]["tool_calls"][0]["id"].as_str().unwrap();
+            (made, pair[1]["tool_call_id"].as_str().unwrap())
+        })
+        .collect();
+    for (made, answered) in &sent {
+        assert_eq!(made, answered);
+        assert!(
+            made.len() == 9 && made.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            "{made}"
+        );
+    }
+    assert_ne!(sent[0], sent[1]);
+    assert_eq!(sent[3].0, "abcdef123");
+}
+
+#[test]
+fn a_system_prompt_without_instructions() {
+    let request = ModelRequest {
+        system: Some("Be brief.".to_owned()),
+        messages: vec![Message::user("Hi")],
+        ..ModelRequest::default()
+    };
+    let quirks = Quirks {
+        no_instructions: true,
+        ..Quirks::default()
+    };
+    let target = Target {
+        endpoint: "",
+        model: "m",
+        quirks: &quirks,
+    };
+    let body: Value = serde_json::from_slice(&encode(Dialect::Responses, &request, &target).body).unwrap();
+    assert_eq!(
+        body,
+        json!({"model": "m", "store": false, "stream": true, "input": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hi"},
+        ]})
+    );
+}
+
+#[test]
+fn compat_flags_about_results() {
+    let call = call("c");
     let quirks = Quirks {
         tool_result_names: true,
         answer_after_results: true,

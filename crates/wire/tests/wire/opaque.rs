@@ -9,7 +9,8 @@ use crate::fixtures::decode;
 const ENDPOINT: &str = "https://api.example/v1";
 
 fn stream(events: &[Value]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    let events: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    events.concat()
 }
 
 /// The opaque parts of an answer.
@@ -124,12 +125,12 @@ fn encrypted_reasoning_of_openai() {
     ]);
     assert_eq!(
         kept_of(Dialect::Responses, BodyKind::EventStream, &body),
-        [item.clone()]
+        std::slice::from_ref(&item)
     );
     let whole = json!({"status": "completed", "output": [item, empty]});
     assert_eq!(
         kept_of(Dialect::Responses, BodyKind::Json, &whole.to_string()),
-        [item.clone()]
+        std::slice::from_ref(&item)
     );
 
     let input = &sent(Dialect::Responses, std::slice::from_ref(&item), ENDPOINT, "m")["input"];
@@ -162,7 +163,10 @@ fn reasoning_details_of_openrouter() {
         {"type": "reasoning.encrypted", "index": 1, "data": "abc"},
     ]);
     let part = json!({"reasoning_details": details});
-    assert_eq!(kept_of(Dialect::Chat, BodyKind::EventStream, &body), [part.clone()]);
+    assert_eq!(
+        kept_of(Dialect::Chat, BodyKind::EventStream, &body),
+        std::slice::from_ref(&part)
+    );
     let message = &sent(Dialect::Chat, &[part], ENDPOINT, "m")["messages"][1];
     assert_eq!(message["reasoning_details"], details);
     assert_eq!(message["tool_calls"][0]["id"], "c");
@@ -182,7 +186,7 @@ fn reasoning_goes_back_in_its_own_field_where_that_is_wanted() {
     let part = json!({"reasoning": "Let me see."});
     assert_eq!(
         kept(Dialect::Chat, BodyKind::EventStream, &expect, &body),
-        [part.clone()]
+        std::slice::from_ref(&part)
     );
     assert_eq!(kept_of(Dialect::Chat, BodyKind::EventStream, &body), [] as [Value; 0]);
     let message = &sent(Dialect::Chat, &[part], ENDPOINT, "m")["messages"][1];
