@@ -302,3 +302,45 @@ fn a_reader_that_leaves_is_not_an_error() {
     let ran = watch(child).ran();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest of a picture";
+
+#[test]
+fn a_question_about_pictures() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("A cat.")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let file = home.path().join("cat.png");
+    std::fs::write(&file, PNG).unwrap();
+    let ran = home.run(&["ask", "--image", file.to_str().unwrap(), "What is this?"]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(0), "A cat.\n", "")
+    );
+    assert_eq!(
+        server.model_calls()[0].body["messages"],
+        json!([{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgogcmVzdCBvZiBhIHBpY3R1cmU="}},
+            {"type": "text", "text": "What is this?"},
+        ]}])
+    );
+}
+
+#[test]
+fn what_is_no_picture_is_not_sent() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    std::fs::write(home.path().join("notes.txt"), "not a picture").unwrap();
+    std::fs::File::create(home.path().join("huge.png"))
+        .unwrap()
+        .set_len(21 << 20)
+        .unwrap();
+    let said = ["absent.png", "notes.txt", "huge.png"].map(|name| {
+        let file = home.path().join(name);
+        let ran = home.run(&["ask", "-i", file.to_str().unwrap(), "What is this?"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+        ran.stderr.replace(home.path().to_str().unwrap(), "HOME")
+    });
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(server.model_calls().len(), 0);
+}
