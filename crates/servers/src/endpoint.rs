@@ -165,6 +165,12 @@ impl Endpoint {
         self.vendor == Some(Vendor::OpenRouter) || self.provider.eq_ignore_ascii_case("openrouter")
     }
 
+    /// Whether prompt caching can be asked for. Others would refuse the field, or not know it.
+    fn sells_prompt_caching(&self, dialect: Dialect, model: &str) -> bool {
+        let routed = self.takes_routing() && model.starts_with("anthropic/");
+        routed || (dialect == Dialect::Messages && self.reach == Reach::Hosted)
+    }
+
     /// The address without the API's version segment: where side channels such as `/props` live.
     pub fn root(&self) -> &str {
         self.url.strip_suffix("/v1").unwrap_or(&self.url)
@@ -201,7 +207,10 @@ impl Endpoint {
         let mut quirks = self.quirks(model);
         quirks.extra_body.extend(request.extra_body.clone());
         quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
-        quirks.prompt_cache = request.prompt_cache.unwrap_or(quirks.prompt_cache);
+        quirks.prompt_cache = match request.prompt_cache {
+            Some(wanted) if self.sells_prompt_caching(dialect, model) => wanted,
+            _ => quirks.prompt_cache,
+        };
         let encoded = encode(
             dialect,
             request,
@@ -275,7 +284,9 @@ impl Endpoint {
         match self.vendor {
             Some(Vendor::Anthropic) => quirks.prompt_cache = PromptCache::Short,
             // Other models are cached without being asked (openrouter.ai, "Prompt caching").
-            Some(Vendor::OpenRouter) if model.starts_with("anthropic/") => quirks.prompt_cache = PromptCache::Short,
+            Some(Vendor::OpenRouter) if self.sells_prompt_caching(self.dialect, model) => {
+                quirks.prompt_cache = PromptCache::Short;
+            }
             Some(Vendor::OpenAi) => {
                 // Its newer models refuse `max_tokens`, and only those that reason have reasoning to encrypt.
                 quirks.max_tokens_field = MaxTokensField::MaxCompletionTokens;

@@ -344,3 +344,51 @@ fn what_is_no_picture_is_not_sent() {
     insta::assert_snapshot!(said.join("\n"));
     assert_eq!(server.model_calls().len(), 0);
 }
+
+/// openrouter.ai, "Provider selection" and "Usage accounting"; not recorded.
+#[test]
+fn openrouter_gets_its_routing_and_tells_the_cost() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::OpenRouter {
+        context_length: 200_000,
+    });
+    server.chat(script![
+        data(json!({"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]})),
+        data(json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "cost": 0.000_25}})),
+        data("[DONE]"),
+    ]);
+    let home = Home::with_config(&format!(
+        "{{ agents: {{ defaults: {{
+              model: 'openrouter/anthropic/claude',
+              models: {{ 'openrouter/anthropic/claude': {{ params: {{ provider: {{ sort: 'price' }}, cacheRetention: 'long' }} }} }},
+           }} }},
+           models: {{ providers: {{ openrouter: {{ baseUrl: '{}', apiKey: 'k-box',
+             params: {{ provider: {{ data_collection: 'deny', only: ['deepinfra'] }} }} }} }} }} }}",
+        server.base_url()
+    ));
+    let ran = home.run(&["ask", "--json", "Hi"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["usage"]["cost"], json!(0.000_25));
+    let sent = &server.model_calls()[0].body;
+    assert_eq!(
+        sent["provider"],
+        json!({"data_collection": "deny", "only": ["deepinfra"], "sort": "price"})
+    );
+    assert_eq!(sent["cache_control"], json!({"type": "ephemeral", "ttl": "1h"}));
+}
+
+/// They are OpenRouter's and Anthropic's own; another server would refuse them.
+#[test]
+fn nobody_else_gets_a_routing_object_or_cache_marks() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("Hello.")]);
+    let home = Home::with_config(&format!(
+        "{{ agents: {{ defaults: {{ model: 'box/m1', params: {{ provider: {{ zdr: true }}, cacheRetention: 'long' }} }} }},
+           models: {{ providers: {{ box: {{ baseUrl: '{}', apiKey: 'k-box', api: 'openai-completions' }} }} }} }}",
+        server.base_url()
+    ));
+    assert_eq!(home.run(&["ask", "Hi"]).code, Some(0));
+    let sent = &server.model_calls()[0].body;
+    assert_eq!((sent.get("provider"), sent.get("cache_control")), (None, None));
+}
