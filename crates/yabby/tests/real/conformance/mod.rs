@@ -2,6 +2,7 @@
 //! table in `docs/servers.md` is taken from there.
 
 mod asking;
+mod calls;
 mod cases;
 mod litellm;
 
@@ -10,7 +11,7 @@ use std::pin::Pin;
 use yabby_config::{Environment, load_text};
 use yabby_servers::{Endpoint, Http};
 
-use crate::llama::Llama;
+use crate::llama::{Llama, QWEN, Served};
 use litellm::LiteLlm;
 
 /// A server in one dialect.
@@ -73,6 +74,34 @@ fn litellm_in_front_of_llama_cpp_in_three_dialects() {
     let proxy = LiteLlm::start(llama.port(), "smollm2");
     let places = places(Kind::LiteLlm, &proxy.root(), litellm::KEY, "smollm2");
     run("LiteLLM", &places, &cases::ALL, &llama);
+}
+
+#[test]
+fn calls_that_a_model_writes_as_text() {
+    tools("Qwen2.5-Coder", &QWEN, &calls::AS_TEXT);
+}
+
+#[test]
+fn calls_that_the_server_reads() {
+    let served = Served {
+        template: Some(include_str!("../qwen-bare-json.jinja")),
+        ..QWEN
+    };
+    tools("Qwen2.5-Coder asked for bare JSON", &served, &calls::NATIVE);
+}
+
+/// The tool cases against llama.cpp and against LiteLLM in front of it: the model is loaded once.
+fn tools(model: &str, served: &Served, cases: &[(&str, Case)]) {
+    let llama = Llama::serve(served);
+    let proxy = LiteLlm::start(llama.port(), served.alias);
+    let proxied = places(Kind::LiteLlm, &proxy.root(), litellm::KEY, served.alias);
+    run(
+        &format!("llama.cpp, {model}"),
+        &direct(&llama, served.alias),
+        cases,
+        &llama,
+    );
+    run(&format!("LiteLLM, {model}"), &proxied, cases, &llama);
 }
 
 /// Puts every case to every place and prints the table. A case that is not met fails the test, after all have run.
