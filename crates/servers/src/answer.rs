@@ -72,7 +72,10 @@ impl AnswerStream {
             if let Some(event) = self.ready.pop_front() {
                 self.begun |= matches!(
                     event,
-                    ModelEvent::Text(_) | ModelEvent::Reasoning(_) | ModelEvent::ToolCall(_)
+                    ModelEvent::Text(_)
+                        | ModelEvent::Reasoning(_)
+                        | ModelEvent::ToolCall(_)
+                        | ModelEvent::MalformedCall(_)
                 );
                 return Some(Ok(event));
             }

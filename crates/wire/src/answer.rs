@@ -1,9 +1,12 @@
 //! The answer as it is being read: what all dialects do alike with what they find.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use yabby_core::{EndReason, ModelEvent, Usage};
 
 use crate::{
+    arguments::Tools,
     calls::{Calls, Key, Known},
     calltext::Recogniser,
     decoder::Expectation,
@@ -61,6 +64,7 @@ pub(crate) fn part_texts<'a>(parts: &'a Value, types: &'a [&str]) -> impl Iterat
 
 impl Answer {
     pub(crate) fn new(expect: &Expectation) -> Self {
+        let tools = Arc::new(Tools::new(expect));
         Self {
             events: Vec::new(),
             calls: Calls::default(),
@@ -69,9 +73,9 @@ impl Answer {
             } else {
                 Start::Text
             }),
-            written: Recogniser::new(expect),
+            written: Recogniser::new(tools.clone()),
             known: Known {
-                tools: expect.tools.clone(),
+                tools,
                 ids: expect.call_ids.clone(),
             },
             usage: Usage::default(),
@@ -202,7 +206,7 @@ impl Answer {
             let arguments = Value::Object(call.arguments).to_string();
             self.calls.replace(Key::Index(index), &arguments)?;
         }
-        let calls = self.calls.finish(cut, &self.known, &mut self.events)?;
+        let calls = self.calls.finish(cut, &self.known, &mut self.events);
         let reason = match end {
             EndReason::Stop | EndReason::Unknown if self.refused => EndReason::Refused,
             // vLLM ends a named call with `stop` (`model-servers.md` §7.1).
