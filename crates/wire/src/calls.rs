@@ -62,6 +62,11 @@ impl Calls {
         self.slots.is_empty()
     }
 
+    /// The names of the calls so far, as the server gave them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.name.as_str())
+    }
+
     /// Begins a call, or adds to the one with this key what it does not have yet.
     pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) -> Result<(), WireError> {
         let slot = self.slot(key)?;

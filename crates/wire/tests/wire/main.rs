@@ -16,6 +16,8 @@ mod lower_any;
 #[cfg(test)]
 mod ollama;
 #[cfg(test)]
+mod recover;
+#[cfg(test)]
 mod schemas;
 #[cfg(test)]
 mod splits;
