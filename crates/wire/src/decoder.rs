@@ -32,8 +32,8 @@ pub enum BodyKind {
 pub struct Expectation {
     /// The names of the tools that the request offers.
     pub tools: Vec<String>,
-    /// The JSON Schemas of their arguments, by name, so that calls that stand in the text get values of the right
-    /// types. A tool may be missing here.
+    /// The JSON Schemas of their arguments, by name, as the tools gave them: what a model writes is made to fit them
+    /// and checked. A tool may be missing here; then any object will do.
     pub schemas: BTreeMap<String, Value>,
     /// The most tokens that the answer may have, as it was asked for. llama.cpp's Responses says "completed" when
     /// this limit ended the answer (`model-servers.md` §6.3).

@@ -6,9 +6,12 @@ use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, ResponseHeaders, class
 
 use crate::fixtures::{Outcome, compact, decode};
 
+/// A source, the message of an error, and the call in it.
+type Told = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
 /// What llama.cpp says, from its issues; where a report leaves something out, that is filled in. The call that it
 /// holds, or none when nothing can be relied on.
-const TEXTS: [(&str, &str, Option<(&str, &str)>); 8] = [
+const TEXTS: [Told; 8] = [
     (
         "ggml-org/llama.cpp#24644: parameters in another order",
         "Failed to parse input at pos 1360: <tool_call>\n<function=write>\n<parameter=content>\n{\n\"a\": 1\n}\n\n</parameter>\n<parameter=path>\na.json\n</parameter>\n</function>\n</tool_call>",
@@ -79,23 +82,24 @@ fn refused(message: &str, expect: &Expectation) -> Outcome {
 
 /// An error in a stream after these deltas.
 fn broken_off(deltas: &[Value], message: &str, expect: &Expectation) -> Outcome {
-    let mut body = String::new();
-    for delta in deltas {
-        let chunk = json!({"choices": [{"index": 0, "delta": delta}]});
-        body.push_str(&format!("data: {chunk}\n\n"));
-    }
+    let chunks = deltas
+        .iter()
+        .map(|delta| json!({"choices": [{"index": 0, "delta": delta}]}));
     let error = json!({"error": {"code": 500, "message": message, "type": "server_error"}});
-    body.push_str(&format!("data: {error}\n\n"));
+    let body: Vec<String> = chunks.chain([error]).map(|data| format!("data: {data}\n\n")).collect();
+    let body = body.concat();
     decode(Dialect::Chat, BodyKind::EventStream, expect, [body.as_bytes()])
 }
 
 /// The names and arguments of the calls.
 fn calls(events: &[ModelEvent]) -> Vec<(&str, String)> {
-    let call = |event| match event {
-        &ModelEvent::ToolCall(ref call) => Some((call.name.as_str(), json!(call.arguments).to_string())),
-        _ => None,
-    };
-    events.iter().filter_map(call).collect()
+    let mut found = Vec::new();
+    for event in events {
+        if let ModelEvent::ToolCall(call) = event {
+            found.push((call.name.as_str(), json!(call.arguments).to_string()));
+        }
+    }
+    found
 }
 
 #[test]
