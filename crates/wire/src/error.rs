@@ -22,6 +22,9 @@ pub struct WireError {
     /// (`reasoning` for `reasoning.effort`); never one that a request needs, such as the conversation, the tools or
     /// `max_tokens`. With [`ErrorKind::UnsupportedField`] it is the one to drop.
     pub field: Option<String>,
+    /// With [`ErrorKind::ToolParser`]: what the model wrote after the place that the server's parser could not read,
+    /// where the server quotes it. Not made safe to print. See [`crate::Decoder::recover`].
+    pub recovered: Option<String>,
 }
 
 /// Numbers that stand in an error.
@@ -113,6 +116,7 @@ impl WireError {
             message: clean(message),
             numbers: Numbers::default(),
             field: None,
+            recovered: None,
         }
     }
 

@@ -9,6 +9,7 @@
 //! of a recording under `fixtures/`.
 
 mod answer;
+mod arguments;
 mod calls;
 mod calltext;
 mod chat;

@@ -2,7 +2,8 @@
 //!
 //! A body is first [read](reading::Reading) into its parts (message, codes, parameter, shape), whatever envelope the
 //! server uses; then the first [row](table::TABLE) that fits gives the kind; then numbers and the field are taken
-//! out. Only errors come here, never what a model says, so no answer is ever mistaken for an overflow.
+//! out. Only errors come here, never what a model says, so no answer is ever mistaken for an overflow; the one error
+//! that quotes what the model wrote is read without the quotation, which is kept as [`WireError::recovered`].
 
 mod extract;
 mod reading;
@@ -93,6 +94,10 @@ fn conclude(status: Option<u16>, reading: &Reading, headers: &ResponseHeaders) -
     error.numbers.retry_after = retry_after(headers)
         .or(reading.retry_after)
         .or_else(|| extract::retry_after(&reading.lower));
+    error.recovered = reading
+        .generated
+        .clone()
+        .filter(|text| kind == ErrorKind::ToolParser && !text.trim().is_empty());
     error.field = match kind {
         ErrorKind::UnsupportedField | ErrorKind::BadRequest => {
             extract::field(&reading.message, reading.param.as_deref())

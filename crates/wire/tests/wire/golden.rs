@@ -20,6 +20,14 @@ fn render(fixture: &Fixture) -> String {
                 let arguments = serde_json::Value::Object(call.arguments);
                 writeln!(out, "ToolCall {} {} {arguments}", call.id, call.name).unwrap();
             }
+            ModelEvent::MalformedCall(call) => {
+                writeln!(
+                    out,
+                    "MalformedCall {} {} {}: {}",
+                    call.id, call.name, call.arguments, call.problem
+                )
+                .unwrap();
+            }
             ModelEvent::Usage(usage) => writeln!(
                 out,
                 "Usage input {:?} cached {:?} output {:?} reasoning {:?}",
