@@ -297,7 +297,8 @@ fn json_is_one_object() {
         assert!(object["attempts"][0][time].take().is_u64(), "{time}");
     }
     object["attempts"][0]["endpoint"] = "…".into();
-    let usage = json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null});
+    let usage =
+        json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
     assert_eq!(
         object,
         json!({
