@@ -5,6 +5,7 @@
 //! out. Only errors come here, never what a model says, so no answer is ever mistaken for an overflow.
 
 mod extract;
+mod names;
 mod reading;
 mod table;
 
@@ -86,21 +87,26 @@ fn conclude(status: Option<u16>, reading: &Reading, headers: &ResponseHeaders) -
             |status| format!("HTTP {status}"),
         );
     }
+    let details = &mut error.details;
     if kind == ErrorKind::ContextOverflow {
-        error.numbers.window = reading.window.or_else(|| extract::window(&reading.lower));
-        error.numbers.prompt_tokens = reading.prompt_tokens.or_else(|| extract::prompt_tokens(&reading.lower));
+        details.numbers.window = reading.window.or_else(|| extract::window(&reading.lower));
+        details.numbers.prompt_tokens = reading.prompt_tokens.or_else(|| extract::prompt_tokens(&reading.lower));
     }
-    error.numbers.retry_after = retry_after(headers)
+    details.numbers.retry_after = retry_after(headers)
         .or(reading.retry_after)
         .or_else(|| extract::retry_after(&reading.lower));
-    error.field = match kind {
-        ErrorKind::UnsupportedField | ErrorKind::BadRequest => {
-            extract::field(&reading.message, reading.param.as_deref())
+    details.field = match kind {
+        ErrorKind::UnsupportedField | ErrorKind::BadRequest | ErrorKind::Grammar => {
+            names::field(&reading.message, reading.param.as_deref())
         }
         // vLLM: it was not the prompt but the limit of the answer that did not fit.
         ErrorKind::ContextOverflow => reading.param.clone().filter(|param| param.starts_with("max_")),
         _ => None,
     };
+    if kind == ErrorKind::Grammar {
+        details.tool = names::tool(&reading.message);
+    }
+    details.refused = names::refused(kind, &reading.lower);
     error
 }
 
