@@ -7,9 +7,11 @@ mod endpoint;
 mod facts;
 mod fleet;
 mod http;
+mod learned;
 pub mod managed;
 mod probe;
 mod reach;
+mod refused;
 mod transport;
 
 pub use answer::AnswerStream;
