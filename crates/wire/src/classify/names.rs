@@ -23,9 +23,10 @@ const REFUSED: &[(ErrorKind, &str, Refused)] = &[
     (UnsupportedFeature, "multimodal", Images),
 ];
 
-/// What was refused.
+/// What was refused. llama.cpp quotes a piece of the template before its own words.
 pub(super) fn refused(kind: ErrorKind, lower: &str) -> Option<Refused> {
-    let fits = |row: &&(ErrorKind, &str, Refused)| row.0 == kind && lower.contains(row.1);
+    let words = lower.rsplit("jinja exception:").next().unwrap_or(lower);
+    let fits = |row: &&(ErrorKind, &str, Refused)| row.0 == kind && words.contains(row.1);
     REFUSED.iter().find(fits).map(|row| row.2)
 }
 

@@ -129,6 +129,8 @@ pub(super) const TABLE: &[Row] = &[
     says(RateLimit, &["too many tokens", " per "]),
     // LM Studio says this with 200 on a path that it does not have (lmstudio-bug-tracker issue 618).
     says(NotAnApi, &["unexpected endpoint or method"]),
+    // llama.cpp wraps what a template raises into the words for a schema that does not compile.
+    says(Template, &["unable to generate parser", "jinja exception"]),
     // Not overflow: the tool or output schema, and the parser that the server makes of it.
     says(Grammar, &["failed to parse grammar"]),
     says(Grammar, &["json schema conversion failed"]),

@@ -158,7 +158,7 @@ fn paths_tools_and_what_was_refused_are_named() {
     assert_eq!(error.details.field.as_deref(), Some("tools.0.function.strict"));
     assert_eq!(sample("Invalid schema for function").details.tool.as_deref(), Some("f"));
     for (text, refused) in [
-        ("System role not supported", Some(Refused::SystemRole)),
+        ("\"System role not supported", Some(Refused::SystemRole)),
         ("System message must be", Some(Refused::SystemRole)),
         ("Conversation roles must alternate user", Some(Refused::Alternation)),
         ("No user query", Some(Refused::NoQuestion)),
@@ -171,7 +171,9 @@ fn paths_tools_and_what_was_refused_are_named() {
         ("does not support thinking", Some(Refused::Thinking)),
         ("image input", Some(Refused::Images)),
         ("not a multimodal", Some(Refused::Images)),
-        ("raise_exception", None),
+        ("Jinja Exception: System", Some(Refused::SystemRole)),
+        ("roles are odd", None),
+        ("raise_exception('bad')", None),
         ("does not support embeddings", None),
     ] {
         assert_eq!(sample(text).details.refused, refused, "{text}");

@@ -2,7 +2,7 @@
 //! table in `docs/servers.md` is taken from there.
 
 mod cases;
-mod litellm;
+pub(crate) mod litellm;
 
 use yabby_config::{Environment, load_text};
 use yabby_servers::{Endpoint, Http};
