@@ -193,7 +193,7 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
     } else {
         text!("{summary}: {words}", summary = summary, words = words)
     };
-    let mut built = ModelError::new(error.kind, phase, &endpoint.base_url, message);
+    let mut built = ModelError::new(error.kind, phase, &endpoint.base_url, message).with_details(error.details.clone());
     built.hint = match error.kind {
         ErrorKind::Auth => Some(endpoint.key_hint()),
         ErrorKind::NotAnApi => Some(text!(

@@ -8,9 +8,11 @@ mod endpoint;
 mod facts;
 mod fleet;
 mod http;
+mod learned;
 pub mod managed;
 mod probe;
 mod reach;
+mod refused;
 mod transport;
 mod vendor;
 

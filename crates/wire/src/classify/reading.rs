@@ -101,7 +101,8 @@ fn title(page: &str) -> String {
 fn validation(details: &[Value]) -> (String, Option<String>, Vec<String>) {
     let messages: Vec<&str> = details.iter().map(|detail| json::text(detail, "/msg")).collect();
     let param = details.first().map(|detail| {
-        let path: Vec<&str> = json::items(detail, "/loc").filter_map(Value::as_str).collect();
+        let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
+        let path: Vec<String> = json::items(detail, "/loc").map(step).collect();
         path.join(".")
     });
     let codes = details

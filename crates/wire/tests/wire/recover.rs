@@ -166,7 +166,10 @@ fn what_a_model_wrote_is_no_error() {
         jinja, try again in 5s";
     let (_, error) = refused(wrote, &Expectation::default());
     let error = error.unwrap();
-    assert_eq!((error.kind, error.numbers.retry_after), (ErrorKind::ToolParser, None));
+    assert_eq!(
+        (error.kind, error.details.numbers.retry_after),
+        (ErrorKind::ToolParser, None)
+    );
     // Somebody else's words around it: what follows is not only the model's.
     let (_, error) = refused(
         &format!("litellm.InternalServerError: {} Received Model Group=m", TEXTS[0].1),

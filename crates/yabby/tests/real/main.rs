@@ -8,6 +8,7 @@
 mod conformance;
 mod dialects;
 mod faults;
+mod ladder;
 mod llama;
 mod managed;
 #[cfg(target_os = "linux")]

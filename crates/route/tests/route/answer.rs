@@ -1,5 +1,4 @@
 //! Silence, signs of life, and what follows them, against the scripted server with short deadlines.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{pin::pin, time::Duration};
 
