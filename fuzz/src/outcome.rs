@@ -96,10 +96,18 @@ impl Outcome {
         }
         let mut ids: HashSet<&str> = expect.call_ids.iter().map(String::as_str).collect();
         for event in &self.events {
-            if let ModelEvent::ToolCall(call) = event {
-                assert!(ids.insert(&call.id), "twice: {}", call.id);
-                assert!(!call.id.is_empty() && !call.name.is_empty(), "{call:?}");
-            }
+            let id = match event {
+                ModelEvent::ToolCall(call) => {
+                    assert!(expect.tools.contains(&call.name), "a tool that was not offered: {call:?}");
+                    &call.id
+                }
+                ModelEvent::MalformedCall(call) => {
+                    assert!(!call.problem.is_empty(), "nothing to tell the model: {call:?}");
+                    &call.id
+                }
+                _ => continue,
+            };
+            assert!(!id.is_empty() && ids.insert(id), "twice: {id}");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Answers that are refusals.
 
-use yabby_core::ErrorKind;
 use yabby_wire::{ResponseHeaders, classify};
 
 use crate::outcome::check_message;
@@ -20,11 +19,8 @@ pub fn refusal(input: &[u8]) {
     let error = classify(status.parse().unwrap_or(400), &headers, body);
     check_message(&error.message);
     assert!(!error.message.is_empty(), "no words");
-    if error.kind == ErrorKind::UnsupportedField
-        && let Some(field) = &error.field
-    {
-        let is_top = !field.is_empty() && !field.contains(['.', '[']);
-        let is_needed = ["model", "messages", "input", "tools", "max_tokens"].contains(&field.as_str());
-        assert!(is_top && !is_needed, "not a field to drop: {field}");
+    for name in [&error.details.field, &error.details.tool].into_iter().flatten() {
+        assert!(!name.is_empty() && name.chars().count() <= 500, "not a name: {name:?}");
+        check_message(name);
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn field(message: &str, param: Option<&str>) -> Option<String> {
     let given = param.map(|param| param.strip_prefix("body.").unwrap_or(param));
     // LiteLLM says `request_body`, vLLM `body` and `body.1` when no field is meant.
     let vague = |name: &str| name.is_empty() || name == "body" || name == "request_body" || is_number(name);
-    if let Some(given) = given.filter(|name| !vague(name)) {
+    if let Some(given) = given.filter(|name| !vague(name) && is_path(name)) {
         return Some(given.to_owned());
     }
     let lower = message.to_ascii_lowercase();
@@ -89,12 +89,38 @@ fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The longest path of a field.
+const LONGEST: usize = 128;
+
+fn is_of_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']')
+}
+
+/// Whether this can be the path of a field: a person is told of it, and a server may write anything there.
+fn is_path(text: &str) -> bool {
+    text.len() <= LONGEST && text.chars().all(is_of_path)
+}
+
 /// A field name at the beginning of `text`, in quotes or bare.
 fn quoted_name(text: &str) -> Option<String> {
     let text = text.trim_start_matches(['\'', '"', '`', ' ']);
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '-' | '[' | ']'))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !is_of_path(c)).unwrap_or(text.len());
     let name = text[..end].trim_end_matches(['.', ']']);
-    (!name.is_empty()).then(|| name.to_owned())
+    (!name.is_empty() && name.len() <= LONGEST).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_a_name_and_nothing_else() {
+        let path = "tools.0.function[strict]";
+        assert_eq!(field("", Some(path)), Some(path.to_owned()));
+        for odd in ["a\nb", "a b", "\u{1b}[31m", &"x".repeat(129)] {
+            assert_eq!(field("", Some(odd)), None, "{odd:?}");
+            assert_eq!(field("Unknown parameter: 'store'", Some(odd)), Some("store".to_owned()));
+        }
+        assert_eq!(field(&format!("Unknown parameter: '{}'", "x".repeat(129)), None), None);
+    }
 }
