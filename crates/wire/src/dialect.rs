@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use yabby_core::{Image, ModelRequest, Opaque, OutputSchema, PromptCache, Tool, ToolMode};
 
-use crate::{chat, lower, messages, ollama, responses};
+use crate::{chat, lower, messages, ollama, protocol, responses};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +98,7 @@ pub struct Encoded {
 
 /// Puts a request into a dialect. The same request always gives the same bytes.
 pub fn encode(dialect: Dialect, request: &ModelRequest, target: &Target<'_>) -> Encoded {
+    let request = &*protocol::rewritten(request, target.quirks);
     match dialect {
         Dialect::Chat => chat::encode(request, target),
         Dialect::Responses => responses::encode(request, target),

@@ -21,6 +21,7 @@ mod lower;
 mod messages;
 mod ndjson;
 mod ollama;
+mod protocol;
 mod responses;
 mod sse;
 mod think;

@@ -14,6 +14,7 @@
 //! family is a function over a [`cursor::Cursor`] that says "more" where the text ends too early.
 
 use cursor::{Cursor, Ending, Read, Stop};
+use serde_json::{Map, Value};
 use tools::Tools;
 use yabby_core::ModelEvent;
 
@@ -159,6 +160,11 @@ impl Recogniser {
     pub(crate) fn finish(&mut self, cut: bool, out: &mut Vec<ModelEvent>) -> Vec<Found> {
         self.scan(if cut { Ending::Cut } else { Ending::Ended }, out);
         self.found.drain(..).map(|(found, _)| found).collect()
+    }
+
+    /// The call of a tool whose name was read elsewhere, with arguments that fit its schema.
+    pub(crate) fn call_of(&self, name: &str, arguments: Map<String, Value>) -> Found {
+        self.tools.call_object(name, arguments)
     }
 
     /// Whether nothing but white space has come after a call.
