@@ -5,7 +5,7 @@ use std::{fmt, ops::Deref, time::Duration};
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret};
 
-use crate::{Api, BaseUrl, Cost, Modality};
+use crate::{Api, BaseUrl, Cost, Modality, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,7 +195,7 @@ impl Config {
         policy
     }
 
-    /// The parameters of every request to `model`. Later ones win, key by key: the defaults of agents, the provider's,
+    /// The parameters of every request to `model`. Later ones win, key by key, also inside `provider`: the defaults of agents, the provider's,
     /// those of the provider's entry for the model, those of `agents.defaults.models` (`provider/*` before the model
     /// itself).
     pub fn params_for(&self, model: &ModelRef) -> Params {
@@ -216,9 +216,8 @@ impl Config {
             .chain(entry.map(|entry| &entry.params))
             .chain(settings("*"))
             .chain(settings(model.model()));
-        for params in layers {
-            let entries = params.iter().map(|(key, value)| (key.clone(), value.clone()));
-            merged.0.extend(entries);
+        for layer in layers {
+            params::lay_over(&mut merged.0, layer);
         }
         merged
     }

@@ -22,6 +22,7 @@ mod load;
 mod mask;
 mod names;
 mod origin;
+mod params;
 mod path;
 mod policy_check;
 mod raw;

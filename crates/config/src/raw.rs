@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::params::RequestParams;
+
 /// A config for Yabby. Keys of OpenClaw keep OpenClaw's meaning.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -55,6 +57,7 @@ pub(crate) struct AgentDefaults {
     /// The model to use: an alias or `provider/model`, or an object with `primary` and `fallbacks`.
     pub(crate) model: Option<ModelChoice>,
     /// Parameters sent with every request to any model. Those of a provider and of a model win over them.
+    #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
     /// Aliases and parameters of models, by `provider/model`.
     pub(crate) models: OrderedMap<ModelSettings>,
@@ -87,6 +90,7 @@ pub(crate) struct ModelSettings {
     /// A short name for the model, upper and lower case alike.
     pub(crate) alias: Option<String>,
     /// Parameters sent with every request to this model.
+    #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
 }
 
@@ -156,6 +160,7 @@ pub(crate) struct Provider {
     #[schemars(range(min = 1))]
     pub(crate) max_tokens: Option<u32>,
     /// Parameters sent with every request to this provider.
+    #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
     /// The models of this server. Servers that list their models need none here.
     pub(crate) models: Vec<Model>,
@@ -217,6 +222,7 @@ pub(crate) struct Model {
     pub(crate) compat: Map<String, Value>,
     /// Parameters sent with every request to this model.
     #[serde(default)]
+    #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
 }
 

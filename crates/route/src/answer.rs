@@ -244,12 +244,19 @@ fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params:
         .max_output_tokens
         .or(longest)
         .or(embedded.map(|model| model.max_output_tokens));
+    request.prompt_cache = request
+        .prompt_cache
+        .or_else(|| serde_json::from_value(params.get("cacheRetention")?.clone()).ok());
+    request.tool_mode = request
+        .tool_mode
+        .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
     let passed: &[&str] = match endpoint.dialect_for(model.model()) {
         Dialect::Chat => &["chat_template_kwargs"],
         Dialect::Ollama => &["num_ctx", "keep_alive"],
         Dialect::Responses | Dialect::Messages => &[],
     };
-    for name in passed {
+    let routing = endpoint.takes_routing().then_some(&"provider");
+    for name in passed.iter().chain(routing) {
         if let Some(value) = params.get(*name) {
             request.extra_body.insert((*name).to_owned(), value.clone());
         }

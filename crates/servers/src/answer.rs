@@ -53,6 +53,7 @@ impl AnswerStream {
         }
         let kind = BodyKind::from_content_type(headers.content_type.as_deref());
         let mut expectation = Expectation::of(request);
+        expectation.replays_reasoning = endpoint.replays_reasoning(model);
         expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
         Ok(Self {
             decoder: Decoder::new(dialect, kind, &expectation),

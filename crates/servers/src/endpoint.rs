@@ -6,10 +6,10 @@ use std::{
 };
 
 use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
-use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Secret, ToolMode, text};
-use yabby_wire::{Dialect, Quirks, Target, encode};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
+use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, managed::Lease};
+use crate::{AnswerStream, Http, Reach, compat, managed::Lease, vendor::Vendor};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Endpoint {
     pub timeout: Option<Duration>,
     /// Whether the key is sent as `Authorization: Bearer` in every dialect.
     pub bearer: bool,
+    /// Whose API it is, where that is documented.
+    pub(crate) vendor: Option<Vendor>,
     /// The models that the config lists.
     pub listed: Vec<ModelEntry>,
     /// Environment variables that would give it a key.
@@ -68,6 +70,7 @@ impl Endpoint {
         Some(Self {
             provider: provider.id.clone(),
             reach: Reach::of_host(provider.base_url.host()),
+            vendor: Vendor::of_host(provider.base_url.host()),
             base_url: provider.base_url.to_string().trim_end_matches('/').to_owned(),
             url: format!("{}{version}", provider.base_url.as_str().trim_end_matches('/')),
             dialect,
@@ -120,6 +123,7 @@ impl Endpoint {
             reach: Reach::Loopback,
             origin,
             timeout: None,
+            vendor: None,
             listed: Vec::new(),
             key_env: Vec::new(),
         }
@@ -153,6 +157,18 @@ impl Endpoint {
             endpoint: self.base_url.clone(),
             model: model.to_owned(),
         }
+    }
+
+    /// Whether requests may say which providers OpenRouter may use: OpenRouter itself, or a provider of that name in
+    /// front of it.
+    pub fn takes_routing(&self) -> bool {
+        self.vendor == Some(Vendor::OpenRouter) || self.provider.eq_ignore_ascii_case("openrouter")
+    }
+
+    /// Whether prompt caching can be asked for. Others would refuse the field, or not know it.
+    fn sells_prompt_caching(&self, dialect: Dialect, model: &str) -> bool {
+        let routed = self.takes_routing() && model.starts_with("anthropic/");
+        routed || (dialect == Dialect::Messages && self.reach == Reach::Hosted)
     }
 
     /// The address without the API's version segment: where side channels such as `/props` live.
@@ -189,9 +205,12 @@ impl Endpoint {
         request: &ModelRequest,
     ) -> Result<AnswerStream, ModelError> {
         let mut quirks = self.quirks(model);
-        quirks.extra_body.clone_from(&request.extra_body);
+        quirks.extra_body.extend(request.extra_body.clone());
         quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
-        quirks.prompt_cache = request.prompt_cache.unwrap_or(quirks.prompt_cache);
+        quirks.prompt_cache = match request.prompt_cache {
+            Some(wanted) if self.sells_prompt_caching(dialect, model) => wanted,
+            _ => quirks.prompt_cache,
+        };
         let encoded = encode(
             dialect,
             request,
@@ -254,7 +273,7 @@ impl Endpoint {
     fn quirks(&self, model: &str) -> Quirks {
         let mut quirks = Quirks {
             // Loopback and LAN servers all report usage when they are asked; hosted ones only where it is known.
-            include_usage: self.reach != Reach::Hosted || matches!(self.origin, EndpointOrigin::BuiltIn),
+            include_usage: self.reach != Reach::Hosted || self.vendor.is_some(),
             // What is near compiles schemas into grammars, and one that does not compile fails every request.
             portable_schemas: self.reach != Reach::Hosted,
             ..Quirks::default()
@@ -262,29 +281,28 @@ impl Endpoint {
         if let EndpointOrigin::Managed(_) = self.origin {
             quirks.prefill_progress = true;
         }
+        match self.vendor {
+            Some(Vendor::Anthropic) => quirks.prompt_cache = PromptCache::Short,
+            // Other models are cached without being asked (openrouter.ai, "Prompt caching").
+            Some(Vendor::OpenRouter) if self.sells_prompt_caching(self.dialect, model) => {
+                quirks.prompt_cache = PromptCache::Short;
+            }
+            Some(Vendor::OpenAi) => {
+                // Its newer models refuse `max_tokens`, and only those that reason have reasoning to encrypt.
+                quirks.max_tokens_field = MaxTokensField::MaxCompletionTokens;
+                quirks.encrypted_reasoning = self.listed_model(model).is_some_and(|entry| entry.reasoning);
+            }
+            _ => {}
+        }
         if let Some(entry) = self.listed_model(model) {
-            let flag = |name: &str| entry.compat.0.get(name).and_then(serde_json::Value::as_bool);
-            if let Some(value) = flag("supportsUsageInStreaming") {
-                quirks.include_usage = value;
-            }
-            if flag("supportsTools") == Some(false) {
-                quirks.tool_mode = ToolMode::None;
-            }
-            quirks.no_strict = flag("supportsStrictMode") == Some(false);
-            let keywords = entry.compat.0.get("unsupportedToolSchemaKeywords");
-            quirks.dropped_keywords = keywords
-                .and_then(serde_json::Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(|keyword| Some(keyword.as_str()?.trim().to_owned()))
-                .filter(|keyword| !keyword.is_empty())
-                .collect();
-            if entry.compat.0.get("maxTokensField").and_then(serde_json::Value::as_str) == Some("max_completion_tokens")
-            {
-                quirks.max_tokens_field = yabby_wire::MaxTokensField::MaxCompletionTokens;
-            }
+            compat::apply(&entry.compat, &mut quirks);
         }
         quirks
+    }
+
+    /// Whether reasoning goes back with the answer it belongs to.
+    pub(crate) fn replays_reasoning(&self, model: &str) -> bool {
+        self.quirks(model).replays_reasoning
     }
 
     /// Whether the text of an answer may begin with the model's thoughts: a reasoning model behind a server that has
@@ -308,27 +326,7 @@ fn dialect(api: &Api) -> Option<Dialect> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use yabby_config::{Cost, Params};
-
     use super::*;
-
-    fn listed(compat: &serde_json::Value) -> ModelEntry {
-        ModelEntry {
-            id: "m".to_owned(),
-            name: None,
-            api: None,
-            reasoning: false,
-            input: Vec::new(),
-            cost: Cost::default(),
-            context_window: None,
-            context_tokens: None,
-            max_tokens: None,
-            headers: Vec::new(),
-            compat: Params(compat.as_object().unwrap().clone()),
-            params: Params::default(),
-        }
-    }
 
     #[test]
     fn what_is_near_gets_portable_schemas() {
@@ -339,21 +337,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn compat_flags_about_tools() {
-        let mut endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
-        endpoint.listed.push(listed(&json!({
-            "supportsTools": false, "supportsStrictMode": false,
-            "unsupportedToolSchemaKeywords": [" minLength ", "", 5, "enum"],
-        })));
-        let quirks = endpoint.quirks("m");
-        assert_eq!((quirks.tool_mode, quirks.no_strict), (ToolMode::None, true));
-        assert_eq!(quirks.dropped_keywords, ["minLength", "enum"]);
-        endpoint.listed[0] = listed(&json!({"supportsTools": true, "supportsStrictMode": true}));
-        let quirks = endpoint.quirks("m");
-        assert_eq!(
-            (quirks.tool_mode, quirks.no_strict, quirks.strict_tools),
-            (ToolMode::Native, false, false)
+    fn at(host: &str) -> Endpoint {
+        let text = format!(
+            "{{models: {{providers: {{p: {{baseUrl: 'https://{host}/v1', apiKey: 'k', models: [
+                {{id: 'r', reasoning: true}}, {{id: 'c', compat: {{maxTokensField: 'max_tokens'}}}}]}}}}}}}}"
         );
+        let loaded = yabby_config::load_text(&text, &yabby_config::Environment::default());
+        Endpoint::from_provider(loaded.config.provider("p").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn hosted_apis_get_what_their_documentation_says() {
+        let cache = |host: &str, model: &str| at(host).quirks(model).prompt_cache;
+        assert_eq!(cache("api.anthropic.com", "claude"), PromptCache::Short);
+        assert_eq!(cache("openrouter.ai", "anthropic/claude"), PromptCache::Short);
+        assert_eq!(cache("openrouter.ai", "qwen/qwen3"), PromptCache::None);
+        assert_eq!(cache("other.example", "anthropic/claude"), PromptCache::None);
+        let encrypted = |host: &str, model: &str| at(host).quirks(model).encrypted_reasoning;
+        assert_eq!(
+            [
+                encrypted("api.openai.com", "r"),
+                encrypted("api.openai.com", "c"),
+                encrypted("other.example", "r")
+            ],
+            [true, false, false]
+        );
+        // The config's flag has the last word.
+        let field = |model: &str| at("api.openai.com").quirks(model).max_tokens_field;
+        assert_eq!(
+            (field("r"), field("c")),
+            (MaxTokensField::MaxCompletionTokens, MaxTokensField::MaxTokens)
+        );
+        assert!(at("openrouter.ai").takes_routing() && !at("api.openai.com").takes_routing());
     }
 }

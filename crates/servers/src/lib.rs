@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod compat;
 mod credentials;
 mod discover;
 mod endpoint;
@@ -11,6 +12,7 @@ pub mod managed;
 mod probe;
 mod reach;
 mod transport;
+mod vendor;
 
 pub use answer::AnswerStream;
 pub use discover::{WellKnown, discover};

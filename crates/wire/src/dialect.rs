@@ -62,6 +62,15 @@ pub struct Quirks {
     /// Ask for reasoning in a form that can be sent back: `include: ["reasoning.encrypted_content"]` (Responses only).
     /// OpenAI gives it; vLLM refuses it on the way back (`model-servers.md` §5).
     pub encrypted_reasoning: bool,
+    /// The system prompt goes into the conversation instead of `instructions`: `compat.supportsInstructions: false`
+    /// (OpenClaw, Responses only).
+    pub no_instructions: bool,
+    /// Call ids are nine letters and digits, as Mistral's tokenizer insists: `compat.requiresMistralToolIds` (OpenClaw,
+    /// Chat only).
+    pub short_call_ids: bool,
+    /// Reasoning goes back with the answer: `compat.requiresReasoningContentOnAssistantMessages` (OpenClaw, Chat only);
+    /// see [`crate::Expectation::replays_reasoning`].
+    pub replays_reasoning: bool,
     /// Message contents are always strings: `compat.requiresStringContent` (OpenClaw). Pictures are left out, and the
     /// model is told so.
     pub string_content: bool,

@@ -66,6 +66,10 @@ pub(crate) struct Ask {
     #[arg(value_name = "QUESTION")]
     pub(crate) question: Vec<String>,
 
+    /// A picture that the question is about; may be given several times
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) image: Vec<PathBuf>,
+
     /// Ask this model and no other: an alias or provider/model
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Option<String>,

@@ -9,6 +9,7 @@ mod help;
 mod interrupt;
 mod models;
 mod progress;
+mod question;
 mod saying;
 mod table;
 mod terminal;

@@ -225,3 +225,19 @@ fn the_rest_of_many_is_counted() {
     assert_eq!(rendered.matches("unknown key").count(), 20);
     assert!(rendered.ends_with("\n\nand 780 more of this kind\n"), "{rendered}");
 }
+
+const PARAMS: &str = r#"{
+  agents: { defaults: { models: { "a/m": { params: { toolMode: "constraind" } } } } },
+  models: {
+    providers: {
+      openrouter: { params: { provider: { data_colection: "deny", only: ["deepinfra"] }, anything: { else: 1 } } },
+    },
+  },
+}
+"#;
+
+/// A misspelt limit would be no limit, and nobody would see it.
+#[test]
+fn params_with_mistakes() {
+    insta::assert_snapshot!(Home::with(PARAMS).render(Lang::En));
+}

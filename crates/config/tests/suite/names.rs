@@ -70,3 +70,22 @@ fn params_of_a_model() {
         serde_json::json!({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1})
     );
 }
+
+/// A limit of the provider must not be lost because a model sorts by price.
+#[test]
+fn routing_objects_are_merged() {
+    let config = text(
+        "{agents: {defaults: {models: {'openrouter/a/b': {params: {provider: {sort: 'price', zdr: false}}}}}},
+          models: {providers: {openrouter: {params: {provider: {data_collection: 'deny', zdr: true}, x: {a: 1}},
+            models: [{id: 'a/b', params: {x: {b: 2}}}]}}}}",
+    )
+    .config;
+    let model = yabby_core::ModelRef::new("openrouter", "a/b").unwrap();
+    assert_eq!(
+        serde_json::Value::from(config.params_for(&model).0),
+        serde_json::json!({
+            "provider": {"data_collection": "deny", "zdr": false, "sort": "price"},
+            "x": {"b": 2},
+        })
+    );
+}

@@ -82,12 +82,30 @@ fn write_tool(tool: &Tool, parameters: &Value, strict: bool) -> Value {
     json!({"type": "function", "function": function})
 }
 
-fn write_call(call: &ToolCall) -> Value {
+fn write_call(call: &ToolCall, quirks: &Quirks) -> Value {
     json!({
-        "id": call.id,
+        "id": call_id(&call.id, quirks),
         "type": "function",
         "function": {"name": call.name, "arguments": Value::Object(call.arguments.clone()).to_string()},
     })
+}
+
+/// The id as it is, or nine letters and digits made of it, always the same ones.
+fn call_id(id: &str, quirks: &Quirks) -> String {
+    let fits = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !quirks.short_call_ids || fits {
+        return id.to_owned();
+    }
+    // FNV-1a: spreads short ids well, and an id is no secret.
+    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let digits = std::iter::repeat_with(|| {
+        let digit = u32::try_from(hash % 36).unwrap_or_default();
+        hash /= 36;
+        char::from_digit(digit, 36).unwrap_or('0')
+    });
+    digits.take(9).collect()
 }
 
 /// The messages. Neighbours of the same role become one, because many templates insist that roles alternate
@@ -132,11 +150,12 @@ fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
                     }
                 }
                 if !tool_calls.is_empty() {
-                    last["tool_calls"] = tool_calls.iter().map(write_call).collect();
+                    last["tool_calls"] = tool_calls.iter().map(|call| write_call(call, quirks)).collect();
                 }
             }
             Message::ToolResult { call_id, name, content } => {
-                let mut result = json!({"role": "tool", "tool_call_id": call_id, "content": content});
+                let id = self::call_id(call_id, quirks);
+                let mut result = json!({"role": "tool", "tool_call_id": id, "content": content});
                 if quirks.tool_result_names {
                     result["name"] = name.as_str().into();
                 }

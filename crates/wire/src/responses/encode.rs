@@ -30,7 +30,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(temperature) = request.temperature {
         set("temperature", temperature.into());
     }
-    if let Some(system) = &request.system {
+    if let Some(system) = request.system.as_ref().filter(|_| !quirks.no_instructions) {
         set("instructions", system.as_str().into());
     }
     if let Some(output) = &request.output_schema {
@@ -75,7 +75,8 @@ fn write_tool(tool: &Tool, parameters: &Value, strict: Option<bool>) -> Value {
 }
 
 fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
-    let mut out = Vec::new();
+    let system = request.system.iter().filter(|_| target.quirks.no_instructions);
+    let mut out: Vec<Value> = system.map(|text| json!({"role": "system", "content": text})).collect();
     for message in &request.messages {
         match message {
             Message::User { text, images } => {

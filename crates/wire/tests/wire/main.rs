@@ -8,6 +8,8 @@ mod encode;
 mod fixtures;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod images;
 mod items;
 #[cfg(test)]
 mod lower;
@@ -15,6 +17,8 @@ mod lower;
 mod lower_any;
 #[cfg(test)]
 mod ollama;
+#[cfg(test)]
+mod opaque;
 #[cfg(test)]
 mod schemas;
 #[cfg(test)]

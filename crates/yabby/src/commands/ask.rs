@@ -1,13 +1,9 @@
 //! `yabby ask`: one question, the answer on standard output and nothing else there.
 
-use std::{
-    io::{self, IsTerminal, Read},
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
 use serde_json::{Value, json};
-use tokio::{task::spawn_blocking, time::timeout};
-use yabby_core::{Attempt, Delivery, Message, ModelRef, ModelRequest, Text, text};
+use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
 use yabby_route::{Deadlines, Plan, PlanError, answer, plan};
 use yabby_servers::EndpointOrigin;
 
@@ -17,43 +13,19 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Here, Look, here},
+    question::question,
     saying::{Said, Show, say, tell_failure, unwritten},
 };
-
-/// Piped input beyond this is refused: no model that Yabby knows reads as much.
-const LONGEST_INPUT: u64 = 8 * 1024 * 1024;
 
 pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
     let start = Instant::now();
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
-    let prompt = match prompt(app, arguments.question.join(" ")).await {
-        Ok(prompt) => prompt,
-        Err(Trouble::Nothing) => {
-            app.terminal.error(
-                &text!("there is no question"),
-                Some(&text!(
-                    "give it as an argument or on standard input: yabby ask \"Why is the sky blue?\""
-                )),
-            );
-            return Exit::Usage;
-        }
-        Err(Trouble::TooLong) => {
-            app.terminal.error(
-                &text!(
-                    "the piped input is longer than {megabytes} MB",
-                    megabytes = LONGEST_INPUT >> 20
-                ),
-                Some(&text!("pipe only the part that the question is about")),
-            );
-            return Exit::Usage;
-        }
-        Err(Trouble::Unreadable(error)) => {
-            app.terminal.error(
-                &text!("standard input cannot be read: {error}", error = error),
-                Some(&text!("it must be UTF-8 text")),
-            );
+    let question = match question(app, arguments.question.join(" "), &arguments.image).await {
+        Ok(question) => question,
+        Err(trouble) => {
+            app.terminal.error(&trouble.reason(), Some(&trouble.hint()));
             return Exit::Usage;
         }
     };
@@ -103,7 +75,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
     }
     let request = ModelRequest {
         system: arguments.system.clone(),
-        messages: vec![Message::user(prompt)],
+        messages: vec![question],
         max_output_tokens: arguments.max_tokens,
         temperature: arguments.temperature,
         delivery: if arguments.no_stream {
@@ -217,62 +189,4 @@ fn timings(start: Instant, last: Option<&Attempt>) -> Value {
         "first_token_ms": last.and_then(|attempt| attempt.first_token_ms),
         "attempt_ms": last.map(|attempt| attempt.total_ms),
     })
-}
-
-enum Trouble {
-    Nothing,
-    TooLong,
-    Unreadable(io::Error),
-}
-
-/// How long piped input is waited for in silence.
-const SILENCE: Duration = Duration::from_secs(2);
-
-/// The question, with piped input below it.
-async fn prompt(app: &App, question: String) -> Result<String, Trouble> {
-    let piped = if question.trim().is_empty() {
-        !io::stdin().is_terminal()
-    } else {
-        is_piped()
-    };
-    let mut input = String::new();
-    if piped {
-        let mut read = spawn_blocking(|| {
-            let mut input = String::new();
-            io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut input)?;
-            Ok(input)
-        });
-        let read = if let Ok(read) = timeout(SILENCE, &mut read).await {
-            read
-        } else {
-            app.terminal.notice(&text!(
-                "waiting for the end of standard input; without piped input, run with < /dev/null"
-            ));
-            read.await
-        };
-        input = read
-            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
-            .map_err(Trouble::Unreadable)?;
-        if input.len() as u64 > LONGEST_INPUT {
-            return Err(Trouble::TooLong);
-        }
-    }
-    match (question.trim(), input.trim()) {
-        ("", "") => Err(Trouble::Nothing),
-        ("", input) => Ok(input.to_owned()),
-        (question, "") => Ok(question.to_owned()),
-        (question, input) => Ok(format!("{question}\n\n{input}")),
-    }
-}
-
-/// Whether standard input is a pipe or a file. A socket or device that never ends (cron, ssh, a service manager)
-/// must not keep a question waiting that was given as an argument.
-fn is_piped() -> bool {
-    use std::os::{fd::AsFd, unix::fs::FileTypeExt};
-    let Ok(fd) = io::stdin().as_fd().try_clone_to_owned() else {
-        return false;
-    };
-    std::fs::File::from(fd)
-        .metadata()
-        .is_ok_and(|data| data.file_type().is_fifo() || data.is_file())
 }

@@ -302,3 +302,93 @@ fn a_reader_that_leaves_is_not_an_error() {
     let ran = watch(child).ran();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest of a picture";
+
+#[test]
+fn a_question_about_pictures() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("A cat.")]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let file = home.path().join("cat.png");
+    std::fs::write(&file, PNG).unwrap();
+    let ran = home.run(&["ask", "--image", file.to_str().unwrap(), "What is this?"]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(0), "A cat.\n", "")
+    );
+    assert_eq!(
+        server.model_calls()[0].body["messages"],
+        json!([{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgogcmVzdCBvZiBhIHBpY3R1cmU="}},
+            {"type": "text", "text": "What is this?"},
+        ]}])
+    );
+}
+
+#[test]
+fn what_is_no_picture_is_not_sent() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    std::fs::write(home.path().join("notes.txt"), "not a picture").unwrap();
+    std::fs::File::create(home.path().join("huge.png"))
+        .unwrap()
+        .set_len(21 << 20)
+        .unwrap();
+    let said = ["absent.png", "notes.txt", "huge.png"].map(|name| {
+        let file = home.path().join(name);
+        let ran = home.run(&["ask", "-i", file.to_str().unwrap(), "What is this?"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+        ran.stderr.replace(home.path().to_str().unwrap(), "HOME")
+    });
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(server.model_calls().len(), 0);
+}
+
+/// openrouter.ai, "Provider selection" and "Usage accounting"; not recorded.
+#[test]
+fn openrouter_gets_its_routing_and_tells_the_cost() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::OpenRouter {
+        context_length: 200_000,
+    });
+    server.chat(script![
+        data(json!({"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]})),
+        data(json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "cost": 0.000_25}})),
+        data("[DONE]"),
+    ]);
+    let home = Home::with_config(&format!(
+        "{{ agents: {{ defaults: {{
+              model: 'openrouter/anthropic/claude',
+              models: {{ 'openrouter/anthropic/claude': {{ params: {{ provider: {{ sort: 'price' }}, cacheRetention: 'long' }} }} }},
+           }} }},
+           models: {{ providers: {{ openrouter: {{ baseUrl: '{}', apiKey: 'k-box',
+             params: {{ provider: {{ data_collection: 'deny', only: ['deepinfra'] }} }} }} }} }} }}",
+        server.base_url()
+    ));
+    let ran = home.run(&["ask", "--json", "Hi"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["usage"]["cost"], json!(0.000_25));
+    let sent = &server.model_calls()[0].body;
+    assert_eq!(
+        sent["provider"],
+        json!({"data_collection": "deny", "only": ["deepinfra"], "sort": "price"})
+    );
+    assert_eq!(sent["cache_control"], json!({"type": "ephemeral", "ttl": "1h"}));
+}
+
+/// They are OpenRouter's and Anthropic's own; another server would refuse them.
+#[test]
+fn nobody_else_gets_a_routing_object_or_cache_marks() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("Hello.")]);
+    let home = Home::with_config(&format!(
+        "{{ agents: {{ defaults: {{ model: 'box/m1', params: {{ provider: {{ zdr: true }}, cacheRetention: 'long' }} }} }},
+           models: {{ providers: {{ box: {{ baseUrl: '{}', apiKey: 'k-box', api: 'openai-completions' }} }} }} }}",
+        server.base_url()
+    ));
+    assert_eq!(home.run(&["ask", "Hi"]).code, Some(0));
+    let sent = &server.model_calls()[0].body;
+    assert_eq!((sent.get("provider"), sent.get("cache_control")), (None, None));
+}
