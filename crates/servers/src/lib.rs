@@ -11,6 +11,7 @@ mod http;
 pub mod managed;
 mod probe;
 mod reach;
+mod tool_mode;
 mod transport;
 mod vendor;
 

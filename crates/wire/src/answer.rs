@@ -211,7 +211,9 @@ impl Answer {
         let written = self.written.finish(cut, &mut self.events);
         // A limit that came after a whole call cut off nothing of it.
         let called = held.is_some() || (!written.is_empty() && self.written.ends_with_call());
-        let written = written.into_iter().map(|call| (call.name, Value::Object(call.arguments)));
+        let written = written
+            .into_iter()
+            .map(|call| (call.name, Value::Object(call.arguments)));
         for (index, (name, arguments)) in (0_u64..).zip(held.into_iter().chain(written)) {
             let arguments = match arguments {
                 Value::Object(map) => Value::Object(self.written.call_of(&name, map).arguments),

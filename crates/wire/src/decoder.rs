@@ -127,15 +127,6 @@ impl Expectation {
             call_ids: calls.map(|call| call.id.clone()).collect(),
         }
     }
-
-    /// The same where the tools are offered in `mode`, the [`crate::Quirks::tool_mode`] that the request was encoded
-    /// with.
-    pub fn in_mode(request: &ModelRequest, mode: ToolMode) -> Self {
-        Self {
-            tool_mode: protocol::effective(request, mode),
-            ..Self::of(request)
-        }
-    }
 }
 
 // === impl Decoder ===

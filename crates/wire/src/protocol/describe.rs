@@ -65,7 +65,11 @@ fn line(tool: &Tool) -> String {
         if !what.is_empty() {
             out.push_str(said);
             out.push_str(&what);
-            said = if what.ends_with(['.', '!', '?', '。']) { " " } else { ". " };
+            said = if what.ends_with(['.', '!', '?', '。']) {
+                " "
+            } else {
+                ". "
+            };
         }
     };
     say(&tool.description, &mut out);
@@ -83,7 +87,11 @@ fn one_line(text: &str) -> String {
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+    schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
 }
 
 fn members(schema: &Value, depth: usize) -> String {

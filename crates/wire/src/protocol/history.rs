@@ -21,7 +21,11 @@ pub(super) fn written(message: &Message, mode: ToolMode, structured: bool) -> Me
                 text: text.into_iter().chain(calls).collect::<Vec<_>>().join("\n"),
                 tool_calls: Vec::new(),
                 // What goes with a call is refused without it.
-                opaque: if tool_calls.is_empty() { opaque.clone() } else { Vec::new() },
+                opaque: if tool_calls.is_empty() {
+                    opaque.clone()
+                } else {
+                    Vec::new()
+                },
             }
         }
         Message::ToolResult { name, content, .. } => Message::user(format!("Result of {name}:\n{content}")),

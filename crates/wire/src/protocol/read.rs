@@ -81,7 +81,11 @@ fn beginning(held: &str) -> Beginning {
     }
     let at = |rest: &str| held.len() - rest.len();
     let Some(inside) = rest.strip_prefix('{').map(str::trim_start) else {
-        return if rest.is_empty() { Beginning::More } else { Beginning::Other };
+        return if rest.is_empty() {
+            Beginning::More
+        } else {
+            Beginning::Other
+        };
     };
     for key in [ANSWER, TOOL, ARGUMENTS] {
         let quoted = format!("\"{key}\"");

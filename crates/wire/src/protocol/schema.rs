@@ -88,9 +88,15 @@ mod tests {
             asked(ToolChoice::Auto, None),
             json!({"anyOf": [answer, call("f"), call("g")]})
         );
-        assert_eq!(asked(ToolChoice::Required, None), json!({"anyOf": [call("f"), call("g")]}));
+        assert_eq!(
+            asked(ToolChoice::Required, None),
+            json!({"anyOf": [call("f"), call("g")]})
+        );
         assert_eq!(asked(ToolChoice::Named("g".to_owned()), None), call("g"));
-        let own = asked(ToolChoice::Auto, Some(json!({"type": "array", "items": {"type": ["string", "null"]}})));
+        let own = asked(
+            ToolChoice::Auto,
+            Some(json!({"type": "array", "items": {"type": ["string", "null"]}})),
+        );
         assert_eq!(
             own["anyOf"][0],
             closed(&json!({"answer": {"type": "array", "items": {"type": "string"}}}))
@@ -99,8 +105,15 @@ mod tests {
 
     #[test]
     fn lowering_it_once_more_changes_nothing() {
-        for choice in [ToolChoice::Auto, ToolChoice::Required, ToolChoice::Named("f".to_owned())] {
-            let schema = asked(choice, Some(json!({"type": "object", "properties": {"a": {"type": "boolean"}}})));
+        for choice in [
+            ToolChoice::Auto,
+            ToolChoice::Required,
+            ToolChoice::Named("f".to_owned()),
+        ] {
+            let schema = asked(
+                choice,
+                Some(json!({"type": "object", "properties": {"a": {"type": "boolean"}}})),
+            );
             assert_eq!(lower::lower_output(&schema), schema);
             assert_eq!(lower::lower_output(&schema).to_string(), schema.to_string());
         }

@@ -190,7 +190,10 @@ mod tests {
         assert_eq!(read(&[r#"a\n\t\"\\\/\u00e9 é\ud83d\ude00" rest"#]).0, "a\n\t\"\\/é é😀");
         assert_eq!(read(&["\\ud8", "3d\\", "ude0", "0\"x"]), ("😀".to_owned(), Some(2)));
         assert_eq!(read(&[r#"\ud83dx\ude00\ud83d""#]).0, "\u{FFFD}x\u{FFFD}\u{FFFD}");
-        assert_eq!(read(&[r#"\ud83d\n\ud83d\ud83d\ude00\u12g\q""#]).0, "\u{FFFD}\n\u{FFFD}😀\u{FFFD}gq");
+        assert_eq!(
+            read(&[r#"\ud83d\n\ud83d\ud83d\ude00\u12g\q""#]).0,
+            "\u{FFFD}\n\u{FFFD}😀\u{FFFD}gq"
+        );
     }
 
     #[test]

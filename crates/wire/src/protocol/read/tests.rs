@@ -49,7 +49,11 @@ fn text(whole: &str) -> String {
 
 fn calls(whole: &str) -> Vec<(String, Value)> {
     let (text, reasoning, calls, end) = read_as(false, &[whole], EndReason::Stop);
-    assert_eq!((text.as_str(), reasoning.as_str(), end), ("", "", EndReason::ToolCalls), "{whole}");
+    assert_eq!(
+        (text.as_str(), reasoning.as_str(), end),
+        ("", "", EndReason::ToolCalls),
+        "{whole}"
+    );
     calls
 }
 
@@ -150,7 +154,11 @@ fn reasoning_is_told_apart_before_the_object_and_in_the_string() {
         r#"{"answer": "\n<thi\u006ek>secret</think>\nHi"}"#,
     ] {
         let (text, reasoning, calls, _) = read_as(false, &[whole], EndReason::Stop);
-        assert_eq!((text.trim(), reasoning.as_str(), calls.len()), ("Hi", "secret", 0), "{whole}");
+        assert_eq!(
+            (text.trim(), reasoning.as_str(), calls.len()),
+            ("Hi", "secret", 0),
+            "{whole}"
+        );
     }
     let (text, reasoning, ..) = read_as(false, &[r#"{"answer": "<think>sec"#], EndReason::Length);
     assert_eq!((text.as_str(), reasoning.as_str()), ("", "sec"));
@@ -188,10 +196,21 @@ fn calls_of_the_server_itself_win() {
     let text: String = answer
         .events
         .iter()
-        .filter_map(|event| if let ModelEvent::Text(text) = event { Some(text.as_str()) } else { None })
+        .filter_map(|event| {
+            if let ModelEvent::Text(text) = event {
+                Some(text.as_str())
+            } else {
+                None
+            }
+        })
         .collect();
     assert_eq!(text, "{\"today\"");
-    assert!(answer.events.iter().any(|event| matches!(event, ModelEvent::ToolCall(_))));
+    assert!(
+        answer
+            .events
+            .iter()
+            .any(|event| matches!(event, ModelEvent::ToolCall(_)))
+    );
 }
 
 /// JSON of an answer or a call as some model may write it, and things that are near it.
