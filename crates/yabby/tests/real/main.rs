@@ -1,7 +1,8 @@
-//! The built binary against a real llama.cpp server with a real model, which the binary installs itself.
+//! The built binary against a real llama.cpp server with real models. It installs the server and the small model itself;
+//! `qwen` fetches the larger one.
 //!
 //! The private Python environment is kept below `target/tmp`, and the downloads in `yabby-tests` in the user's cache
-//! folder, so that another clone does not fetch them again; `provision` has a test that fetches the model anew.
+//! folder, so that another clone does not fetch them again; `provision` has a test that fetches the small model anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod conformance;
@@ -13,5 +14,6 @@ mod managed;
 mod native;
 mod place;
 mod provision;
+mod qwen;
 #[path = "../shared/running.rs"]
 mod running;

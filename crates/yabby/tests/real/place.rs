@@ -16,7 +16,7 @@ use crate::running::Running;
 
 /// A tiny model needs seconds, also on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
-/// For runs that may download 130 MB.
+/// For runs that may download 130 MB, or a piece of the larger model.
 pub(crate) const DOWNLOAD_LIMIT: Duration = Duration::from_mins(20);
 
 /// The folder that all tests share: the program as `yabby up` installs it.
@@ -25,7 +25,7 @@ pub(crate) fn shared() -> PathBuf {
 }
 
 /// Downloads, in the developer's cache, so that another clone does not fetch them again.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let caches = variable("XDG_CACHE_HOME").or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache").into()));
     caches.map_or_else(
         || shared().join("cache"),
@@ -142,10 +142,15 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 /// Waits until `done` or fails the test.
-pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, done: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, done);
+}
+
+/// The same with a limit of its own.
+pub(crate) fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !done() {
-        assert!(start.elapsed().as_secs() < 30, "still not: {what}");
+        assert!(start.elapsed() < limit, "still not: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,19 +1,16 @@
 //! The questions. Each says in a few words what the server did, or what it should have done and did not.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
-use yabby_core::{
-    Delivery, EndReason, ErrorKind, Message, ModelError, ModelEvent, ModelRequest, OutputSchema, Tool, ToolCall,
-    ToolChoice, Unfinished, Usage,
-};
+use yabby_core::{Delivery, EndReason, ErrorKind, Message, ModelEvent, OutputSchema, ToolCall, ToolChoice};
 use yabby_servers::Http;
 
-use super::{Kind, Place};
+use super::{
+    Case, Kind, Place,
+    asking::{ask, good, request, weather},
+};
 use crate::llama::Llama;
-
-pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + 'a>>;
-type Case = for<'a> fn(&'a Place, &'a Http, &'a Llama) -> Done<'a>;
 
 pub(super) const ALL: [(&str, Case); 13] = [
     ("text, streamed", |place, http, _| Box::pin(streamed(place, http))),
@@ -49,55 +46,7 @@ pub(super) const ALL: [(&str, Case); 13] = [
     }),
 ];
 
-struct Said {
-    text: String,
-    end: EndReason,
-    usage: Usage,
-    calls: Vec<ToolCall>,
-    pieces: usize,
-}
-
-async fn ask(place: &Place, http: &Http, model: &str, request: &ModelRequest) -> Result<Said, ModelError> {
-    let dialect = place.endpoint.dialect_for(model);
-    let mut stream = place.endpoint.ask(http, dialect, model, request).await?;
-    let (mut unfinished, mut usage, mut calls, mut pieces) = (Unfinished::default(), Usage::default(), Vec::new(), 0);
-    while let Some(event) = stream.next().await {
-        let event = event?;
-        match &event {
-            ModelEvent::Usage(counts) => usage.update(*counts),
-            ModelEvent::ToolCall(call) => calls.push(call.clone()),
-            ModelEvent::Text(_) => pieces += 1,
-            _ => {}
-        }
-        if let Some((text, end)) = unfinished.push(&event) {
-            return Ok(Said {
-                text: text.into_string(),
-                end,
-                usage,
-                calls,
-                pieces,
-            });
-        }
-    }
-    panic!("a stream without an end and without an error");
-}
-
-fn request(question: &str, most: u32) -> ModelRequest {
-    ModelRequest {
-        messages: vec![Message::user(question)],
-        max_output_tokens: Some(most),
-        temperature: Some(0.0),
-        ..ModelRequest::default()
-    }
-}
-
 const CAPITAL: &str = "What is the capital of France? Answer in one short sentence.";
-
-async fn good(place: &Place, http: &Http, request: &ModelRequest) -> Result<Said, String> {
-    ask(place, http, "smollm2", request)
-        .await
-        .map_err(|error| format!("{:?}: {error}", error.kind))
-}
 
 async fn streamed(place: &Place, http: &Http) -> Result<String, String> {
     let said = good(place, http, &request(CAPITAL, 24)).await?;
@@ -146,18 +95,6 @@ async fn length(place: &Place, http: &Http) -> Result<String, String> {
         Ok("told as such".to_owned())
     } else {
         Err(format!("ended with {:?}", said.end))
-    }
-}
-
-fn weather() -> Tool {
-    Tool {
-        name: "get_weather".to_owned(),
-        description: "The weather in a city".to_owned(),
-        parameters: json!({
-            "type": "object",
-            "properties": {"city": {"type": "string", "description": "The city"}},
-            "required": ["city"],
-        }),
     }
 }
 
@@ -245,7 +182,7 @@ async fn tool_result(place: &Place, http: &Http) -> Result<String, String> {
 
 async fn overflow(place: &Place, http: &Http) -> Result<String, String> {
     let long = "word ".repeat(6000);
-    match ask(place, http, "smollm2", &request(&long, 16)).await {
+    match ask(place, http, place.model, &request(&long, 16)).await {
         Err(error) if error.kind == ErrorKind::ContextOverflow => Ok("refused, recognised".to_owned()),
         Err(error) => Err(format!("{:?}: {error}", error.kind)),
         Ok(said) => Err(format!("answered {:?}", said.text)),
@@ -265,8 +202,8 @@ async fn unknown_model(place: &Place, http: &Http) -> Result<String, String> {
 /// Dropping the stream must free the slot of the llama.cpp server, also through a proxy.
 async fn cancel(place: &Place, http: &Http, llama: &Llama) -> Result<String, String> {
     let request = request("Write a very long story about the sea.", 1500);
-    let dialect = place.endpoint.dialect_for("smollm2");
-    let opened = place.endpoint.ask(http, dialect, "smollm2", &request).await;
+    let dialect = place.endpoint.dialect_for(place.model);
+    let opened = place.endpoint.ask(http, dialect, place.model, &request).await;
     let mut stream = opened.map_err(|error| error.to_string())?;
     while let Some(event) = stream.next().await {
         if matches!(event, Ok(ModelEvent::Text(_))) {

@@ -22,7 +22,8 @@ pub(super) struct LiteLlm {
 }
 
 impl LiteLlm {
-    pub(super) fn start(upstream: u16) -> Self {
+    /// In front of the llama.cpp server on this port.
+    pub(super) fn start(upstream: u16, model: &str) -> Self {
         install();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = shared().join("litellm");
@@ -30,7 +31,7 @@ impl LiteLlm {
         fs::write(
             &config,
             format!(
-                "model_list:\n  - model_name: smollm2\n    litellm_params:\n      model: openai/smollm2\n      \
+                "model_list:\n  - model_name: {model}\n    litellm_params:\n      model: openai/{model}\n      \
                  api_base: http://127.0.0.1:{upstream}/v1\n      api_key: none\n"
             ),
         )
