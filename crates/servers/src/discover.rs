@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use yabby_core::ErrorKind;
+use yabby_wire::Dialect;
 
-use crate::{Endpoint, EndpointOrigin, Http, ServerFacts, probe};
+use crate::{Endpoint, EndpointOrigin, Http, ServerFacts, ServerKind, probe};
 
 /// A loopback port on which a kind of server listens by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +64,13 @@ pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> V
         .iter()
         .map(|place| Endpoint::loopback(&place.provider, place.port, EndpointOrigin::Discovered))
         .filter(|endpoint| !known.iter().any(|other| same_place(other, endpoint)))
-        .map(|endpoint| async move {
+        .map(|mut endpoint| async move {
             let facts = probe(http, &endpoint, LIMIT).await;
+            if facts.kind == Some(ServerKind::Ollama) {
+                // Over /v1 it drops the oldest messages of a prompt that is too long, and says nothing
+                // (`model-servers.md` §7.4).
+                endpoint.dialect = Dialect::Ollama;
+            }
             (endpoint, facts)
         });
     let mut found: Vec<(Endpoint, ServerFacts)> = join_all(probes).await;

@@ -112,6 +112,26 @@ fn the_dialect_of_ollama_itself() {
     );
 }
 
+/// Over /v1 an Ollama that is not configured would cut a long prompt silently.
+#[test]
+fn an_ollama_that_was_found_is_asked_in_its_own_dialect() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Ollama {
+        allocated: Some(4096),
+        trained: 40960,
+    });
+    server.models(&["m1"]);
+    server.default_reply(script![text("Hello.")]);
+    let home = Home::new().var("YABBY_DISCOVER", &format!("ollama:{}", server.addr().port()));
+    let ran = home.run(&["ask", "Hi"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"), "{}", ran.stderr);
+    let sent = &server.model_calls()[0];
+    assert_eq!(
+        (sent.line(), &sent.body["truncate"]),
+        ("POST /api/chat".to_owned(), &json!(false))
+    );
+}
+
 #[test]
 fn whole_answers_too() {
     for api in ["openai-completions", "openai-responses", "anthropic-messages"] {

@@ -1,7 +1,7 @@
 //! `yabby up` without a terminal: it answers the lines that it reads.
 
-use serde_json::json;
-use yabby_testkit::{ModelServer, dead_url, script};
+use serde_json::{Value, json};
+use yabby_testkit::{ModelServer, ServerKind, dead_url, script, step::data};
 
 use crate::home::Home;
 
@@ -81,4 +81,42 @@ fn a_model_path_must_be_a_gguf_file() {
     error: HOME/notes.txt is not a model that can be served: it does not begin with GGUF
     hint: give the path of a GGUF file: yabby up --model-path FILE.gguf
     ");
+}
+
+/// Events as in platform.claude.com, "Extended thinking"; not recorded. Another model of the chain must not get what
+/// this one signed.
+#[test]
+fn signed_thoughts_go_back_to_the_model_that_signed_them() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Anthropic);
+    server.models(&["m1"]);
+    let block = |block: Value| data(json!({"type": "content_block_start", "index": 0, "content_block": block}));
+    let delta = |delta: Value| data(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    let stop = || data(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}));
+    server.messages(script![
+        data(json!({"type": "message_start", "message": {"model": "m1"}})),
+        block(json!({"type": "thinking", "thinking": "", "signature": ""})),
+        delta(json!({"type": "thinking_delta", "thinking": "They greet me."})),
+        delta(json!({"type": "signature_delta", "signature": "c2lnbmVk"})),
+        block(json!({"type": "text", "text": ""})),
+        delta(json!({"type": "text_delta", "text": "Hello."})),
+        stop(),
+    ]);
+    server.messages("Bye.");
+    let home = Home::with_box(&server.base_url(), "anthropic-messages");
+    let ran = home.pipe(&["up"], "Hi\nBye\n");
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "Hello.\nBye.\n"),
+        "{}",
+        ran.stderr
+    );
+    let calls = server.model_calls();
+    assert_eq!(
+        calls[1].body["messages"][1],
+        json!({"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "They greet me.", "signature": "c2lnbmVk"},
+            {"type": "text", "text": "Hello."},
+        ]})
+    );
 }
