@@ -134,10 +134,7 @@ async fn round_trip(place: &Place, http: &Http, by: Reader) -> Result<String, St
         content: "18 degrees, sunny.\nAnswer the user in one sentence now. Do not call a function again.".to_owned(),
     };
     let text = said.text;
-    request.messages.extend([
-        Message::calling(text, vec![call]),
-        result,
-    ]);
+    request.messages.extend([Message::calling(text, vec![call]), result]);
     let said = good(place, http, &request).await?;
     if said.calls.is_empty() && said.text.contains("18") && said.end == EndReason::Stop {
         Ok("called, answered with the result".to_owned())

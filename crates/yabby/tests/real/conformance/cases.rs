@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yabby_core::{Delivery, EndReason, ErrorKind, Message, ModelEvent, OutputSchema, ToolCall, ToolChoice};
+use yabby_core::{Delivery, EndReason, ErrorKind, Image, Message, ModelEvent, OutputSchema, ToolCall, ToolChoice};
 use yabby_servers::Http;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::llama::Llama;
 
-pub(super) const ALL: [(&str, Case); 13] = [
+pub(super) const ALL: [(&str, Case); 14] = [
     ("text, streamed", |place, http, _| Box::pin(streamed(place, http))),
     ("text, whole", |place, http, _| Box::pin(whole(place, http))),
     ("token counts on a stream", |place, http, _| {
@@ -39,6 +39,9 @@ pub(super) const ALL: [(&str, Case); 13] = [
     }),
     ("prompt beyond the window", |place, http, _| {
         Box::pin(overflow(place, http))
+    }),
+    ("a picture, to a model without eyes", |place, http, _| {
+        Box::pin(picture(place, http))
     }),
     ("unknown model", |place, http, _| Box::pin(unknown_model(place, http))),
     ("leaving in the middle", |place, http, llama| {
@@ -184,6 +187,20 @@ async fn overflow(place: &Place, http: &Http) -> Result<String, String> {
     let long = "word ".repeat(6000);
     match ask(place, http, place.model, &request(&long, 16)).await {
         Err(error) if error.kind == ErrorKind::ContextOverflow => Ok("refused, recognised".to_owned()),
+        Err(error) => Err(format!("{:?}: {error}", error.kind)),
+        Ok(said) => Err(format!("answered {:?}", said.text)),
+    }
+}
+
+/// No model with eyes is to be had here: what is shown is that the picture is understood as one.
+async fn picture(place: &Place, http: &Http) -> Result<String, String> {
+    let mut request = request("", 8);
+    request.messages = vec![Message::User {
+        text: "What is this?".to_owned(),
+        images: Image::new(include_bytes!("dot.png")).into_iter().collect(),
+    }];
+    match ask(place, http, place.model, &request).await {
+        Err(error) if error.kind == ErrorKind::UnsupportedFeature => Ok("refused, recognised".to_owned()),
         Err(error) => Err(format!("{:?}: {error}", error.kind)),
         Ok(said) => Err(format!("answered {:?}", said.text)),
     }
