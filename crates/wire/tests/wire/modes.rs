@@ -79,8 +79,8 @@ fn constrained() {
         call("calculate", "expression"),
     ]});
     let system = format!(
-        "Be brief.\n\n{TOOLS}Use a tool that fits: reply with {{\"tool\": \"NAME\", \"arguments\": {{...}}}}, and you get \
-         its result. When no tool fits, reply with {{\"answer\": \"...\"}}."
+        "Be brief.\n\n{TOOLS}If the question needs a tool, reply with {{\"tool\": \"NAME\", \"arguments\": {{...}}}}, and you get \
+         its result. If it needs none, reply with {{\"answer\": \"...\"}}."
     );
     let messages = json!([
         {"role": "system", "content": system},
@@ -112,8 +112,8 @@ fn constrained() {
 fn text() {
     let found = asked(Dialect::Chat, ToolMode::Text, &request());
     let system = format!(
-        "Be brief.\n\n{TOOLS}Use a tool that fits: reply with <tool_call>{{\"name\": \"NAME\", \"arguments\": \
-         {{...}}}}</tool_call>, and you get its result. When no tool fits, answer in plain words."
+        "Be brief.\n\n{TOOLS}If the question needs a tool, reply with <tool_call>{{\"name\": \"NAME\", \"arguments\": \
+         {{...}}}}</tool_call>, and you get its result. If it needs none, answer in plain words."
     );
     assert_eq!(
         found,
