@@ -62,9 +62,10 @@ impl Endpoint {
 
     async fn find_tool_mode(&self, http: &Http, model: &str) -> Option<ToolMode> {
         let asked = tokio::time::timeout(PATIENCE, knows_tools(http, self, model));
-        let mode = match asked.await.ok()?? {
-            false => ToolMode::Constrained,
-            true => ToolMode::Native,
+        let mode = if asked.await.ok()?? {
+            ToolMode::Native
+        } else {
+            ToolMode::Constrained
         };
         self.tool_modes.set(model, mode);
         Some(mode)

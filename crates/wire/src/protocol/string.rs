@@ -173,6 +173,8 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -215,13 +217,17 @@ mod tests {
         fn any_string_comes_out_as_it_went_in(text in any::<String>(), ascii in any::<bool>(), cut in any::<prop::sample::Index>()) {
             let mut written = serde_json::to_string(&text).unwrap();
             if ascii {
-                let mut units = [0; 2];
-                written = written
-                    .chars()
-                    .map(|c| if c.is_ascii() { c.to_string() } else {
-                        c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
-                    })
-                    .collect();
+                let mut escaped = String::new();
+                for c in written.chars() {
+                    if c.is_ascii() {
+                        escaped.push(c);
+                    } else {
+                        for unit in c.encode_utf16(&mut [0; 2]) {
+                            let _ = write!(escaped, "\\u{unit:04x}");
+                        }
+                    }
+                }
+                written = escaped;
             }
             let inside = &written[1..];
             let mut cut = cut.index(inside.len());

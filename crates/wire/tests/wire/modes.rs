@@ -195,19 +195,16 @@ fn streamed(text: &str, finish: &str) -> Vec<ModelEvent> {
         tool_mode: Some(ToolMode::Constrained),
         ..request()
     });
-    let mut body: String = text
+    let chunk = |delta: Value, finish: Option<&str>| {
+        let choice = json!({"delta": delta, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"choices": [choice]}))
+    };
+    let mut chunks: Vec<String> = text
         .chars()
-        .map(|c| {
-            format!(
-                "data: {}\n\n",
-                json!({"choices": [{"delta": {"content": c.to_string()}}]})
-            )
-        })
+        .map(|c| chunk(json!({"content": c.to_string()}), None))
         .collect();
-    body.push_str(&format!(
-        "data: {}\n\ndata: [DONE]\n\n",
-        json!({"choices": [{"delta": {}, "finish_reason": finish}]})
-    ));
+    chunks.extend([chunk(json!({}), Some(finish)), "data: [DONE]\n\n".to_owned()]);
+    let body = chunks.concat();
     let (events, error) = fixtures::decode(Dialect::Chat, BodyKind::EventStream, &expectation, [body.as_bytes()]);
     assert_eq!(error, None);
     events
