@@ -19,6 +19,9 @@ use crate::{
 /// The most bytes before the first value.
 const MAX_BEGINNING: usize = 4096;
 
+/// The most white space that is kept behind an answer, in case that text follows.
+const MAX_BLANK: usize = 64;
+
 /// The most bytes of a call.
 const MAX_CALL: usize = 4 * 1024 * 1024;
 
@@ -96,11 +99,15 @@ fn beginning(held: &str) -> Beginning {
             continue;
         };
         let value = after.strip_prefix(':').map(str::trim_start);
+        // However the text is cut, the same beginning is too long.
+        let too_long = |rest: &str| at(rest) > MAX_BEGINNING;
         return match value {
             None if after.is_empty() => Beginning::More,
             None => Beginning::Other,
+            Some(_) if key != ANSWER && too_long(after) => Beginning::Other,
             Some(_) if key != ANSWER => Beginning::Object(at(rest)),
             Some("") => Beginning::More,
+            Some(value) if too_long(value) => Beginning::Other,
             Some(value) => Beginning::Answer(at(value)),
         };
     }
@@ -231,27 +238,24 @@ impl Reader {
                 })
             }
             State::Answered => {
-                self.held.push_str(piece);
-                let rest = self.held.trim_start();
-                let used = self.held.len() - rest.len() + 1;
-                match rest.chars().next() {
-                    None => {
-                        self.held.clear();
-                        ""
-                    }
+                let piece = piece.trim_start();
+                match piece.chars().next() {
+                    None => "",
                     Some('}') => {
-                        let left = &piece[piece.len() - (self.held.len() - used)..];
-                        self.held.clear();
                         self.state = State::Ended;
-                        left
+                        &piece[1..]
                     }
                     Some(',') => {
+                        self.held.push_str(piece);
                         let mut scan = Scan::inside();
-                        let end = scan.push(&self.held[used..]);
-                        self.state = State::Object(scan, used - 1);
-                        self.object(end.map(|end| used + end), piece, plain, out)
+                        let end = scan.push(&self.held[1..]);
+                        self.state = State::Object(scan, 0);
+                        self.object(end.map(|end| 1 + end), piece, plain, out)
                     }
-                    Some(_) => self.give_up(plain, out),
+                    Some(_) => {
+                        self.held.push_str(piece);
+                        self.give_up(plain, out)
+                    }
                 }
             }
             State::Object(scan, _) => {
@@ -268,18 +272,14 @@ impl Reader {
                         self.fenced = false;
                         self.held = after.to_owned();
                     }
-                    None if rest.is_empty() || (self.fenced && "```".starts_with(rest)) => {
-                        if self.held.len() > MAX_BEGINNING {
-                            self.held.clear();
-                        }
-                        return "";
-                    }
+                    None if self.fenced && !rest.is_empty() && "```".starts_with(rest) => return "",
                     None => {}
                 }
-                if self.held.trim().is_empty() {
-                    return "";
-                }
-                self.give_up(plain, out)
+                let blank = self.held.len() - self.held.trim_start().len();
+                let is_blank = blank == self.held.len();
+                self.held
+                    .replace_range(self.held.floor_char_boundary(blank.min(MAX_BLANK))..blank, "");
+                if is_blank { "" } else { self.give_up(plain, out) }
             }
             State::Called => "",
             State::Plain => {
@@ -298,12 +298,10 @@ impl Reader {
         out: &mut Vec<ModelEvent>,
     ) -> &'a str {
         let State::Object(_, begin) = self.state else { return "" };
-        let Some(end) = end else {
-            return if self.held.len() > MAX_CALL {
-                self.give_up(plain, out)
-            } else {
-                ""
-            };
+        let end = match end {
+            Some(end) if end <= MAX_CALL => end,
+            None if self.held.len() <= MAX_CALL => return "",
+            _ => return self.give_up(plain, out),
         };
         // Behind an answer it begins with a comma.
         let object = self.held[begin..end].replacen(',', "{", usize::from(self.held[begin..].starts_with(',')));

@@ -223,7 +223,13 @@ fn written() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["answer", "tool", "arguments", "name", "x"]),
         string,
         prop::sample::select(vec!["", ", \"arguments\": {\"city\": \"}\"}", ",\"tool\":\"f\"", ", 5"]),
-        prop::sample::select(vec!["}", " }\n", "", "} more"]),
+        prop::sample::select(vec![
+            "}",
+            " }\n",
+            "",
+            "} more",
+            "}                                  \u{3000}                                   \u{3000}more",
+        ]),
     );
     let object = object.prop_map(|(key, string, more, end)| format!("{{\"{key}\": {string}{more}{end}"));
     prop_oneof![
