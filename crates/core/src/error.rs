@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::Text;
+use crate::{ErrorDetails, Text};
 
 /// The kind of a failure: the thing to match on. Only the classifier in `yabby-wire` reads error texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -94,6 +94,8 @@ pub struct ModelError {
     pub message: Text,
     /// What to do next.
     pub hint: Option<Text>,
+    /// What the server's error names; for decisions, not for people.
+    pub details: Box<ErrorDetails>,
     /// The cause, if there is a deeper one.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -107,6 +109,7 @@ impl ModelError {
             endpoint: endpoint.into(),
             message,
             hint: None,
+            details: Box::default(),
             source: None,
         }
     }
@@ -115,6 +118,13 @@ impl ModelError {
     #[must_use]
     pub fn with_hint(mut self, hint: Text) -> Self {
         self.hint = Some(hint);
+        self
+    }
+
+    /// Adds what the server's error names.
+    #[must_use]
+    pub fn with_details(mut self, details: ErrorDetails) -> Self {
+        *self.details = details;
         self
     }
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows a server. See `ARCHITECTURE.md` for who uses what.
 
 mod attempt;
+mod details;
 mod error;
 mod event;
 mod facts;
@@ -16,6 +17,7 @@ mod secret;
 pub mod text;
 
 pub use attempt::{Attempt, Outcome};
+pub use details::{ErrorDetails, Numbers, Refused};
 pub use error::{ErrorKind, ModelError, Phase};
 pub use event::{EndReason, ModelEvent, Progress, Usage};
 pub use facts::{Fact, FactSource};

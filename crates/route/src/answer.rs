@@ -13,7 +13,9 @@ use yabby_core::{
 use yabby_servers::{Endpoint, EndpointOrigin, Http};
 use yabby_wire::Dialect;
 
-use crate::{Candidate, Deadlines, Decision, Plan, Situation, attempt::Running, decide, watch::Watch};
+use crate::{
+    Candidate, Deadlines, Decision, Plan, Situation, attempt::Running, decide, degrade::Descent, watch::Watch,
+};
 
 /// What happens on the way to an answer. The last event is `Done` or `Failed`.
 #[derive(Debug)]
@@ -86,7 +88,8 @@ pub fn answer(
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             yield RouteEvent::Trying(model.clone());
             let mut request = fitted(&request, &endpoint, &model, &params);
-            let tool_mode = request.tool_mode;
+            let mut descent = Descent::of(&endpoint, &model);
+            endpoint = descent.trial();
             let watch = Watch::start(deadlines(&endpoint));
             let mut running = Running::start(model.clone(), endpoint.base_url.clone());
             let mut retries = 0;
@@ -104,16 +107,14 @@ pub fn answer(
                     match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
                         Ok(place) => {
                             running.endpoint.clone_from(&place.base_url);
-                            endpoint = place;
+                            endpoint = place.remembering(&endpoint);
                         }
                         Err(failed) => error = Some(failed),
                     }
                 }
                 if error.is_none() {
-                    request.tool_mode = tool_mode;
-                    let mode = endpoint.tool_mode(&http, model.model(), &request).await;
-                    request.tool_mode = Some(mode);
-                    dialect = endpoint.dialect_in(model.model(), mode);
+                    endpoint.find_tool_mode(&http, model.model(), &request).await;
+                    dialect = endpoint.dialect_of(model.model(), &request);
                     pass_through(&mut request, &endpoint, dialect, &params);
                     let asked = endpoint.ask(&http, dialect, model.model(), &request);
                     match watch.wait(&http, &endpoint, Phase::Head, asked).await.and_then(|opened| opened) {
@@ -132,6 +133,9 @@ pub fn answer(
                                     Ok(Some(Ok(event))) => event,
                                 };
                                 running.event(&event);
+                                for notice in descent.seen(&event) {
+                                    yield RouteEvent::Notice(notice);
+                                }
                                 finished = unfinished.push(&event).or(finished);
                                 match &event {
                                     ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
@@ -173,6 +177,11 @@ pub fn answer(
                     (None, finished) => empty(&endpoint, running.phase, finished.map(|(_, end)| end)),
                 };
 
+                let steps = if running.visible {
+                    Vec::new()
+                } else {
+                    descent.next(&watch, &http, &endpoint, dialect, &request, &error).await
+                };
                 let decision = decide(&Situation {
                     kind: error.kind,
                     phase: error.phase,
@@ -180,6 +189,7 @@ pub fn answer(
                     managed: matches!(endpoint.origin, EndpointOrigin::Managed(_)),
                     responses: dialect == Dialect::Responses,
                     retries,
+                    step: !steps.is_empty(),
                 });
                 match decision {
                     Decision::Wait if watch.runs() => {
@@ -189,6 +199,7 @@ pub fn answer(
                         continue;
                     }
                     Decision::Retry => retries += 1,
+                    Decision::Degrade => descent.take(&endpoint, steps),
                     Decision::UseChat => {
                         endpoint.learn_dialect(Dialect::Chat);
                         yield RouteEvent::Notice(text!(

@@ -4,6 +4,7 @@ use yabby_core::{ErrorKind, Phase};
 
 /// What is known when an attempt has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Situation {
     /// The kind of the error.
     pub kind: ErrorKind,
@@ -15,8 +16,10 @@ pub struct Situation {
     pub managed: bool,
     /// Whether the request was made in the Responses dialect.
     pub responses: bool,
-    /// How often this candidate was tried again after a break.
+    /// How often this candidate was asked again as it was.
     pub retries: u32,
+    /// Whether the ladder has a step that changes the request so that the server may take it.
+    pub step: bool,
 }
 
 /// What to do.
@@ -28,6 +31,8 @@ pub enum Decision {
     Wait,
     /// Ask the same server in the Chat Completions dialect.
     UseChat,
+    /// Take the next step of the ladder, then ask the same server again.
+    Degrade,
     /// Go on with the next candidate.
     Next,
     /// End with the error: nothing else would help, or a part of the answer was seen.
@@ -43,7 +48,8 @@ pub fn decide(at: &Situation) -> Decision {
         // Loading is not failure.
         Situation { kind: E::Loading, .. } => Decision::Wait,
         // The supervisor starts a crashed server again; and a connection that was kept from an earlier request may
-        // have been closed by the server meanwhile.
+        // have been closed by the server meanwhile. The same question may also be answered with a call that the server
+        // can read.
         Situation {
             kind: E::Refused | E::Interrupted,
             managed: true,
@@ -55,7 +61,14 @@ pub fn decide(at: &Situation) -> Decision {
             phase: Phase::Connect | Phase::Head,
             retries: 0,
             ..
+        }
+        | Situation {
+            kind: E::ToolParser,
+            retries: 0,
+            ..
         } => Decision::Retry,
+        // The server refused what can be left out or said in another way.
+        Situation { step: true, .. } => Decision::Degrade,
         // The server has no /v1/responses.
         Situation {
             kind: E::NotAnApi,
@@ -78,6 +91,7 @@ mod tests {
         managed: false,
         responses: false,
         retries: 0,
+        step: false,
     };
 
     #[test]
@@ -178,6 +192,56 @@ mod tests {
                     ..PLAIN
                 },
                 Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::ToolParser,
+                    step: true,
+                    phase: Phase::Streaming,
+                    ..PLAIN
+                },
+                Decision::Retry,
+            ),
+            (
+                Situation {
+                    kind: E::ToolParser,
+                    step: true,
+                    retries: 1,
+                    ..PLAIN
+                },
+                Decision::Degrade,
+            ),
+            (
+                Situation {
+                    kind: E::ToolParser,
+                    retries: 1,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::UnsupportedField,
+                    step: true,
+                    ..PLAIN
+                },
+                Decision::Degrade,
+            ),
+            (
+                Situation {
+                    kind: E::UnsupportedFeature,
+                    ..PLAIN
+                },
+                Decision::Next,
+            ),
+            (
+                Situation {
+                    kind: E::Template,
+                    step: true,
+                    visible: true,
+                    ..PLAIN
+                },
+                Decision::Stop,
             ),
             (Situation { kind: E::Auth, ..PLAIN }, Decision::Next),
             (

@@ -4,6 +4,7 @@ mod answer;
 mod attempt;
 mod deadlines;
 mod decide;
+mod degrade;
 mod plan;
 mod watch;
 

@@ -46,25 +46,40 @@ impl AnswerStream {
         let headers = response_headers(&response);
         let status = response.status();
         let content_type = headers.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let kind = BodyKind::from_content_type(headers.content_type.as_deref());
+        let mode = endpoint.quirks_of(model, request).tool_mode;
+        let mut expectation = Expectation::in_mode(request, mode);
+        expectation.replays_reasoning = endpoint.replays_reasoning(model);
+        expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
+        let mut decoder = Decoder::new(dialect, kind, &expectation);
         if !status.is_success() || content_type.starts_with("text/html") {
             let body = read_at_most(&mut response, ERROR_BODY, ERROR_PATIENCE).await;
             let error = classify(status.as_u16(), &headers, &body);
-            return Err(from_wire(&endpoint, Phase::Head, &error));
+            // The one error that has the answer in it.
+            let mut events = Vec::new();
+            if let Err(error) = decoder.recover(error, &mut events) {
+                return Err(from_wire(&endpoint, Phase::Head, &error));
+            }
+            return Ok(Self {
+                bytes: body.len() as u64,
+                ready: events.into(),
+                ..Self::of(endpoint, decoder, None)
+            });
         }
-        let kind = BodyKind::from_content_type(headers.content_type.as_deref());
-        let mut expectation = Expectation::of(request);
-        expectation.replays_reasoning = endpoint.replays_reasoning(model);
-        expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
-        Ok(Self {
-            decoder: Decoder::new(dialect, kind, &expectation),
+        Ok(Self::of(endpoint, decoder, Some(response)))
+    }
+
+    fn of(endpoint: Endpoint, decoder: Decoder, response: Option<reqwest::Response>) -> Self {
+        Self {
+            decoder,
             endpoint,
-            response: Some(response),
+            response,
             ready: VecDeque::new(),
             failed: None,
             bytes: 0,
             begun: false,
             until: None,
-        })
+        }
     }
 
     /// The next event; `None` after the end. Cancel-safe: nothing is lost when the future is dropped.
@@ -73,7 +88,10 @@ impl AnswerStream {
             if let Some(event) = self.ready.pop_front() {
                 self.begun |= matches!(
                     event,
-                    ModelEvent::Text(_) | ModelEvent::Reasoning(_) | ModelEvent::ToolCall(_)
+                    ModelEvent::Text(_)
+                        | ModelEvent::Reasoning(_)
+                        | ModelEvent::ToolCall(_)
+                        | ModelEvent::MalformedCall(_)
                 );
                 return Some(Ok(event));
             }
@@ -176,7 +194,7 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
     } else {
         text!("{summary}: {words}", summary = summary, words = words)
     };
-    let mut built = ModelError::new(error.kind, phase, &endpoint.base_url, message);
+    let mut built = ModelError::new(error.kind, phase, &endpoint.base_url, message).with_details(error.details.clone());
     built.hint = match error.kind {
         ErrorKind::Auth => Some(endpoint.key_hint()),
         ErrorKind::NotAnApi => Some(text!(

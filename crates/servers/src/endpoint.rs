@@ -9,7 +9,7 @@ use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, compat, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
+use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Endpoint {
     spoken: Arc<OnceLock<Dialect>>,
     /// How tools are offered to its models, as far as it was asked.
     pub(crate) tool_modes: ToolModes,
+    /// What it has taught, shared by all clones.
+    pub(crate) memory: Memory,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -88,6 +90,7 @@ impl Endpoint {
             }),
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
+            memory: Memory::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -123,6 +126,7 @@ impl Endpoint {
             key_from: None,
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
+            memory: Memory::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
@@ -208,22 +212,8 @@ impl Endpoint {
         model: &str,
         request: &ModelRequest,
     ) -> Result<AnswerStream, ModelError> {
-        let mut quirks = self.quirks(model);
-        quirks.extra_body.extend(request.extra_body.clone());
-        quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
-        quirks.prompt_cache = match request.prompt_cache {
-            Some(wanted) if self.sells_prompt_caching(dialect, model) => wanted,
-            _ => quirks.prompt_cache,
-        };
-        let encoded = encode(
-            dialect,
-            request,
-            &Target {
-                endpoint: &self.base_url,
-                model,
-                quirks: &quirks,
-            },
-        );
+        let quirks = self.quirks_of(model, request);
+        let encoded = encode(dialect, request, &self.target(model, &quirks));
         let base = if dialect.is_at_root() { self.root() } else { &self.url };
         let url = format!("{base}{}", encoded.path);
         let mut post = http
@@ -273,6 +263,29 @@ impl Endpoint {
         .with_hint(text!("look into the server's log, or restart it"))
     }
 
+    /// Whom a request is for.
+    pub(crate) fn target<'a>(&'a self, model: &'a str, quirks: &'a Quirks) -> Target<'a> {
+        Target {
+            endpoint: &self.base_url,
+            model,
+            quirks,
+        }
+    }
+
+    /// What is special about one request: what is known of the endpoint, what the caller asks for, and what the
+    /// endpoint has taught. The last goes before the others, apart from the way in which the caller wants tools.
+    pub(crate) fn quirks_of(&self, model: &str, request: &ModelRequest) -> Quirks {
+        let mut quirks = self.quirks(model);
+        quirks.extra_body.extend(request.extra_body.clone());
+        quirks.prompt_cache = match request.prompt_cache {
+            Some(wanted) if self.sells_prompt_caching(self.dialect_for(model), model) => wanted,
+            _ => quirks.prompt_cache,
+        };
+        self.memory.of(model).apply(&mut quirks);
+        quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
+        quirks
+    }
+
     /// What is special about this endpoint, from the config's `compat` flags and params.
     fn quirks(&self, model: &str) -> Quirks {
         let mut quirks = Quirks {
@@ -298,6 +311,7 @@ impl Endpoint {
             }
             _ => {}
         }
+        quirks.tool_mode = self.tool_modes.of(model);
         if let Some(entry) = self.listed_model(model) {
             compat::apply(&entry.compat, &mut quirks);
         }

@@ -2,7 +2,9 @@
 //!
 //! A server whose chat template knows no tools takes them and says nothing (`wire-facts.md` §6.2), so that it is asked
 //! before: once for each model, when there are tools to offer, and only near by. Yabby then does without the server's
-//! fields, in [`ToolMode::Constrained`].
+//! fields, in [`ToolMode::Constrained`]. What the caller or the config says goes before that, and so does what the
+//! endpoint has taught: [`Endpoint::quirks_of`] has the mode on which the dialect, the request and the reading of the
+//! answer agree.
 
 use std::{
     collections::BTreeMap,
@@ -26,50 +28,40 @@ pub(crate) struct ToolModes {
 }
 
 impl Endpoint {
-    /// How the tools of `request` are offered: as it says, or the config, or what the server knows. The caller puts it
-    /// into the request and takes the dialect from [`Endpoint::dialect_in`], so that all agree.
-    pub async fn tool_mode(&self, http: &Http, model: &str, request: &ModelRequest) -> ToolMode {
-        let none_offered = request.tools.is_empty() || request.tool_choice == ToolChoice::None;
-        let mode = match request.tool_mode.or_else(|| self.stated_mode(model)) {
-            Some(stated) => stated,
-            None if self.reach == Reach::Hosted => ToolMode::Native,
-            None => match self.tool_modes.get(model) {
-                Some(known) => known,
-                None if none_offered => ToolMode::Native,
-                None => self.find_tool_mode(http, model).await.unwrap_or_default(),
-            },
-        };
-        match mode {
-            ToolMode::Text | ToolMode::Constrained if none_offered => ToolMode::None,
-            mode => mode,
+    /// Finds out how tools are offered to the model, where the request has some and nobody says it.
+    pub async fn find_tool_mode(&self, http: &Http, model: &str, request: &ModelRequest) {
+        let stated = request.tool_mode.is_some() || self.states_tools(model) || self.reach == Reach::Hosted;
+        if stated || offers_none(request) || self.tool_modes.get(model).is_some() {
+            return;
         }
-    }
-
-    /// The dialect for a request in this mode. llama.cpp and LM Studio hold an answer to a schema in Chat alone
-    /// (`wire-facts.md` §6.3), whatever else they serve.
-    pub fn dialect_in(&self, model: &str, mode: ToolMode) -> Dialect {
-        match (self.dialect_for(model), mode) {
-            (Dialect::Responses | Dialect::Messages, ToolMode::Constrained) => Dialect::Chat,
-            (dialect, _) => dialect,
-        }
-    }
-
-    /// What the config says: `compat.supportsTools`.
-    fn stated_mode(&self, model: &str) -> Option<ToolMode> {
-        let flag = self.listed_model(model)?.compat.0.get("supportsTools")?.as_bool()?;
-        Some(if flag { ToolMode::Native } else { ToolMode::None })
-    }
-
-    async fn find_tool_mode(&self, http: &Http, model: &str) -> Option<ToolMode> {
         let asked = tokio::time::timeout(PATIENCE, knows_tools(http, self, model));
-        let mode = if asked.await.ok()?? {
-            ToolMode::Native
-        } else {
-            ToolMode::Constrained
-        };
-        self.tool_modes.set(model, mode);
-        Some(mode)
+        if let Ok(Some(knows)) = asked.await {
+            let mode = if knows { ToolMode::Native } else { ToolMode::Constrained };
+            self.tool_modes.set(model, mode);
+        }
     }
+
+    /// The dialect for a request. llama.cpp and LM Studio hold an answer to a schema in Chat alone (`wire-facts.md`
+    /// §6.3), whatever else they serve, so that constrained calls go there.
+    pub fn dialect_of(&self, model: &str, request: &ModelRequest) -> Dialect {
+        let mode = self.quirks_of(model, request).tool_mode;
+        match self.dialect_for(model) {
+            Dialect::Responses | Dialect::Messages if mode == ToolMode::Constrained && !offers_none(request) => {
+                Dialect::Chat
+            }
+            dialect => dialect,
+        }
+    }
+
+    /// Whether the config says what the model knows: `compat.supportsTools`.
+    fn states_tools(&self, model: &str) -> bool {
+        let entry = self.listed_model(model);
+        entry.is_some_and(|entry| entry.compat.0.get("supportsTools").is_some_and(Value::is_boolean))
+    }
+}
+
+fn offers_none(request: &ModelRequest) -> bool {
+    request.tools.is_empty() || request.tool_choice == ToolChoice::None
 }
 
 /// Whether tools can be offered to the model with the server's own fields; also where the server does not say. `None`
@@ -119,6 +111,11 @@ fn lm_studio<'a>(said: &'a Value, model: &str) -> Option<&'a Value> {
 // === impl ToolModes ===
 
 impl ToolModes {
+    /// What is known of a model.
+    pub(crate) fn of(&self, model: &str) -> ToolMode {
+        self.get(model).unwrap_or_default()
+    }
+
     fn get(&self, model: &str) -> Option<ToolMode> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(model).copied()
@@ -137,6 +134,7 @@ mod tests {
     use yabby_testkit::{Fault, ModelServer, ServerKind as Played};
 
     use super::*;
+    use crate::EndpointOrigin;
 
     const MODEL: &str = "a/b c";
 
@@ -166,7 +164,8 @@ mod tests {
     }
 
     async fn mode(endpoint: &Endpoint, request: &ModelRequest) -> ToolMode {
-        endpoint.tool_mode(&Http::default(), MODEL, request).await
+        endpoint.find_tool_mode(&Http::default(), MODEL, request).await;
+        endpoint.quirks_of(MODEL, request).tool_mode
     }
 
     async fn played(kind: Played) -> ModelServer {
@@ -265,13 +264,13 @@ mod tests {
             (mode(&endpoint, &request()).await, asked()),
             (ToolMode::Constrained, so_far)
         );
-        // What was learnt decides how calls of the history are written, though none may be made now.
-        let forbidden = ModelRequest {
-            tool_choice: ToolChoice::None,
-            ..request()
-        };
-        assert_eq!(mode(&endpoint, &forbidden).await, ToolMode::None);
-        assert_eq!((mode(&endpoint, &plain).await, asked()), (ToolMode::None, so_far));
+        // What the caller wants goes before it, and a server that was started anew is not asked again.
+        assert_eq!((mode(&endpoint, &told).await, asked()), (ToolMode::Text, so_far));
+        let moved = Endpoint::loopback("p", 1, EndpointOrigin::Discovered).remembering(&endpoint);
+        assert_eq!(
+            (mode(&moved, &request()).await, asked()),
+            (ToolMode::Constrained, so_far)
+        );
     }
 
     #[tokio::test]
@@ -298,9 +297,19 @@ mod tests {
             ("ollama", Dialect::Ollama),
         ] {
             let endpoint = endpoint(&server, api, "{}");
-            assert_eq!(endpoint.dialect_in(MODEL, ToolMode::Constrained), expected);
+            let mut request = ModelRequest {
+                tool_mode: Some(ToolMode::Constrained),
+                ..request()
+            };
+            assert_eq!(endpoint.dialect_of(MODEL, &request), expected);
+            request.tool_choice = ToolChoice::None;
+            assert_eq!(endpoint.dialect_of(MODEL, &request), endpoint.dialect_for(MODEL));
             for mode in [ToolMode::Native, ToolMode::Text, ToolMode::None] {
-                assert_eq!(endpoint.dialect_in(MODEL, mode), endpoint.dialect_for(MODEL));
+                request = ModelRequest {
+                    tool_mode: Some(mode),
+                    ..self::request()
+                };
+                assert_eq!(endpoint.dialect_of(MODEL, &request), endpoint.dialect_for(MODEL));
             }
         }
     }

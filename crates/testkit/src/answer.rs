@@ -64,8 +64,8 @@ fn decide(state: &mut State, request: &Request) -> Plan {
     let asked = request.body["model"].as_str().unwrap_or_default().to_owned();
 
     let mut twist = None;
-    if let Some(fault) = state.take_fault(&request.path, api.is_some()) {
-        match fault.effect(&state.kind, &asked, &state.models) {
+    if let Some(fault) = state.take_fault(request, api.is_some()) {
+        match fault.effect(&state.kind, &request.body, &state.models) {
             Effect::Hang => return Plan::Hang,
             Effect::Reset => return Plan::Reset,
             Effect::Answer(answer) => return whole(state, answer),
@@ -79,8 +79,8 @@ fn decide(state: &mut State, request: &Request) -> Plan {
             .iter()
             .any(|(name, value)| request.headers.get(*name).is_some_and(|sent| sent == value));
         if !known
-            && Fault::Unauthorized.applies(&request.path, api.is_some())
-            && let Effect::Answer(answer) = Fault::Unauthorized.effect(&state.kind, &asked, &state.models)
+            && Fault::Unauthorized.applies(&request.path, &request.body, api.is_some())
+            && let Effect::Answer(answer) = Fault::Unauthorized.effect(&state.kind, &request.body, &state.models)
         {
             return whole(state, answer);
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     http::Answer,
     kinds::ServerKind,
     overflow::Dialect,
+    refusal::Refusal,
     reply::{Reply, Step},
 };
 
@@ -29,6 +30,8 @@ pub enum Fault {
     LoadingWhile(Duration),
     /// Model calls get this status and this body (JSON when it looks like it).
     Status(u16, String),
+    /// Model calls whose body has something are refused.
+    Refuses(Refusal),
     /// All paths give a web page with 200: the base URL of something else.
     HtmlWith200,
     /// Model calls get an error object with 200.
@@ -82,8 +85,9 @@ pub(crate) enum Effect {
 
 impl Fault {
     /// Whether it concerns this request.
-    pub(crate) fn applies(&self, path: &str, model_call: bool) -> bool {
+    pub(crate) fn applies(&self, path: &str, body: &Value, model_call: bool) -> bool {
         match self {
+            Self::Refuses(refusal) => model_call && refusal.concerns(body),
             Self::AcceptAndHang
             | Self::HangAllPaths
             | Self::Reset
@@ -95,9 +99,11 @@ impl Fault {
         }
     }
 
-    /// What it does to a request for `model`.
-    pub(crate) fn effect(&self, kind: &ServerKind, model: &str, models: &[String]) -> Effect {
+    /// What it does to a request.
+    pub(crate) fn effect(&self, kind: &ServerKind, body: &Value, models: &[String]) -> Effect {
+        let model = body["model"].as_str().unwrap_or_default();
         let answer = match self {
+            Self::Refuses(refusal) => refusal.answer(body),
             Self::AcceptAndHang | Self::HangAllPaths | Self::HangModelCalls => return Effect::Hang,
             Self::Reset => return Effect::Reset,
             Self::LoadingFor(_) | Self::LoadingWhile(_) => {

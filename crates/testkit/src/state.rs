@@ -87,14 +87,14 @@ impl State {
     }
 
     /// The first fault that concerns the request; it counts as used.
-    pub(crate) fn take_fault(&mut self, path: &str, model_call: bool) -> Option<Fault> {
+    pub(crate) fn take_fault(&mut self, request: &Request, model_call: bool) -> Option<Fault> {
         let now = Instant::now();
         self.faults
             .retain(|active| active.left != Some(0) && active.until.is_none_or(|until| now < until));
         let active = self
             .faults
             .iter_mut()
-            .find(|active| active.fault.applies(path, model_call))?;
+            .find(|active| active.fault.applies(&request.path, &request.body, model_call))?;
         if let Some(left) = &mut active.left {
             *left -= 1;
         }

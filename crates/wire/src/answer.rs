@@ -1,9 +1,12 @@
 //! The answer as it is being read: what all dialects do alike with what they find.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use yabby_core::{EndReason, ModelEvent, ToolMode, Usage};
 
 use crate::{
+    arguments::Tools,
     calls::{Calls, Key, Known},
     calltext::Recogniser,
     decoder::Expectation,
@@ -24,6 +27,9 @@ pub(crate) struct Answer {
     /// Reads the text first, where a schema holds it to the protocol.
     protocol: Option<protocol::Reader>,
     known: Known,
+    start: Start,
+    /// The person has got something to read, or would have.
+    spoke: bool,
     usage: Usage,
     served: bool,
     refused: bool,
@@ -63,18 +69,22 @@ pub(crate) fn part_texts<'a>(parts: &'a Value, types: &'a [&str]) -> impl Iterat
 
 impl Answer {
     pub(crate) fn new(expect: &Expectation) -> Self {
+        let tools = Arc::new(Tools::new(expect));
+        let start = if expect.may_start_in_reasoning {
+            Start::MaybeReasoning
+        } else {
+            Start::Text
+        };
         Self {
             events: Vec::new(),
             calls: Calls::default(),
-            think: Splitter::new(if expect.may_start_in_reasoning {
-                Start::MaybeReasoning
-            } else {
-                Start::Text
-            }),
-            written: Recogniser::new(expect),
+            think: Splitter::new(start),
+            start,
+            spoke: false,
+            written: Recogniser::new(tools.clone()),
             protocol: (expect.tool_mode == ToolMode::Constrained).then(|| protocol::Reader::new(expect.structured)),
             known: Known {
-                tools: expect.tools.clone(),
+                tools,
                 ids: expect.call_ids.clone(),
             },
             usage: Usage::default(),
@@ -111,10 +121,13 @@ impl Answer {
         split(&mut self.think, &mut found);
         for event in found {
             match (event, &mut self.protocol) {
-                (ModelEvent::Text(text), Some(protocol)) => {
-                    protocol.push(&text, &mut self.written, &mut self.events);
+                (ModelEvent::Text(text), protocol) => {
+                    self.spoke |= !text.trim().is_empty();
+                    match protocol {
+                        Some(protocol) => protocol.push(&text, &mut self.written, &mut self.events),
+                        None => self.written.push(&text, &mut self.events),
+                    }
                 }
-                (ModelEvent::Text(text), None) => self.written.push(&text, &mut self.events),
                 (event, _) => self.events.push(event),
             }
         }
@@ -215,14 +228,10 @@ impl Answer {
             .into_iter()
             .map(|call| (call.name, Value::Object(call.arguments)));
         for (index, (name, arguments)) in (0_u64..).zip(held.into_iter().chain(written)) {
-            let arguments = match arguments {
-                Value::Object(map) => Value::Object(self.written.call_of(&name, map).arguments),
-                other => other,
-            };
             self.calls.open(Key::Index(index), "", &name)?;
             self.calls.replace(Key::Index(index), &arguments.to_string())?;
         }
-        let calls = self.calls.finish(cut, &self.known, &mut self.events)?;
+        let calls = self.calls.finish(cut, &self.known, &mut self.events);
         let reason = match end {
             EndReason::Stop | EndReason::Unknown if self.refused => EndReason::Refused,
             // vLLM ends a named call with `stop` (`model-servers.md` §7.1).
@@ -235,8 +244,60 @@ impl Answer {
         Ok(())
     }
 
+    /// Reads what the server could not read as the text of the answer, and ends the answer with it. False, with
+    /// nothing changed that shows, when that gives nothing to rely on.
+    ///
+    /// A server has told of a call already while it came when the text has that call from its beginning.
+    pub(crate) fn recover(&mut self, text: &str) -> bool {
+        if self.known.tools.is_empty() || self.spoke {
+            return false;
+        }
+        let begun = std::mem::take(&mut self.calls);
+        let mut before = std::mem::take(&mut self.events);
+        // What was held back because it may be reasoning came before the text, and is.
+        let mut held = Vec::new();
+        std::mem::replace(&mut self.think, Splitter::new(self.start)).finish(true, &mut held);
+        before.extend(
+            held.into_iter()
+                .filter(|event| matches!(event, ModelEvent::Reasoning(_))),
+        );
+        self.written = Recogniser::new(self.known.tools.clone());
+        self.text(text);
+        self.ended(EndReason::Stop);
+        let finished = self.finish().is_ok();
+        let found = std::mem::replace(&mut self.events, before);
+        if !finished || !is_whole(&found, &begun, &self.known.tools) {
+            self.end = None;
+            return false;
+        }
+        self.events.extend(found);
+        true
+    }
+
     fn at_limit(&self) -> bool {
         let counted = self.usage.output_tokens.zip(self.limit);
         counted.is_some_and(|(output, limit)| output >= limit)
+    }
+}
+
+/// Whether an answer that was `found` in a text can be given out: with the calls that had `begun`, or else with words.
+/// Text that begins with a mark is a call that nobody could read, or what is left of one
+/// (`ggml-org/llama.cpp#20761`: `</tool_call>`).
+fn is_whole(found: &[ModelEvent], begun: &Calls, tools: &Tools) -> bool {
+    let mut text = String::new();
+    let mut calls = Vec::new();
+    for event in found {
+        match event {
+            ModelEvent::Text(piece) => text.push_str(piece),
+            ModelEvent::ToolCall(call) => calls.push(call.name.as_str()),
+            _ => {}
+        }
+    }
+    let mut begun = begun.names().map(|name| tools.known(name).unwrap_or(name));
+    if calls.is_empty() {
+        begun.next().is_none() && text.trim_start().starts_with(|c| !matches!(c, '<' | '['))
+    } else {
+        let mut calls = calls.into_iter();
+        begun.all(|name| calls.next() == Some(name))
     }
 }

@@ -3,14 +3,18 @@
 //! What servers do (`model-servers.md` §1.3, §6.2, §7.1; `faults.md` M21): the name comes late, or again and empty;
 //! ids are missing, empty or the same twice; indices have gaps, are missing, or are 0 for every call; arguments
 //! begin with a stray `{}`, are sent twice, or are a JSON string that holds the object. vLLM without `strict`
-//! gives a bare JSON string that holds no object: such a call cannot be run and is an error.
+//! gives a bare JSON string that holds no object: such a call cannot be run, and the model is told so.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Map, Value};
-use yabby_core::{ModelEvent, ToolCall};
+use yabby_core::{MalformedCall, ModelEvent, ToolCall};
 
-use crate::{error::WireError, json};
+use crate::{
+    arguments::{self, Tools},
+    error::WireError,
+    json,
+};
 
 /// The most bytes of arguments that one call may have.
 const MAX_ARGUMENTS: usize = 4 * 1024 * 1024;
@@ -45,32 +49,9 @@ struct Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// The tools of the request.
-    pub tools: Vec<String>,
+    pub tools: Arc<Tools>,
     /// Call ids that the conversation has already.
     pub ids: Vec<String>,
-}
-
-/// The object that `raw` holds, leniently.
-fn object(raw: &str) -> Option<Map<String, Value>> {
-    let raw = raw.trim();
-    if raw.is_empty() {
-        return Some(Map::new());
-    }
-    let mut found: Option<Map<String, Value>> = None;
-    for value in serde_json::Deserializer::from_str(raw).into_iter::<Value>() {
-        let map = match value.ok()? {
-            Value::Object(map) => map,
-            Value::String(inner) => serde_json::from_str(&inner).ok()?,
-            Value::Null => Map::new(),
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
-        };
-        match &found {
-            Some(first) if !first.is_empty() && !map.is_empty() && *first != map => return None,
-            Some(first) if !first.is_empty() => {}
-            _ => found = Some(map),
-        }
-    }
-    found
 }
 
 // === impl Calls ===
@@ -79,6 +60,11 @@ impl Calls {
     /// Whether the server has sent no call.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// The names of the calls so far, as the server gave them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(|slot| slot.name.as_str())
     }
 
     /// Begins a call, or adds to the one with this key what it does not have yet.
@@ -126,9 +112,9 @@ impl Calls {
         }
     }
 
-    /// Gives the complete calls. With `cut`, when a limit ended the answer, a last call whose arguments are not
+    /// Gives the complete calls, and those that cannot be run for what they are. With `cut`, when a limit ended the answer, a last call whose arguments are not
     /// complete is left out: the end reason tells that something is missing.
-    pub(crate) fn finish(&mut self, cut: bool, known: &Known, out: &mut Vec<ModelEvent>) -> Result<usize, WireError> {
+    pub(crate) fn finish(&mut self, cut: bool, known: &Known, out: &mut Vec<ModelEvent>) -> usize {
         let mut slots = std::mem::take(&mut self.slots);
         slots.sort_by_key(|slot| match slot.key {
             Key::Index(index) => index,
@@ -140,20 +126,9 @@ impl Calls {
         let mut taken: HashSet<String> = known.ids.iter().cloned().collect();
         let count = slots.len();
         for slot in slots {
-            let Some(arguments) = object(&slot.arguments) else {
-                return Err(slot.malformed("are not a JSON object"));
-            };
-            let name = known.tool(&slot.name);
-            if name.is_empty() {
-                return Err(WireError::malformed("a tool call has no name"));
-            }
-            out.push(ModelEvent::ToolCall(ToolCall {
-                id: unique(&slot.id, &mut taken),
-                name,
-                arguments,
-            }));
+            out.push(slot.event(&known.tools, &mut taken));
         }
-        Ok(count)
+        count
     }
 
     /// The key of a Chat piece. Without an index, or when an index is used again with another id and a name, a
@@ -204,7 +179,29 @@ impl Calls {
 
 impl Slot {
     fn is_incomplete(&self) -> bool {
-        self.name.is_empty() || self.arguments.trim().is_empty() || object(&self.arguments).is_none()
+        self.name.is_empty() || self.arguments.trim().is_empty() || arguments::object(&self.arguments).is_err()
+    }
+
+    fn event(self, tools: &Tools, taken: &mut HashSet<String>) -> ModelEvent {
+        let id = unique(&self.id, taken);
+        match self.checked(tools) {
+            Ok((name, arguments)) => ModelEvent::ToolCall(ToolCall { id, name, arguments }),
+            Err(problem) => ModelEvent::MalformedCall(MalformedCall {
+                id,
+                name: tools.known(&self.name).unwrap_or(&self.name).to_owned(),
+                arguments: self.arguments,
+                problem,
+            }),
+        }
+    }
+
+    /// The registered name and the arguments, or what is wrong.
+    fn checked(&self, tools: &Tools) -> Result<(String, Map<String, Value>), String> {
+        let name = self.name.trim();
+        let name = tools.known(name).ok_or_else(|| tools.no_such_tool(name))?;
+        let read = arguments::object(&self.arguments);
+        let arguments = read.map_err(|how| arguments::problem(&format!("the arguments of the tool `{name}` {how}")))?;
+        Ok((name.to_owned(), tools.fit(name, arguments)?))
     }
 
     fn malformed(&self, how: &str) -> WireError {
@@ -212,21 +209,6 @@ impl Slot {
             "the arguments of the call of tool `{}` {how}: {}",
             self.name, self.arguments
         ))
-    }
-}
-
-// === impl Known ===
-
-impl Known {
-    /// The registered name that `name` means: itself, or without a `functions.` prefix (Kimi, gpt-oss;
-    /// `model-servers.md` §1.2, §3). A name that nobody registered stays as it is.
-    fn tool(&self, name: &str) -> String {
-        let name = name.trim();
-        let is_known = |name: &str| self.tools.iter().any(|tool| tool == name);
-        match name.strip_prefix("functions.") {
-            Some(rest) if !is_known(name) && is_known(rest) => rest.to_owned(),
-            _ => name.to_owned(),
-        }
     }
 }
 

@@ -32,8 +32,8 @@ pub enum BodyKind {
 pub struct Expectation {
     /// The names of the tools that the request offers.
     pub tools: Vec<String>,
-    /// The JSON Schemas of their arguments, by name, so that calls that stand in the text get values of the right
-    /// types. A tool may be missing here.
+    /// The JSON Schemas of their arguments, by name, as the tools gave them: what a model writes is made to fit them
+    /// and checked. A tool may be missing here; then any object will do.
     pub schemas: BTreeMap<String, Value>,
     /// How the tools were offered, if they were: [`ToolMode::None`] where none may be called.
     pub tool_mode: ToolMode,
@@ -127,6 +127,15 @@ impl Expectation {
             call_ids: calls.map(|call| call.id.clone()).collect(),
         }
     }
+
+    /// The same where it is known better how the tools are offered: the [`crate::Quirks::tool_mode`] that the request
+    /// was encoded with.
+    pub fn in_mode(request: &ModelRequest, mode: ToolMode) -> Self {
+        Self {
+            tool_mode: protocol::effective(request, mode),
+            ..Self::of(request)
+        }
+    }
 }
 
 // === impl Decoder ===
@@ -154,8 +163,28 @@ impl Decoder {
         if !matches!(self.state, State::Reading) {
             return Ok(());
         }
-        let result = self.read(bytes);
+        let result = self.read(bytes).or_else(|error| self.take_up(error));
         self.settle(result, out)
+    }
+
+    /// An error that came instead of an answer, as [`crate::classify()`] gives it: when it has what the model wrote
+    /// ([`WireError::recovered`]) and the request offered tools, that is read as the answer; otherwise the error
+    /// comes back. For an error inside an answer the decoder does so by itself.
+    pub fn recover(&mut self, error: WireError, out: &mut Vec<ModelEvent>) -> Result<(), WireError> {
+        let result = self.take_up(error);
+        self.settle(result, out)
+    }
+
+    fn take_up(&mut self, error: WireError) -> Result<(), WireError> {
+        let Some(text) = &error.recovered else {
+            return Err(error);
+        };
+        self.dialect.finish(&mut self.answer);
+        if !self.answer.recover(text) {
+            return Err(error);
+        }
+        self.state = State::Ended;
+        Ok(())
     }
 
     /// The connection has ended: gives the one [`ModelEvent::End`], or the error that the answer was not complete.
@@ -166,10 +195,11 @@ impl Decoder {
             State::Failed(error) => return Err(error.clone()),
             State::Reading => {}
         }
-        let result = self.end_of_body().and_then(|()| {
+        let ended = self.end_of_body().and_then(|()| {
             self.dialect.finish(&mut self.answer);
             self.answer.finish()
         });
+        let result = ended.or_else(|error| self.take_up(error));
         if result.is_ok() {
             self.state = State::Ended;
         }

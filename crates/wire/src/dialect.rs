@@ -1,10 +1,12 @@
 //! The four ways to ask a model, and the one function that does it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use yabby_core::{Image, ModelRequest, Opaque, OutputSchema, PromptCache, Tool, ToolMode};
 
-use crate::{chat, lower, messages, ollama, protocol, responses};
+use crate::{chat, lower, messages, ollama, protocol, reshape, responses};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,6 +83,16 @@ pub struct Quirks {
     pub answer_after_results: bool,
     /// Keywords that are taken out of tool schemas: `compat.unsupportedToolSchemaKeywords` (OpenClaw).
     pub dropped_keywords: Vec<String>,
+    /// Tool schemas are reduced to flat, typed properties.
+    pub bare_schemas: bool,
+    /// Tools that are not offered, each by its name and its schema: one that was changed is offered again.
+    pub quarantined: Vec<(String, Value)>,
+    /// The system prompt is the beginning of the first user message.
+    pub fold_system: bool,
+    /// Calls and results of the history are plain text, and roles alternate.
+    pub tools_as_text: bool,
+    /// A conversation that ends with the model's own words gets a user message behind them.
+    pub end_with_user: bool,
 }
 
 /// The name of the field that limits a Chat answer.
@@ -105,14 +117,17 @@ pub struct Encoded {
     pub headers: Vec<(&'static str, &'static str)>,
 }
 
-/// Puts a request into a dialect. The same request always gives the same bytes.
+/// Puts a request into a dialect. The same request always gives the same bytes. A conversation in which calls lack
+/// results, or results their calls, is repaired, because servers refuse it in every later turn.
 pub fn encode(dialect: Dialect, request: &ModelRequest, target: &Target<'_>) -> Encoded {
-    let request = &*protocol::rewritten(request, target.quirks);
+    let request = reshape::tools(Cow::Borrowed(request), target.quirks);
+    let request = protocol::rewritten(reshape::sound(request), target.quirks);
+    let request = reshape::conversation(request, target.quirks);
     match dialect {
-        Dialect::Chat => chat::encode(request, target),
-        Dialect::Responses => responses::encode(request, target),
-        Dialect::Messages => messages::encode(request, target),
-        Dialect::Ollama => ollama::encode(request, target),
+        Dialect::Chat => chat::encode(&request, target),
+        Dialect::Responses => responses::encode(&request, target),
+        Dialect::Messages => messages::encode(&request, target),
+        Dialect::Ollama => ollama::encode(&request, target),
     }
 }
 

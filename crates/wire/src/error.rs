@@ -1,8 +1,6 @@
 //! What went wrong, as far as bytes can tell.
 
-use std::time::Duration;
-
-use yabby_core::{ErrorKind, Text, text};
+use yabby_core::{ErrorDetails, ErrorKind, Text, text};
 
 /// The most characters that [`WireError::message`] has.
 const MESSAGE_CHARS: usize = 500;
@@ -16,23 +14,11 @@ pub struct WireError {
     /// The server's own words on one line: at most 500 characters, without control characters and terminal
     /// escapes. It may still quote what was sent, credentials included.
     pub message: String,
-    /// Numbers that the error told.
-    pub numbers: Numbers,
-    /// The top-level field of the request that the error names, also where it names something inside it
-    /// (`reasoning` for `reasoning.effort`); never one that a request needs, such as the conversation, the tools or
-    /// `max_tokens`. With [`ErrorKind::UnsupportedField`] it is the one to drop.
-    pub field: Option<String>,
-}
-
-/// Numbers that stand in an error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Numbers {
-    /// The context window in tokens.
-    pub window: Option<u32>,
-    /// The tokens of the prompt that did not fit. vLLM gives a lower bound (`model-servers.md` §7.1).
-    pub prompt_tokens: Option<u32>,
-    /// How long to wait before the next try.
-    pub retry_after: Option<Duration>,
+    /// What the error names. With [`ErrorKind::UnsupportedField`] the field is what the server does not take.
+    pub details: ErrorDetails,
+    /// With [`ErrorKind::ToolParser`]: what the model wrote after the place that the server's parser could not read,
+    /// where the server quotes it. Not made safe to print. See [`crate::Decoder::recover`].
+    pub recovered: Option<String>,
 }
 
 /// Text of a server made safe to print: one line, no terminal escapes, no control or direction characters, and
@@ -106,13 +92,13 @@ fn is_invisible(c: char) -> bool {
 // === impl WireError ===
 
 impl WireError {
-    /// An error without numbers; the message is made safe to print.
+    /// An error that names nothing; the message is made safe to print.
     pub(crate) fn new(kind: ErrorKind, message: &str) -> Self {
         Self {
             kind,
             message: clean(message),
-            numbers: Numbers::default(),
-            field: None,
+            details: ErrorDetails::default(),
+            recovered: None,
         }
     }
 
@@ -140,7 +126,7 @@ impl WireError {
             ErrorKind::ContextOverflow => self.overflow(),
             ErrorKind::Template => text!("the model's chat template refused the shape of the conversation"),
             ErrorKind::Grammar => text!("the server could not compile a tool schema"),
-            ErrorKind::UnsupportedField => match &self.field {
+            ErrorKind::UnsupportedField => match &self.details.field {
                 Some(field) => text!("the server does not take the field {field}", field = field),
                 None => text!("the server does not take a field of the request"),
             },
@@ -155,7 +141,8 @@ impl WireError {
     }
 
     fn overflow(&self) -> Text {
-        match (self.numbers.prompt_tokens, self.numbers.window) {
+        let numbers = self.details.numbers;
+        match (numbers.prompt_tokens, numbers.window) {
             (Some(prompt), Some(window)) if prompt > window => text!(
                 "the prompt has {prompt} tokens and the context window holds {window}",
                 prompt = prompt,
@@ -193,8 +180,8 @@ mod tests {
     fn summaries_speak_chinese() {
         let mut error = WireError::new(ErrorKind::ContextOverflow, "too long");
         assert_eq!(error.summary().english(), "the prompt does not fit the context window");
-        error.numbers.window = Some(2048);
-        error.numbers.prompt_tokens = Some(40031);
+        error.details.numbers.window = Some(2048);
+        error.details.numbers.prompt_tokens = Some(40031);
         assert_eq!(
             error.summary().english(),
             "the prompt has 40031 tokens and the context window holds 2048"

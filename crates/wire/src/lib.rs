@@ -2,13 +2,15 @@
 //!
 //! [`encode`] puts a [`yabby_core::ModelRequest`] into one of four dialects, [`Decoder`] turns the bytes of the
 //! answer into [`yabby_core::ModelEvent`]s, and [`classify()`] says what a refusal means. A dialect is a module with
-//! an `encode.rs` and a `decode.rs`; everything else is shared. [`lower_parameters`] puts JSON Schemas into words that local servers take. Nothing here opens a socket, reads a clock or
+//! an `encode.rs` and a `decode.rs`; everything else is shared. [`lower_parameters`] puts JSON
+//! Schemas into words that local servers take; [`next_step`] says what to drop or reshape when a server refuses. Nothing here opens a socket, reads a clock or
 //! knows a config file.
 //!
 //! Facts about servers are cited as `model-servers.md §n` (the project's reference of wire facts) or by the name
 //! of a recording under `fixtures/`.
 
 mod answer;
+mod arguments;
 mod calls;
 mod calltext;
 mod chat;
@@ -17,11 +19,13 @@ mod decoder;
 mod dialect;
 mod error;
 mod json;
+mod ladder;
 mod lower;
 mod messages;
 mod ndjson;
 mod ollama;
 mod protocol;
+mod reshape;
 mod responses;
 mod sse;
 mod think;
@@ -29,5 +33,6 @@ mod think;
 pub use classify::{ResponseHeaders, classify};
 pub use decoder::{BodyKind, Decoder, Expectation};
 pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode};
-pub use error::{Numbers, WireError};
+pub use error::WireError;
+pub use ladder::{Learned, Step, next_step};
 pub use lower::{SUBSET, lower_output, lower_parameters};

@@ -8,6 +8,9 @@ use yabby_route::{Answer, RouteEvent, RouteFailure};
 
 use crate::{exit::Exit, interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
 
+/// The most characters that are shown of the name of a tool that a model made up.
+const LONGEST_NAME: usize = 64;
+
 /// What is shown of an answer while it comes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Show {
@@ -101,6 +104,13 @@ pub(crate) async fn say(
 
 /// Tells when the answer is not all that the model would have said.
 fn tell_end(terminal: Terminal, answer: &Answer) {
+    if let Some(name) = called(answer) {
+        terminal.notice(&text!(
+            "{model} called the tool {name}, and Yabby offers it no tools; ask it to answer without tools",
+            model = answer.model,
+            name = name
+        ));
+    }
     match answer.end {
         EndReason::Length => terminal.notice(&text!(
             "the answer was cut: it reached the most tokens that it may have; raise maxTokens for {model}, or use --max-tokens",
@@ -109,6 +119,14 @@ fn tell_end(terminal: Terminal, answer: &Answer) {
         EndReason::Refused => terminal.notice(&text!("{model} or its server declined to answer", model = answer.model)),
         EndReason::Stop | EndReason::ToolCalls | EndReason::Unknown => {}
     }
+}
+
+/// The tool that the model called first, though none was offered.
+fn called(answer: &Answer) -> Option<String> {
+    let runnable = answer.tool_calls.iter().map(|call| &call.name);
+    let names = runnable.chain(answer.malformed_calls.iter().map(|call| &call.name));
+    let name: String = names.into_iter().next()?.chars().take(LONGEST_NAME).collect();
+    Some(if name.is_empty() { "?".to_owned() } else { name })
 }
 
 /// Tells that the answer could not be written.

@@ -16,7 +16,7 @@ use super::{
     EMBEDDED, EmbeddedModel, PROVIDER, Report, Spec, failure, private_folder,
     status::{State, Status},
 };
-use crate::{Endpoint, EndpointOrigin, tool_mode::ToolModes};
+use crate::{Endpoint, EndpointOrigin};
 
 /// While a lease (or a clone of it) lives, the supervisor keeps the server running.
 #[derive(Clone, Debug)]
@@ -28,8 +28,6 @@ pub struct Lease {
 struct Inner {
     folder: PathBuf,
     spec: Spec,
-    /// Kept over restarts of the server, which serves the same model.
-    tool_modes: ToolModes,
     _lock: File,
 }
 
@@ -76,7 +74,6 @@ impl Lease {
             inner: Arc::new(Inner {
                 folder,
                 spec: spec.clone(),
-                tool_modes: ToolModes::default(),
                 _lock: lock,
             }),
         })
@@ -132,7 +129,6 @@ impl Lease {
                 Some(status) if status.state == State::Ready && listens(status.port).await => {
                     let mut endpoint = Endpoint::loopback(PROVIDER, status.port, EndpointOrigin::Managed(self.clone()));
                     endpoint.key = Some(Secret::new(status.key));
-                    endpoint.tool_modes = self.inner.tool_modes.clone();
                     break Ok(endpoint);
                 }
                 Some(Status {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use yabby_testkit::{Dialect, Fault, ModelServer, ServerKind, script};
+use yabby_testkit::{Dialect, Fault, ModelServer, Refusal, ServerKind, script};
 
-use crate::client::{LONG, SHORT, ask, ask_json, chat, connect, get, read};
+use crate::client::{LONG, SHORT, ask, ask_json, chat, connect, get, post, read};
 
 #[tokio::test]
 async fn each_way_to_break_a_stream() {
@@ -144,4 +144,55 @@ async fn silence_of_all_kinds() {
     server.fault_once(Fault::HangAfter(1));
     assert!(silent(&chat(true)).await);
     assert!(server.wait_closed(LONG).await);
+}
+
+#[tokio::test]
+async fn refusals_look_into_the_body() {
+    let server = ModelServer::start().await;
+    let asked = |more: Value| {
+        let mut body = json!({"model": "test-model", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        post("/v1/chat/completions", &body)
+    };
+    let tool = json!({"type": "function", "function": {"name": "bad", "parameters": {"type": "nonsense"}}});
+    let role = |role: &str| json!({"messages": [{"role": role, "content": "x"}]});
+    for (refusal, with, status, words) in [
+        (
+            Refusal::Field("a.b".into()),
+            json!({"a": {"b": 1}}),
+            400,
+            "Unknown parameter: 'a.b'",
+        ),
+        (
+            Refusal::Schema("nonsense".into()),
+            json!({"tools": [tool]}),
+            400,
+            "Unable to generate parser",
+        ),
+        (
+            Refusal::NamedSchema("bad".into()),
+            json!({"tools": [tool]}),
+            400,
+            "for function 'bad'",
+        ),
+        (Refusal::SystemRole, role("system"), 500, "System role not supported"),
+        (Refusal::ToolMessages, role("tool"), 500, "roles must alternate"),
+        (Refusal::Prefill, role("assistant"), 400, "assistant message prefill"),
+        (
+            Refusal::Tools,
+            json!({"tools": [tool]}),
+            400,
+            "--enable-auto-tool-choice",
+        ),
+    ] {
+        server.clear_faults();
+        server.fault(Fault::Refuses(refusal.clone()));
+        let (head, body) = ask(&server, &asked(with)).await;
+        assert!(
+            head.contains(&status.to_string()) && body.contains(words),
+            "{refusal:?}: {head} {body}"
+        );
+        let (head, body) = ask(&server, &asked(json!({}))).await;
+        assert!(head.contains("200"), "{refusal:?}: {body}");
+    }
 }

@@ -2,10 +2,24 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::decoder::Expectation;
 
 fn known() -> Known {
-    Known {
+    known_with(None)
+}
+
+/// With a schema for `get_weather`.
+fn known_with(schema: Option<Value>) -> Known {
+    let tools = Tools::new(&Expectation {
         tools: vec!["get_weather".into(), "say".into()],
+        schemas: schema
+            .map(|schema| ("get_weather".to_owned(), schema))
+            .into_iter()
+            .collect(),
+        ..Expectation::default()
+    });
+    Known {
+        tools: Arc::new(tools),
         ids: Vec::new(),
     }
 }
@@ -15,19 +29,31 @@ fn assemble(deltas: &[Value]) -> Result<Vec<(String, String, String)>, WireError
 }
 
 fn assemble_with(deltas: &[Value], cut: bool, known: &Known) -> Result<Vec<(String, String, String)>, WireError> {
-    let mut calls = Calls::default();
-    for delta in deltas {
-        calls.chat(delta)?;
-    }
-    let mut out = Vec::new();
-    calls.finish(cut, known, &mut out)?;
-    Ok(out
+    Ok(events(deltas, cut, known)?
         .into_iter()
         .map(|event| match event {
             ModelEvent::ToolCall(call) => (call.id, call.name, Value::Object(call.arguments).to_string()),
             other => panic!("{other:?}"),
         })
         .collect())
+}
+
+fn events(deltas: &[Value], cut: bool, known: &Known) -> Result<Vec<ModelEvent>, WireError> {
+    let mut calls = Calls::default();
+    for delta in deltas {
+        calls.chat(delta)?;
+    }
+    let mut out = Vec::new();
+    assert_eq!(calls.finish(cut, known, &mut out), out.len());
+    Ok(out)
+}
+
+/// The one call of `deltas`, which cannot be run.
+fn malformed(deltas: &[Value], known: &Known) -> MalformedCall {
+    match events(deltas, false, known).unwrap().as_slice() {
+        [ModelEvent::MalformedCall(call)] => call.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
@@ -102,19 +128,24 @@ fn arguments_in_odd_shapes() {
         ("\"{\\\"a\\\":1}\"", Some("{\"a\":1}")),
         ("null", Some("{}")),
         ("\n{\n\"city\": \"Paris\"\n}", Some("{\"city\":\"Paris\"}")),
+        (
+            "{\"a\": [1, 2,], \"b\": \"x\ny\",}",
+            Some("{\"a\":[1,2],\"b\":\"x\\ny\"}"),
+        ),
+        ("\"{\\\"a\\\":1,}\"", Some("{\"a\":1}")),
         ("{\"a\":1}{\"b\":1}", None),
         // vllm-0.32.0-cpu/chat_tools_required.txt
         ("\"march_2022\"", None),
         ("[1]", None),
         ("{\"a\":", None),
     ] {
-        let found = assemble(&[json!({"index": 0, "function": {"name": "say", "arguments": raw}})]);
+        let deltas = [json!({"index": 0, "function": {"name": "say", "arguments": raw}})];
         if let Some(expected) = expected {
-            assert_eq!(found.unwrap()[0].2, expected, "{raw}");
+            assert_eq!(assemble(&deltas).unwrap()[0].2, expected, "{raw}");
         } else {
-            let error = found.unwrap_err();
-            assert_eq!(error.kind, yabby_core::ErrorKind::Malformed);
-            assert!(error.message.contains("`say`"), "{error}");
+            let call = malformed(&deltas, &known());
+            assert_eq!((call.name.as_str(), call.arguments.as_str()), ("say", raw));
+            assert!(call.problem.contains("`say`"), "{call:?}");
         }
     }
 }
@@ -129,7 +160,62 @@ fn a_call_that_a_limit_cut_is_left_out() {
         assemble_with(&deltas, true, &known()).unwrap(),
         [call("a", "say", "{\"a\":1}")]
     );
-    assert!(assemble(&deltas).is_err());
+    // Without a limit the model has to be told; the good call stays.
+    let events = events(&deltas, false, &known()).unwrap();
+    assert!(
+        matches!(events.as_slice(), [ModelEvent::ToolCall(_), ModelEvent::MalformedCall(broken)] if broken.id == "b"),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_call_that_cannot_be_run_says_what_is_wrong() {
+    let weather = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    let known = known_with(Some(weather));
+    for (name, arguments, problem) in [
+        (
+            "get_wether",
+            "{}",
+            "the tool `get_wether` does not exist; there are: get_weather, say",
+        ),
+        ("", "{}", "the call does not name a tool; there are: get_weather, say"),
+        (
+            "get_weather",
+            "{\"city\": [1]}",
+            "the arguments of the tool `get_weather` do not fit: /city: must be a string, but is an array",
+        ),
+        (
+            "get_weather",
+            "",
+            "the arguments of the tool `get_weather` do not fit: /city: is required",
+        ),
+        (
+            "functions.get_weather",
+            "\"march_2022\"",
+            "the arguments of the tool `get_weather` are a JSON string instead of an object",
+        ),
+        (
+            "say",
+            "[1]",
+            "the arguments of the tool `say` must be a JSON object, but are of type array",
+        ),
+        ("say", "{\"a\": ", "the arguments of the tool `say` are not valid JSON"),
+    ] {
+        let delta = json!({"index": 0, "id": "c", "function": {"name": name, "arguments": arguments}});
+        let call = malformed(&[delta], &known);
+        assert_eq!(
+            (call.id.as_str(), call.arguments.as_str(), call.problem.as_str()),
+            ("c", arguments, problem)
+        );
+    }
+    // Nothing was offered.
+    let delta = json!({"index": 0, "function": {"name": "x".repeat(1000)}});
+    let call = malformed(&[delta], &Known::default());
+    assert!(
+        call.problem.ends_with("does not exist; no tools are offered"),
+        "{call:?}"
+    );
+    assert!(call.problem.chars().count() < 300);
 }
 
 proptest! {

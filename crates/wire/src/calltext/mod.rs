@@ -1,8 +1,9 @@
 //! Takes tool calls out of the visible text.
 //!
 //! A model whose server has no parser for its calls writes them into the answer, each family in its own form
-//! (`model-servers.md` §3). A call counts only when it names a registered tool and its arguments are an object;
-//! everything else stays text, byte for byte. Which places count:
+//! (`model-servers.md` §3). A call counts only when it names a registered tool and its arguments fit the tool's
+//! schema, once they are read as leniently as those of any call (`arguments`); everything else stays text, byte for
+//! byte. Which places count:
 //!
 //! - A form with marks of its own counts anywhere outside code; `to=f` and `call:f{…}` count at the beginning of a
 //!   line.
@@ -13,12 +14,14 @@
 //! Held back is only what may still become a call, and white space, which is dropped before a call. A reader of a
 //! family is a function over a [`cursor::Cursor`] that says "more" where the text ends too early.
 
+use std::sync::Arc;
+
 use cursor::{Cursor, Ending, Read, Stop};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tools::Tools;
 use yabby_core::ModelEvent;
 
-use crate::decoder::Expectation;
+use crate::arguments;
 
 mod code;
 mod cursor;
@@ -102,6 +105,20 @@ fn marked(c: &mut Cursor<'_>, tools: &Tools) -> Read<Vec<Found>> {
     first(&MARKED, c, tools)
 }
 
+/// The JSON documents in a row that `raw` holds, with the faults that models make: a comma before a closing bracket,
+/// raw line ends in strings.
+pub(crate) fn loose_json(raw: &str) -> Option<Vec<Value>> {
+    let mut c = Cursor::new(raw, Ending::Ended);
+    let mut found = Vec::new();
+    loop {
+        c.space();
+        if c.rest().is_empty() {
+            return Some(found);
+        }
+        found.push(value::value(&mut c, value::Style::Json).ok()?);
+    }
+}
+
 fn emit(text: &str, out: &mut Vec<ModelEvent>) {
     if !text.is_empty() {
         out.push(ModelEvent::Text(text.to_owned()));
@@ -111,9 +128,9 @@ fn emit(text: &str, out: &mut Vec<ModelEvent>) {
 // === impl Recogniser ===
 
 impl Recogniser {
-    pub(crate) fn new(expect: &Expectation) -> Self {
+    pub(crate) fn new(tools: Arc<arguments::Tools>) -> Self {
         Self {
-            tools: Tools::new(expect),
+            tools: Tools::new(tools),
             code: code::Code::new(),
             held: String::new(),
             followed: 0,
@@ -160,11 +177,6 @@ impl Recogniser {
     pub(crate) fn finish(&mut self, cut: bool, out: &mut Vec<ModelEvent>) -> Vec<Found> {
         self.scan(if cut { Ending::Cut } else { Ending::Ended }, out);
         self.found.drain(..).map(|(found, _)| found).collect()
-    }
-
-    /// The call of a tool whose name was read elsewhere, with arguments that fit its schema.
-    pub(crate) fn call_of(&self, name: &str, arguments: Map<String, Value>) -> Found {
-        self.tools.call_object(name, arguments)
     }
 
     /// Whether nothing but white space has come after a call.

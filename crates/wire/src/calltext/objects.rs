@@ -77,8 +77,8 @@ fn named_object(c: &mut Cursor<'_>, tools: &Tools, fields: Fields, depth: usize)
     c.tag("}")?;
     match (name, given, inner) {
         (None, None, Some(inner)) => Ok(inner),
-        (Some(name), Some(given), None) => Ok(tools.call_object(name, given)),
-        (Some(name), None, None) if fields == Fields::Any => Ok(tools.call_object(name, Map::new())),
+        (Some(name), Some(given), None) => tools.call_object(name, given),
+        (Some(name), None, None) if fields == Fields::Any => tools.call_object(name, Map::new()),
         _ => Err(Stop::No),
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn python(c: &mut Cursor<'_>, tools: &Tools) -> Read<Found> {
         }
     }
     c.tag(")")?;
-    Ok(tools.call(name, given))
+    tools.call(name, given)
 }
 
 /// `[…, …]` of objects or Python calls; at least one.
@@ -146,5 +146,5 @@ pub(super) fn any(c: &mut Cursor<'_>, tools: &Tools, fields: Fields) -> Read<Vec
 pub(super) fn arguments_of(c: &mut Cursor<'_>, tools: &Tools, name: &str) -> Read<Found> {
     c.space();
     let arguments = value::object(c, Style::Json)?;
-    Ok(tools.call_object(name, arguments))
+    tools.call_object(name, arguments)
 }

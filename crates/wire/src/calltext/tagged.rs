@@ -200,10 +200,8 @@ pub(super) fn bare_gemma(c: &mut Cursor<'_>, tools: &Tools) -> Read<Vec<Found>> 
     c.tag("call:")?;
     let name = tools.name(c)?;
     let given = value::object(c, Style::Gemma)?;
-    Ok(vec![tools.call(
-        name,
-        given.into_iter().map(|(key, value)| (key, Given::Typed(value))),
-    )])
+    let found = tools.call(name, given.into_iter().map(|(key, value)| (key, Given::Typed(value))))?;
+    Ok(vec![found])
 }
 
 /// `<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{…}<|call|>` of gpt-oss, in any

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::decoder::Expectation;
 
 /// Where the form of a family comes from.
 const S3: &str = "model-servers.md §3";
@@ -247,13 +248,17 @@ fn expect() -> Expectation {
     }
 }
 
+fn recogniser(expect: &Expectation) -> Recogniser {
+    Recogniser::new(Arc::new(arguments::Tools::new(expect)))
+}
+
 fn run_cut<'a>(pieces: impl IntoIterator<Item = &'a str>, cut: bool) -> (String, Vec<Found>) {
-    let mut recogniser = Recogniser::new(&expect());
+    let mut reader = recogniser(&expect());
     let mut out = Vec::new();
     for piece in pieces {
-        recogniser.push(piece, &mut out);
+        reader.push(piece, &mut out);
     }
-    let found = recogniser.finish(cut, &mut out);
+    let found = reader.finish(cut, &mut out);
     let text = out.iter().map(|event| match event {
         ModelEvent::Text(text) => text.as_str(),
         other => panic!("{other:?}"),
@@ -321,8 +326,8 @@ fn what_nobody_registered_stays_text() {
     // No tools at all.
     for (_, _, call) in FAMILIES {
         let mut out = Vec::new();
-        let mut recogniser = Recogniser::new(&Expectation::default());
-        recogniser.push(call, &mut out);
+        let mut reader = recogniser(&Expectation::default());
+        reader.push(call, &mut out);
         assert_eq!(out, [ModelEvent::Text(call.to_owned())]);
     }
 }
@@ -359,6 +364,11 @@ fn prose_stays_text() {
         "{\"name\":\"get_weather\"}",
         "{\"name\":\"get_weather\",\"arguments\":[1]}",
         "{\"name\":\"get_weather\",\"arguments\":\"march_2022\"}",
+        // What does not fit the schema.
+        "{\"name\":\"get_weather\",\"arguments\":{\"city\":[\"Paris\"]}}",
+        "<tool_call>{\"name\":\"get_weather\",\"arguments\":{\"days\":\"many\"}}</tool_call>",
+        "<function=get_weather><parameter=days>\nmany\n</parameter></function>",
+        "[get_weather(wet=\"perhaps\")] and more",
         "[1, 2, 3]",
         "[now] is the time, call: now, to=now",
         "{}",
@@ -380,10 +390,10 @@ fn prose_stays_text() {
 
 #[test]
 fn only_what_may_become_a_call_is_held() {
-    let mut recogniser = Recogniser::new(&expect());
+    let mut reader = recogniser(&expect());
     let mut push = |piece: &str| {
         let mut out = Vec::new();
-        recogniser.push(piece, &mut out);
+        reader.push(piece, &mut out);
         out.iter()
             .map(|event| format!("{event:?}"))
             .collect::<Vec<_>>()
@@ -396,23 +406,23 @@ fn only_what_may_become_a_call_is_held() {
     assert_eq!(push("news\""), r#"Text(" <tool_call>{\"name\": \"get_news\"")"#);
     for answer in ["{\"title\":", "```rust\nfn", "[1"] {
         let mut out = Vec::new();
-        Recogniser::new(&expect()).push(answer, &mut out);
+        recogniser(&expect()).push(answer, &mut out);
         assert_eq!(out, [ModelEvent::Text(answer.to_owned())]);
     }
 }
 
 #[test]
 fn values_get_their_types() {
-    let call = "<function=get_weather><parameter=city>\n12\n</parameter><parameter=days>\nmany\n</parameter>\
+    let call = "<function=get_weather><parameter=city>\n12\n</parameter><parameter=days>\n 3 \n</parameter>\
         <parameter=ids>[1, {\"a\": null}]</parameter><parameter=zip>007</parameter><parameter=wet>True</parameter>\
         <parameter=other>1.5</parameter><parameter=code>\n if a:\n  x = \"</parameter>\"\n</parameter></function>";
     let (text, found) = run(chars(call));
-    let expected = json!({"city": "12", "days": "many", "ids": [1, {"a": null}], "zip": "007", "wet": true,
+    let expected = json!({"city": "12", "days": 3, "ids": [1, {"a": null}], "zip": "007", "wet": true,
         "other": 1.5, "code": " if a:\n  x = \"</parameter>\""});
     assert_eq!((text.as_str(), json!(found[0].arguments)), ("", expected));
     let call =
         r#"{"name":"get_weather","parameters":{"city":5,"days":"3","wet":"false","ids":"[1]","zip":null,"x":"1",}}"#;
-    let expected = json!({"city": "5", "days": 3, "wet": false, "ids": [1], "zip": null, "x": "1"});
+    let expected = json!({"city": "5", "days": 3, "wet": false, "ids": [1], "x": "1"});
     assert_eq!(json!(run([call]).1[0].arguments), expected);
     let call = "[get_weather(city=\"it's \\\"x\\\"\\u00e9\\n\", ids=[(1, 2), {'k': None}], wet=False), now()]";
     let found = run(chars(call)).1;
@@ -446,7 +456,7 @@ fn long_calls_take_linear_time() {
     // Too much to hold back.
     let endless = format!("<tool_call>{{\"name\":\"get_weather\",\"x\":\"{}", "y".repeat(MAX_HELD));
     let mut out = Vec::new();
-    Recogniser::new(&expect()).push(&endless, &mut out);
+    recogniser(&expect()).push(&endless, &mut out);
     assert_eq!(out, [ModelEvent::Text(endless)]);
 }
 

@@ -77,7 +77,7 @@ pub(super) fn function(c: &mut Cursor<'_>, tools: &Tools) -> Read<Found> {
     if !c.closer(&["</function>"])? && !c.before(&["</tool_call>"])? && !c.ended() {
         return Err(Stop::No);
     }
-    Ok(tools.call(name, given))
+    tools.call(name, given)
 }
 
 /// The same without the outer tag, which may still stand behind it.
@@ -103,7 +103,7 @@ pub(super) fn glm(c: &mut Cursor<'_>, tools: &Tools) -> Read<Found> {
     if !next_call && !c.closer(&["</tool_call>"])? && (given.is_empty() || !c.ended()) {
         return Err(Stop::No);
     }
-    Ok(tools.call(name, given))
+    tools.call(name, given)
 }
 
 /// `<invoke name="f"><parameter name="k">v</parameter></invoke>`, in a wrapper or not.
@@ -131,7 +131,7 @@ pub(super) fn invoke(c: &mut Cursor<'_>, tools: &Tools) -> Read<Vec<Found>> {
         if !c.closer(&INVOKE_END)? && !c.ended() {
             return Err(Stop::No);
         }
-        found.push(tools.call(name, given));
+        found.push(tools.call(name, given)?);
         if !c.closer(&INVOKE)? {
             break;
         }

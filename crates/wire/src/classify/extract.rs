@@ -1,4 +1,4 @@
-//! Numbers and names inside an error text. Texts are in lower case here, except for field names.
+//! Numbers inside an error text, which is in lower case here.
 
 use std::time::Duration;
 
@@ -108,77 +108,6 @@ fn wait(text: &str, below: f64) -> Option<(f64, f64, &str)> {
         _ => return None,
     };
     (unit < below).then_some((value * unit, unit, rest))
-}
-
-/// Fields that are never dropped: the conversation, what it is about, and what Messages demands (`msgs_no_maxtokens`
-/// in the recordings).
-const NEEDED: [&str; 7] = [
-    "model",
-    "messages",
-    "input",
-    "instructions",
-    "system",
-    "tools",
-    "max_tokens",
-];
-
-/// The field of the request, not what is inside it, that an error names, if a request can do without it.
-pub(super) fn field(message: &str, param: Option<&str>) -> Option<String> {
-    let mut name = named(message, param)?;
-    name.truncate(name.find(['.', '[']).unwrap_or(name.len()));
-    (!name.is_empty() && !NEEDED.contains(&name.as_str())).then_some(name)
-}
-
-/// The parameter, or the first name after a phrase that announces one.
-fn named(message: &str, param: Option<&str>) -> Option<String> {
-    const PHRASES: [&str; 12] = [
-        "does not support parameters: [",
-        "unsupported parameter: ",
-        "unknown parameter: ",
-        "unrecognized request argument supplied: ",
-        "unrecognized request arguments supplied: ",
-        "unknown field ",
-        "unknown name ",
-        "unexpected keyword argument ",
-        "missing required parameter: ",
-        "does not support '",
-        "doesn't support `",
-        "property '",
-    ];
-    let given = param.map(|param| param.strip_prefix("body.").unwrap_or(param));
-    // LiteLLM says `request_body`, vLLM `body` and `body.1` when no field is meant.
-    let vague = |name: &str| name.is_empty() || name == "body" || name == "request_body" || is_number(name);
-    if let Some(given) = given.filter(|name| !vague(name)) {
-        return Some(given.to_owned());
-    }
-    let lower = message.to_ascii_lowercase();
-    for phrase in PHRASES {
-        if let Some(at) = lower.find(phrase)
-            && let Some(name) = quoted_name(&message[at + phrase.len()..])
-        {
-            return Some(name);
-        }
-    }
-    // `x: Extra inputs are not permitted` (Anthropic), `'x' is required` (llama.cpp).
-    let before = lower
-        .find(": extra inputs are not permitted")
-        .or_else(|| lower.find(" is required"))?;
-    let name = message[..before].rsplit([' ', ';']).next()?;
-    quoted_name(name)
-}
-
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A field name at the beginning of `text`, in quotes or bare.
-fn quoted_name(text: &str) -> Option<String> {
-    let text = text.trim_start_matches(['\'', '"', '`', ' ']);
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '-' | '[' | ']'))
-        .unwrap_or(text.len());
-    let name = text[..end].trim_end_matches(['.', ']']);
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The number that directly follows `prefix`, unless it counts characters.

@@ -2,9 +2,11 @@
 //!
 //! A body is first [read](reading::Reading) into its parts (message, codes, parameter, shape), whatever envelope the
 //! server uses; then the first [row](table::TABLE) that fits gives the kind; then numbers and the field are taken
-//! out. Only errors come here, never what a model says, so no answer is ever mistaken for an overflow.
+//! out. Only errors come here, never what a model says, so no answer is ever mistaken for an overflow; the one error
+//! that quotes what the model wrote is read without the quotation, which is kept as [`WireError::recovered`].
 
 mod extract;
+mod names;
 mod reading;
 mod table;
 
@@ -86,21 +88,31 @@ fn conclude(status: Option<u16>, reading: &Reading, headers: &ResponseHeaders) -
             |status| format!("HTTP {status}"),
         );
     }
+    let details = &mut error.details;
     if kind == ErrorKind::ContextOverflow {
-        error.numbers.window = reading.window.or_else(|| extract::window(&reading.lower));
-        error.numbers.prompt_tokens = reading.prompt_tokens.or_else(|| extract::prompt_tokens(&reading.lower));
+        details.numbers.window = reading.window.or_else(|| extract::window(&reading.lower));
+        details.numbers.prompt_tokens = reading.prompt_tokens.or_else(|| extract::prompt_tokens(&reading.lower));
     }
-    error.numbers.retry_after = retry_after(headers)
+    details.numbers.retry_after = retry_after(headers)
         .or(reading.retry_after)
         .or_else(|| extract::retry_after(&reading.lower));
-    error.field = match kind {
-        ErrorKind::UnsupportedField | ErrorKind::BadRequest => {
-            extract::field(&reading.message, reading.param.as_deref())
+    error.recovered = reading
+        .generated
+        .clone()
+        .filter(|text| kind == ErrorKind::ToolParser && !text.trim().is_empty());
+    let details = &mut error.details;
+    details.field = match kind {
+        ErrorKind::UnsupportedField | ErrorKind::BadRequest | ErrorKind::Grammar => {
+            names::field(&reading.message, reading.param.as_deref())
         }
         // vLLM: it was not the prompt but the limit of the answer that did not fit.
         ErrorKind::ContextOverflow => reading.param.clone().filter(|param| param.starts_with("max_")),
         _ => None,
     };
+    if kind == ErrorKind::Grammar {
+        details.tool = names::tool(&reading.message);
+    }
+    details.refused = names::refused(kind, &reading.lower);
     error
 }
 

@@ -44,6 +44,21 @@ pub(super) struct Reading {
     pub prompt_tokens: Option<u32>,
     /// OpenRouter's and others' wait.
     pub retry_after: Option<Duration>,
+    /// What the model had written, where the server says that it could not read it.
+    pub generated: Option<String>,
+}
+
+/// What llama.cpp's builds of early 2026 write before a position, a colon and the rest of what the model wrote
+/// (`ggml-org/llama.cpp#24644`, `#23838`, `#20761`). Later builds do not tell the text.
+const UNREAD: &str = "Failed to parse input at pos ";
+
+/// The server's own words, and what the model had written after the place where the server's parser stopped.
+fn unread(message: &str) -> Option<(&str, &str)> {
+    let rest = message.strip_prefix(UNREAD)?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+    let generated = rest[digits..].strip_prefix(':')?;
+    let own = &message[..message.len() - generated.len()];
+    (digits > 0).then(|| (own, generated.strip_prefix(' ').unwrap_or(generated)))
 }
 
 /// Where an error object keeps its codes. OpenRouter: `metadata.error_type`; Anthropic:
@@ -86,7 +101,8 @@ fn title(page: &str) -> String {
 fn validation(details: &[Value]) -> (String, Option<String>, Vec<String>) {
     let messages: Vec<&str> = details.iter().map(|detail| json::text(detail, "/msg")).collect();
     let param = details.first().map(|detail| {
-        let path: Vec<&str> = json::items(detail, "/loc").filter_map(Value::as_str).collect();
+        let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
+        let path: Vec<String> = json::items(detail, "/loc").map(step).collect();
         path.join(".")
     });
     let codes = details
@@ -166,7 +182,7 @@ impl Reading {
         };
         let mut reading = Self::new(Shape::Error, message);
         reading.take(error);
-        let inner = quoted(&reading.message);
+        let inner = quoted(&reading.message).filter(|_| reading.generated.is_none());
         if let Some(inner) = inner.as_ref().and_then(|inner| inner.get("error")) {
             reading.take(inner);
         }
@@ -174,9 +190,15 @@ impl Reading {
     }
 
     fn new(shape: Shape, message: String) -> Self {
+        // What a model says is never taken for the words of an error.
+        let (own, generated) = match unread(&message) {
+            Some((own, generated)) => (own, Some(generated.to_owned())),
+            None => (message.as_str(), None),
+        };
         Self {
             shape,
-            lower: message.to_lowercase(),
+            lower: own.to_lowercase(),
+            generated,
             message,
             codes: Vec::new(),
             code: None,

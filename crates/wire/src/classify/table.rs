@@ -116,7 +116,12 @@ pub(super) const TABLE: &[Row] = &[
     code(ModelNotFound, &["model_not_found"]),
     code(
         UnsupportedField,
-        &["unsupported_parameter", "unknown_parameter", "extra_forbidden"],
+        &[
+            "unsupported_parameter",
+            "unsupported_value",
+            "unknown_parameter",
+            "extra_forbidden",
+        ],
     ),
     code(UnsupportedField, &["invalid_union_discriminator"]),
     // A 429 may speak of "too many tokens" a minute: never an overflow. Nor is it one inside a stream.
@@ -124,6 +129,8 @@ pub(super) const TABLE: &[Row] = &[
     says(RateLimit, &["too many tokens", " per "]),
     // LM Studio says this with 200 on a path that it does not have (lmstudio-bug-tracker issue 618).
     says(NotAnApi, &["unexpected endpoint or method"]),
+    // llama.cpp wraps what a template raises into the words for a schema that does not compile.
+    says(Template, &["unable to generate parser", "jinja exception"]),
     // Not overflow: the tool or output schema, and the parser that the server makes of it.
     says(Grammar, &["failed to parse grammar"]),
     says(Grammar, &["json schema conversion failed"]),
@@ -139,9 +146,12 @@ pub(super) const TABLE: &[Row] = &[
     says(Template, &["raise_exception"]),
     says(Template, &["chat template"]),
     says(Template, &["system message must be"]),
+    says(Template, &["system role"]),
+    says(Template, &["only user and assistant roles"]),
     says(Template, &["no user query found"]),
     says(Template, &["roles must alternate"]),
     says(Template, &["does not support assistant message prefill"]),
+    says(Template, &["must end with a user message"]),
     says(Template, &["tool_use", "without", "tool_result"]),
     // Overflow. The first is the sum of prompt and answer on vLLM; its window is still true.
     says(ContextOverflow, &["cannot be greater than max_model_len"]),
@@ -224,6 +234,7 @@ pub(super) const TABLE: &[Row] = &[
     says(UnsupportedField, &["unsupportedparamserror"]),
     says(UnsupportedField, &["does not support parameters"]),
     says(UnsupportedField, &["unsupported parameter"]),
+    says(UnsupportedField, &["unsupported value: '"]),
     says(UnsupportedField, &["unknown parameter"]),
     says(UnsupportedField, &["unrecognized request argument"]),
     says(UnsupportedField, &["extra inputs are not permitted"]),

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
+use yabby_core::Refused;
+
 use super::*;
+use crate::{Dialect, ladder::droppable};
 
 /// A text that a server really gave, and what it must become.
 struct Sample {
@@ -84,9 +87,14 @@ fn numbers_are_taken_out() {
         ("got -186", None, None),
         ("exceed context limit", Some(199_000), Some(200_000)),
     ] {
-        let numbers = sample(text).numbers;
+        let numbers = sample(text).details.numbers;
         assert_eq!((numbers.prompt_tokens, numbers.window), (prompt, window), "{text}");
     }
+}
+
+/// The field that would be dropped.
+fn dropped(error: &WireError) -> Option<&str> {
+    droppable(error.details.field.as_deref()?, Dialect::Messages)
 }
 
 #[test]
@@ -102,9 +110,8 @@ fn fields_are_named() {
         ("Unknown name", "store"),
         ("\"loc\":[\"body\",\"store\"]", "store"),
         ("'previous_response_id'", "previous_response_id"),
-        ("parameter=max_tokens", "max_tokens"),
     ] {
-        assert_eq!(sample(text).field.as_deref(), Some(name), "{text}");
+        assert_eq!(dropped(&sample(text)), Some(name), "{text}");
     }
     for text in [
         "'loc': 'body.messages'",
@@ -113,7 +120,7 @@ fn fields_are_named() {
         "Unsupported parameter: 'max_tokens'",
         "tools.6.type",
     ] {
-        assert_eq!(sample(text).field, None, "{text}");
+        assert_eq!(dropped(&sample(text)), None, "{text}");
     }
     for (message, name) in [
         ("Missing required parameter: 'max_tokens'.", None),
@@ -134,7 +141,42 @@ fn fields_are_named() {
     ] {
         let body = serde_json::json!({"error": {"message": message}}).to_string();
         let error = classify(400, &ResponseHeaders::default(), body.as_bytes());
-        assert_eq!(error.field.as_deref(), name, "{message}");
+        assert_eq!(dropped(&error), name, "{message}");
+    }
+}
+
+#[test]
+fn paths_tools_and_what_was_refused_are_named() {
+    let named = |text: &str| sample(text).details.field.unwrap_or_default();
+    assert_eq!(named("parameter=max_tokens"), "max_tokens");
+    assert_eq!(named("tools.6.type"), "tools.6.type");
+    assert_eq!(named("'messages[0].role'"), "messages[0].role");
+    assert_eq!(named("Invalid schema for function"), "tools[0].function.parameters");
+    let nested =
+        br#"{"detail":[{"type":"extra_forbidden","loc":["body","tools",0,"function","strict"],"msg":"Extra"}]}"#;
+    let error = classify(422, &ResponseHeaders::default(), nested);
+    assert_eq!(error.details.field.as_deref(), Some("tools.0.function.strict"));
+    assert_eq!(sample("Invalid schema for function").details.tool.as_deref(), Some("f"));
+    for (text, refused) in [
+        ("\"System role not supported", Some(Refused::SystemRole)),
+        ("System message must be", Some(Refused::SystemRole)),
+        ("Conversation roles must alternate user", Some(Refused::Alternation)),
+        ("No user query", Some(Refused::NoQuestion)),
+        ("assistant message prefill", Some(Refused::Prefill)),
+        ("must end with a user message.\"}}", Some(Refused::Prefill)),
+        ("does not support tools", Some(Refused::Tools)),
+        ("enable-auto-tool-choice", Some(Refused::Tools)),
+        ("endpoints found that support tool use", Some(Refused::Tools)),
+        ("tools param requires", Some(Refused::Tools)),
+        ("does not support thinking", Some(Refused::Thinking)),
+        ("image input", Some(Refused::Images)),
+        ("not a multimodal", Some(Refused::Images)),
+        ("Jinja Exception: System", Some(Refused::SystemRole)),
+        ("roles are odd", None),
+        ("raise_exception('bad')", None),
+        ("does not support embeddings", None),
+    ] {
+        assert_eq!(sample(text).details.refused, refused, "{text}");
     }
 }
 
@@ -158,7 +200,9 @@ fn numbers_that_are_not_counted_in_tokens_are_left() {
         ),
     ] {
         let body = serde_json::json!({"error": {"message": message}}).to_string();
-        let numbers = classify(400, &ResponseHeaders::default(), body.as_bytes()).numbers;
+        let numbers = classify(400, &ResponseHeaders::default(), body.as_bytes())
+            .details
+            .numbers;
         assert_eq!((numbers.prompt_tokens, numbers.window), (prompt, window), "{message}");
     }
 }
@@ -229,7 +273,7 @@ fn waits() {
     let wait = |headers: &[(&str, &'static str)], body: &str| {
         let headers =
             ResponseHeaders::read(|name| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
-        classify(429, &headers, body.as_bytes()).numbers.retry_after
+        classify(429, &headers, body.as_bytes()).details.numbers.retry_after
     };
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     assert_eq!(wait(&[("retry-after", "20")], ""), seconds(20));

@@ -16,12 +16,14 @@
 //! | `{}` | llama.cpp compiles it as an object; written as a union of all types |
 //! | everything else that is not in [`SUBSET`] | ignored at best |
 
+mod bare;
 mod flat;
 mod keywords;
 mod write;
 
 use serde_json::{Map, Value};
 
+pub(crate) use bare::bare_parameters;
 pub(crate) use keywords::without;
 
 /// The only keywords that a lowered schema has.

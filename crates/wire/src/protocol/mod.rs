@@ -1,6 +1,6 @@
 //! Tools without the server's own fields for them.
 //!
-//! Some models and templates know no tools: llama.cpp then takes them and says nothing (`model-servers.md` §6.2). Two
+//! Some models and templates know no tools: llama.cpp then takes them and says nothing (`wire-facts.md` §6.2). Two
 //! modes do without. [`ToolMode::Constrained`] holds the whole answer to one schema, a union of an answer and a call of
 //! each tool; the first key decides, so that an answer streams:
 //!
@@ -44,8 +44,8 @@ pub(crate) fn effective(request: &ModelRequest, mode: ToolMode) -> ToolMode {
 }
 
 /// The request as it is put into a dialect.
-pub(crate) fn rewritten<'a>(request: &'a ModelRequest, quirks: &Quirks) -> Cow<'a, ModelRequest> {
-    let mode = effective(request, quirks.tool_mode);
+pub(crate) fn rewritten<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+    let mode = effective(&request, quirks.tool_mode);
     let calls = |message: &Message| match message {
         Message::User { .. } => false,
         Message::Assistant { tool_calls, .. } => !tool_calls.is_empty(),
@@ -53,17 +53,17 @@ pub(crate) fn rewritten<'a>(request: &'a ModelRequest, quirks: &Quirks) -> Cow<'
     };
     let untouched = request.tools.is_empty() && !request.messages.iter().any(calls);
     if mode == ToolMode::Native || untouched {
-        return Cow::Borrowed(request);
+        return request;
     }
     let structured = request.output_schema.is_some();
     let written = |message| history::written(message, mode, structured);
     Cow::Owned(ModelRequest {
-        system: describe::system(request, mode),
+        system: describe::system(&request, mode),
         messages: request.messages.iter().map(written).collect(),
         tools: Vec::new(),
         tool_choice: ToolChoice::Auto,
         output_schema: match mode {
-            ToolMode::Constrained => Some(schema::union(request, quirks)),
+            ToolMode::Constrained => Some(schema::union(&request, quirks)),
             _ => request.output_schema.clone(),
         },
         extra_body: request.extra_body.clone(),

@@ -16,9 +16,12 @@
 //! - Newlines between a block and the visible answer are dropped. Two harmony messages that are both visible are
 //!   paragraphs.
 //! - A new content block or output item begins a line.
+//! - An answer that begins with a line `Reasoning:` and lines in italics has its reasoning there (`aloud`). It is held
+//!   back until the whole shape is seen, with what follows it; a block that nothing follows is text.
 //!
 //! Otherwise only bytes that may still become a tag are held back.
 
+mod aloud;
 mod fence;
 mod harmony;
 mod out;
@@ -54,6 +57,8 @@ pub(crate) struct Splitter {
     held: String,
     /// How much of `held` has no closer; only in [`Mode::Undecided`].
     searched: usize,
+    /// How much of `held` is whole lines of a block that is written in words.
+    aloud: usize,
     /// White space at the beginning, which is dropped when a block follows.
     lead: String,
     /// How visible text begins here, until there is some.
@@ -94,6 +99,7 @@ impl Splitter {
             },
             held: String::new(),
             searched: 0,
+            aloud: 0,
             lead: String::new(),
             fresh: Some(Fresh::Beginning),
             said: false,

@@ -198,6 +198,58 @@ fn reasoning_in_its_own_field_decides_that_text_is_text() {
     assert_eq!(out.len(), 1);
 }
 
+/// `model-servers.md` §4; the form is OpenClaw's.
+#[test]
+fn reasoning_in_words() {
+    let bold = "\n**Reasoning:**\n_First._\n_Then_ that_\n\n\nIt is _5_.";
+    let fenced = "Reasoning:\n_a_\n```\n<think>\n```";
+    let tagged = "Reasoning:\n_a_\n\n<think>b</think>c";
+    for start in [Start::Text, Start::MaybeReasoning] {
+        check(start, "Reasoning:\n_I think._\n\nYes.", "Yes.", "I think.");
+        check(start, bold, "It is _5_.", "First.\nThen_ that");
+        check(start, "Reasoning:\n_a_\nNo.\n_b_\n", "No.\n_b_\n", "a");
+        check(start, "Reasoning:\n_a_\n_b\nc_", "_b\nc_", "a");
+        check(start, "Reasoning:\n_a_\n\n_b_", "_b_", "a");
+    }
+    check(Start::Text, tagged, "c", "ab");
+    check(Start::Text, fenced, "```\n<think>\n```", "a");
+    for text in [
+        "Reasoning:\n_Only this._\n\n",
+        "Reasoning:\n_Only this._",
+        "Reasoning:\n_Not closed.\n\nYes.",
+        "Reasoning:\n\n_Late._\n\nYes.",
+        "Reasoning: because.\n_a_\n\nYes.",
+        "Reasoning:\n- a\n- b\n\nYes.",
+        "So.\nReasoning:\n_a_\n\nYes.",
+        "    Reasoning:\n_a_\n\nYes.",
+        "**Reasoning",
+        "Really? *Yes*.",
+        "* a\n* b\n",
+    ] {
+        check(Start::Text, text, text, "");
+    }
+    // Only as much is held back as anybody thinks so.
+    let long = format!("Reasoning:\n{}\nYes.", "_a_\n".repeat(40_000));
+    let pieces: Vec<&str> = long.split_inclusive('\n').collect();
+    assert_eq!(split(Start::Text, false, &pieces), (long.clone(), String::new()));
+    assert_eq!(split(Start::Text, false, &[&long]), (long, String::new()));
+}
+
+proptest! {
+    #[test]
+    fn reasoning_in_words_cut_anywhere(input in "(\\*\\*)?Reasoning:(\\*\\*)?( |\r)?\n(_[a é_]{0,4}_\r?\n|\n| |[ab]|_|\n<think>){0,6}") {
+        let chars: Vec<String> = input.chars().map(String::from).collect();
+        let chars: Vec<&str> = chars.iter().map(String::as_str).collect();
+        let whole = split(Start::Text, false, &[&input]);
+        prop_assert_eq!(&split(Start::Text, false, &chars), &whole);
+        if whole.1.is_empty() && !input.contains("<think>") {
+            prop_assert_eq!(&whole.0, &input);
+        } else if !input.contains("<think>") {
+            prop_assert!(!whole.0.trim().is_empty());
+        }
+    }
+}
+
 #[test]
 fn a_new_block_begins_a_line() {
     let blocks = |pieces: &[&str]| {

@@ -4,6 +4,7 @@ use memchr::memchr2;
 
 use super::{
     Fresh, Mode, Splitter,
+    aloud::{self, Aloud},
     fence::{Fence, Line, Position, indent},
     out::Out,
     tags::{self, Place, Tag},
@@ -37,6 +38,9 @@ impl Splitter {
                 mark @ (b'`' | b'~') if spaces <= 3 => {
                     self.position.line = Line::Run(Fence { mark, length: 0 });
                     Some(0)
+                }
+                _ if spaces == 0 && self.fresh == Some(Fresh::Beginning) && aloud::may_begin(first) => {
+                    self.aloud(rest, out)
                 }
                 _ => self.middle(),
             },
@@ -111,6 +115,21 @@ impl Splitter {
     fn middle(&mut self) -> Option<usize> {
         self.position.line = Line::Middle;
         Some(0)
+    }
+
+    fn aloud(&mut self, rest: &str, out: &mut Out<'_>) -> Option<usize> {
+        match aloud::read(rest, self.aloud) {
+            Aloud::Block(text, length) => {
+                out.reasoning(&text);
+                self.close(Fresh::AfterBlock);
+                Some(length)
+            }
+            Aloud::Maybe(known) => {
+                self.aloud = known;
+                None
+            }
+            Aloud::No => self.middle(),
+        }
     }
 
     fn tag(&mut self, rest: &str, place: Place, out: &mut Out<'_>) -> Option<usize> {

@@ -5,17 +5,20 @@ use yabby_wire::{BodyKind, Decoder, Dialect, Expectation};
 
 use crate::fixtures::{Outcome, decode, text};
 
+/// Of a request that offers the tool `f`.
+fn expect() -> Expectation {
+    Expectation {
+        tools: vec!["f".into()],
+        ..Expectation::default()
+    }
+}
+
 fn stream(dialect: Dialect, body: &str) -> Outcome {
-    decode(
-        dialect,
-        BodyKind::EventStream,
-        &Expectation::default(),
-        [body.as_bytes()],
-    )
+    decode(dialect, BodyKind::EventStream, &expect(), [body.as_bytes()])
 }
 
 fn whole(dialect: Dialect, body: &str) -> Outcome {
-    decode(dialect, BodyKind::Json, &Expectation::default(), [body.as_bytes()])
+    decode(dialect, BodyKind::Json, &expect(), [body.as_bytes()])
 }
 
 /// A Chat stream of these `choices[0]` objects, and `[DONE]`.
@@ -354,7 +357,8 @@ fn expectation_of_a_request() {
         }],
         ..ModelRequest::default()
     };
-    let expect = Expectation::of(&request);
+    let mut expect = Expectation::of(&request);
+    expect.tools.push("f".into());
     assert_eq!(
         (expect.max_output_tokens, expect.call_ids.as_slice()),
         (Some(5), ["call_1".to_owned()].as_slice())

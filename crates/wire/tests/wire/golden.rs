@@ -20,6 +20,14 @@ fn render(fixture: &Fixture) -> String {
                 let arguments = serde_json::Value::Object(call.arguments);
                 writeln!(out, "ToolCall {} {} {arguments}", call.id, call.name).unwrap();
             }
+            ModelEvent::MalformedCall(call) => {
+                writeln!(
+                    out,
+                    "MalformedCall {} {} {}: {}",
+                    call.id, call.name, call.arguments, call.problem
+                )
+                .unwrap();
+            }
             ModelEvent::Usage(usage) => writeln!(
                 out,
                 "Usage input {:?} cached {:?} output {:?} reasoning {:?}",
@@ -31,11 +39,11 @@ fn render(fixture: &Fixture) -> String {
     }
     if let Some(error) = error {
         writeln!(out, "error {:?}: {}", error.kind, error.message).unwrap();
-        let numbers = error.numbers;
-        if numbers != yabby_wire::Numbers::default() {
+        let numbers = error.details.numbers;
+        if numbers != yabby_core::Numbers::default() {
             writeln!(out, "  prompt {:?} window {:?}", numbers.prompt_tokens, numbers.window).unwrap();
         }
-        if let Some(field) = error.field {
+        if let Some(field) = error.details.field {
             writeln!(out, "  field {field}").unwrap();
         }
     }

@@ -22,6 +22,8 @@ mod ollama;
 #[cfg(test)]
 mod opaque;
 #[cfg(test)]
+mod recover;
+#[cfg(test)]
 mod schemas;
 #[cfg(test)]
 mod splits;

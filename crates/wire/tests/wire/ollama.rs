@@ -87,6 +87,7 @@ fn a_request() {
                     {"function": {"name": "get_weather", "arguments": {"city": "Rome"}}},
                 ]},
                 {"role": "tool", "tool_name": "get_weather", "content": "18 C"},
+                {"role": "tool", "tool_name": "get_weather", "content": "no result was recorded"},
                 {"role": "user", "content": "Well?\n\nSay it."},
             ],
         })
@@ -120,7 +121,7 @@ fn extra_fields_go_where_ollama_reads_them() {
         ..request()
     };
     let mut found: Value = serde_json::from_str(&body(&request, &extra)).unwrap();
-    assert_eq!(found["messages"].as_array().unwrap().len(), 5);
+    assert_eq!(found["messages"].as_array().unwrap().len(), 6);
     found.as_object_mut().unwrap().remove("messages");
     assert_eq!(
         found,

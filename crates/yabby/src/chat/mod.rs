@@ -86,6 +86,11 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
             }
         };
         match said {
+            // Only tools were called: that is told, and nothing of it is kept.
+            Said::Answered(answer) if answer.text.is_blank() => {
+                transcript.pop();
+                exit = Exit::NoAnswer;
+            }
             Said::Answered(answer) => {
                 transcript.push(Message::Assistant {
                     text: answer.text.into_string(),

@@ -110,7 +110,12 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                     return exit;
                 }
             }
-            Exit::Answered
+            // A model that only calls tools has not answered.
+            if answer.text.is_blank() {
+                Exit::NoAnswer
+            } else {
+                Exit::Answered
+            }
         }
         Said::Failed(failure) => {
             if arguments.json {

@@ -33,6 +33,23 @@ fn the_answer_is_all_that_standard_output_gets() {
 }
 
 #[test]
+fn a_call_of_a_tool_that_nobody_offered_is_told() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    server.chat(script![tool_call("c", "web_search", "{\"q\":\"x\"}")]);
+    let ran = home.run(&["ask", "Search."]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
+    assert_eq!(
+        ran.stderr.trim(),
+        "· box/m1 called the tool web_search, and Yabby offers it no tools; ask it to answer without tools"
+    );
+    server.chat(script![text("I will look."), tool_call("c", "web_search", "\"x\"")]);
+    let ran = home.run(&["ask", "Search."]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "I will look.\n"));
+    assert!(ran.stderr.contains("web_search"), "{}", ran.stderr);
+}
+
+#[test]
 fn the_responses_dialect() {
     let server = ModelServer::start_on_thread();
     server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
@@ -280,7 +297,8 @@ fn json_is_one_object() {
         assert!(object["attempts"][0][time].take().is_u64(), "{time}");
     }
     object["attempts"][0]["endpoint"] = "…".into();
-    let usage = json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null});
+    let usage =
+        json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
     assert_eq!(
         object,
         json!({

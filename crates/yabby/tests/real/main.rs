@@ -9,6 +9,7 @@ mod conformance;
 mod constrained;
 mod dialects;
 mod faults;
+mod ladder;
 mod llama;
 mod managed;
 #[cfg(target_os = "linux")]

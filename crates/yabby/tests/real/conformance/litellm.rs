@@ -11,19 +11,19 @@ use std::{
 use crate::place::{path, shared};
 
 /// It refuses to start without a strong key.
-pub(super) const KEY: &str = "sk-test-8f2c61d0a7b94e35";
+pub(crate) const KEY: &str = "sk-test-8f2c61d0a7b94e35";
 
 const VERSION: &str = "litellm[proxy]==1.106.2";
 
 /// Dropping it ends the proxy.
-pub(super) struct LiteLlm {
+pub(crate) struct LiteLlm {
     child: Child,
     port: u16,
 }
 
 impl LiteLlm {
     /// In front of the llama.cpp server on this port.
-    pub(super) fn start(upstream: u16, model: &str) -> Self {
+    pub(crate) fn start(upstream: u16, model: &str) -> Self {
         install();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = shared().join("litellm");
@@ -62,7 +62,7 @@ impl LiteLlm {
         proxy
     }
 
-    pub(super) fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }

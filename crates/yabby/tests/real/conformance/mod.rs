@@ -4,7 +4,7 @@
 mod asking;
 mod calls;
 mod cases;
-mod litellm;
+pub(crate) mod litellm;
 
 use std::pin::Pin;
 

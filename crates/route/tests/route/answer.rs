@@ -1,5 +1,4 @@
 //! Silence, signs of life, and what follows them, against the scripted server with short deadlines.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{pin::pin, time::Duration};
 
@@ -29,6 +28,14 @@ struct Seen {
 }
 
 async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
+    let request = ModelRequest {
+        messages: vec![Message::user("Hello?")],
+        ..ModelRequest::default()
+    };
+    ask_for(request, urls, deadlines).await
+}
+
+async fn ask_for(request: ModelRequest, urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
     let providers: Vec<String> = urls
         .iter()
         .enumerate()
@@ -43,10 +50,6 @@ async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
     let loaded = load_text(&text, &Environment::default());
     let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
     let plan = plan(&loaded.config, &fleet, None, None).unwrap();
-    let request = ModelRequest {
-        messages: vec![Message::user("Hello?")],
-        ..ModelRequest::default()
-    };
     let mut stream = pin!(answer(Http::default(), plan, request, deadlines));
     let mut events = Vec::new();
     loop {
@@ -83,6 +86,29 @@ async fn a_long_silence_of_a_living_server_is_waited_for() {
         .filter(|request| request.path == "/v1/models")
         .count();
     assert!(asked >= 2, "asked {asked} times whether it lives");
+}
+
+/// `ggml-org/llama.cpp#23838`
+#[tokio::test]
+async fn a_call_that_the_server_could_not_read_is_taken_out_of_its_error() {
+    let server = ModelServer::start().await;
+    let body = r#"{"error":{"code":500,"message":"Failed to parse input at pos 395: <|tool_call_start|>[web_search_exa(query='weather', numResults=5)]<|tool_call_end|>","type":"server_error"}}"#;
+    let request = ModelRequest {
+        messages: vec![Message::user("Hello?")],
+        tools: vec![Tool {
+            name: "web_search_exa".into(),
+            description: String::new(),
+            parameters: serde_json::json!({"type": "object", "properties": {"numResults": {"type": "string"}}}),
+        }],
+        ..ModelRequest::default()
+    };
+    server.fault(Fault::Status(500, body.to_owned()));
+    let answer = ask_for(request, &[server.base_url()], short).await.end.unwrap();
+    assert_eq!(answer.end, EndReason::ToolCalls);
+    assert_eq!(answer.tool_calls[0].arguments["numResults"], "5");
+    // Nothing was offered.
+    let failure = ask(&[server.base_url()], short).await.end.unwrap_err();
+    assert_eq!(failure.errors[0].1.kind, ErrorKind::ToolParser);
 }
 
 #[tokio::test]

@@ -1,0 +1,5 @@
+//! The way from a request to an answer, against the scripted server.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod answer;
+mod ladder;

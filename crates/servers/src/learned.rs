@@ -1,0 +1,117 @@
+//! What endpoints have taught, and the next step down.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use yabby_core::{ModelError, ModelRequest};
+use yabby_wire::{Dialect, Learned, Step, next_step};
+
+use crate::Endpoint;
+
+/// What an endpoint has taught about each of its models. Clones share it.
+///
+/// It lives as long as the process: the next start learns again, at the price of one refused request a step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory(Arc<Mutex<BTreeMap<String, Learned>>>);
+
+impl Memory {
+    /// What is known of a model.
+    pub(crate) fn of(&self, model: &str) -> Learned {
+        self.change(|models| models.get(model).cloned().unwrap_or_default())
+    }
+
+    fn learn(&self, model: &str, step: Step) {
+        self.change(|models| models.entry(model.to_owned()).or_default().add(step));
+    }
+
+    fn apart(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.change(|models| models.clone()))))
+    }
+
+    /// The lock is held for this call alone.
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Learned>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Endpoint {
+    /// Remembers a step for a model, in all clones, as long as the process lives.
+    pub fn learn(&self, model: &str, step: Step) {
+        self.memory.learn(model, step);
+    }
+
+    /// The same endpoint with a memory of its own, which begins with what is known: for steps that are tried and may
+    /// not help.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let mut apart = self.clone();
+        apart.memory = self.memory.apart();
+        apart
+    }
+
+    /// The same endpoint with the memory of `other`, for a server that was started anew at another place.
+    #[must_use]
+    pub fn remembering(mut self, other: &Self) -> Self {
+        self.memory = other.memory.clone();
+        self.tool_modes = other.tool_modes.clone();
+        self
+    }
+
+    /// What to change after `error` so that the server may take the request.
+    pub fn next_step(&self, dialect: Dialect, model: &str, request: &ModelRequest, error: &ModelError) -> Option<Step> {
+        let quirks = self.quirks_of(model, request);
+        next_step(
+            error,
+            dialect,
+            request,
+            &self.target(model, &quirks),
+            &self.memory.of(model),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yabby_core::ToolMode;
+
+    use super::*;
+    use crate::EndpointOrigin;
+
+    #[test]
+    fn clones_share_what_was_learned_and_trials_do_not() {
+        let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        let clone = endpoint.clone();
+        let request = ModelRequest::default();
+        clone.learn("m", Step::FoldSystem);
+        let trial = endpoint.apart();
+        trial.learn("m", Step::ToolsAsText);
+        let quirks = |endpoint: &Endpoint, model| {
+            let quirks = endpoint.quirks_of(model, &request);
+            (quirks.fold_system, quirks.tools_as_text)
+        };
+        assert_eq!(quirks(&endpoint, "m"), (true, false));
+        assert_eq!(quirks(&endpoint, "other"), (false, false));
+        assert_eq!(quirks(&trial, "m"), (true, true));
+        let moved = Endpoint::loopback("p", 2, EndpointOrigin::Discovered).remembering(&trial);
+        assert_eq!(
+            (moved.base_url.as_str(), quirks(&moved, "m")),
+            ("http://127.0.0.1:2/v1", (true, true))
+        );
+    }
+
+    #[test]
+    fn what_was_refused_goes_before_what_is_asked_for() {
+        let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        endpoint.learn("m", Step::DropField("verbosity".to_owned()));
+        endpoint.learn("m", Step::ConstrainedTools);
+        let mut request = ModelRequest::default();
+        request.extra_body.insert("verbosity".to_owned(), "low".into());
+        let quirks = endpoint.quirks_of("m", &request);
+        assert!(quirks.extra_body["verbosity"].is_null());
+        assert_eq!(quirks.tool_mode, ToolMode::Constrained);
+        request.tool_mode = Some(ToolMode::Native);
+        assert_eq!(endpoint.quirks_of("m", &request).tool_mode, ToolMode::Native);
+    }
+}
