@@ -3,16 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    prerequisites, repo,
+    fuzz, prerequisites, repo,
     run::{Proxies, cargo, for_tests, program, run},
 };
 
 /// More packages than this is a mistake, or a decision to be talked about.
 const MOST_PACKAGES: usize = 400;
 
+/// From the root of the repository.
+const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
+
 /// How much is run.
 pub(crate) enum Extent {
-    /// Real model servers too.
+    /// Fuzz targets and real model servers too.
     Full,
     /// Without them.
     Quick,
@@ -28,13 +31,14 @@ const STEPS: [Step; 5] = [
     ("dependencies", dependencies),
     ("tests: unit, property, snapshot, scripted servers", tests),
 ];
+const FUZZ: Step = ("fuzz targets, a few seconds each", fuzz::short);
 const REAL: Step = ("tests against a real llama.cpp", real_servers);
 
 /// Runs all steps and stops at the first that fails.
 pub(crate) fn all(extent: &Extent) -> Result<(), String> {
     let mut steps = STEPS.to_vec();
     if let Extent::Full = extent {
-        steps.push(REAL);
+        steps.extend([FUZZ, REAL]);
     }
     let count = steps.len();
     let begin = Instant::now();
@@ -56,8 +60,15 @@ pub(crate) fn all(extent: &Extent) -> Result<(), String> {
     Ok(())
 }
 
+/// `fuzz/` is a workspace of its own, so it is named in this step and in the next.
 fn format() -> Result<(), String> {
-    run(&mut cargo(&["fmt", "--all", "--check"])).map_err(|error| format!("{error}; `cargo fmt --all` repairs it"))
+    for arguments in [
+        ["fmt", "--all", "--check"].as_slice(),
+        &["fmt", "--manifest-path", FUZZ_MANIFEST, "--check"],
+    ] {
+        run(&mut cargo(arguments)).map_err(|error| format!("{error}; without `--check` it repairs that"))?;
+    }
+    Ok(())
 }
 
 fn lints() -> Result<(), String> {
@@ -69,7 +80,11 @@ fn lints() -> Result<(), String> {
         "--",
         "-D",
         "warnings",
-    ]))
+    ]))?;
+    // Without its feature the C++ code of libFuzzer is not compiled.
+    let mut fuzz = cargo(&["clippy", "--manifest-path", FUZZ_MANIFEST, "--no-default-features"]);
+    fuzz.arg("--target-dir").arg(repo::target("fuzz"));
+    run(fuzz.args(["--", "-D", "warnings"]))
 }
 
 /// Licences, bans and sources. Advisories are left out: they need a git database from the internet, and a test must

@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod fuzz;
 mod prerequisites;
 mod repo;
 mod run;
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test [--quick]    everything that must pass; --quick leaves out the real model servers
 cargo xtask size [--clean]    size of the release binary; --clean also times a clean build
-cargo xtask bench             figures of the release binary, each beside a baseline of the same run";
+cargo xtask bench             figures of the release binary, each beside a baseline of the same run
+cargo xtask fuzz [--seconds N] [TARGET …]
+                              the fuzz targets, or some of them, for N seconds each (60)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         ["test"] => check::all(&check::Extent::Full),
         ["test", "--quick"] => check::all(&check::Extent::Quick),
         ["bench"] => bench::all(),
+        ["fuzz", words @ ..] => fuzz::all(words),
         ["size"] => size::report(&size::Build::Incremental),
         ["size", "--clean"] => size::report(&size::Build::Clean),
         ["help" | "--help" | "-h"] => {

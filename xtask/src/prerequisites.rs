@@ -7,9 +7,23 @@ use crate::{
     run::{cargo, output, program, run, works},
 };
 
-/// The version of cargo-deny that is installed when there is none, or an older one: it would refuse `deny.toml`, or
-/// read it another way. About two minutes on two cores, once.
-const CARGO_DENY: &str = "0.20.2";
+/// A program that cargo can install, with the version that is installed when there is none, or an older one.
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// An older one would refuse `deny.toml`, or read it another way. About two minutes on two cores, once.
+const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
+
+/// About a minute, once.
+const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+};
 
 /// As Yabby needs it for the llama.cpp wheel.
 const PYTHON: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
@@ -36,16 +50,13 @@ pub(crate) fn ensure() -> Result<(), String> {
 
 fn install_python() -> Result<(), String> {
     let needed = "Python 3.10 or newer with venv and ensurepip";
-    let debian_as_root = works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0");
-    if !debian_as_root {
+    if !is_debian_as_root() {
         return Err(format!(
             "Missing on this machine: {needed}. On Debian or Ubuntu: sudo apt-get install python3 python3-venv. On \
              macOS: brew install python. Then run this again."
         ));
     }
-    run(&mut program("apt-get", &["update", "-qq"]))?;
-    let mut install = program("apt-get", &["install", "-y", "-qq", "python3", "python3-venv"]);
-    run(install.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    apt_install(&["python3", "python3-venv"])?;
     if works("python3", &["-c", PYTHON]) {
         return Ok(());
     }
@@ -55,28 +66,61 @@ fn install_python() -> Result<(), String> {
     ))
 }
 
-/// The program `cargo-deny`: the one in `target/tools`, else the one on the path, else one that is installed now.
-pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
-    let ours = repo::target("tools");
-    let binary = ours
-        .join("bin")
-        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    for found in [binary.as_path(), Path::new("cargo-deny")] {
-        if is_new_enough(found) {
-            return Ok(found.to_owned());
-        }
-    }
-    // Into target/, so that nothing outside the repository changes. An older one that is there is replaced.
-    let mut install = cargo(&["install", "cargo-deny", "--locked", "--version", CARGO_DENY, "--root"]);
-    run(install.arg(&ours)).map_err(|error| format!("{error}\ncargo-deny could not be installed."))?;
-    Ok(binary)
+fn is_debian_as_root() -> bool {
+    works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0")
 }
 
-/// Whether it is there, with the version that `deny.toml` was written for or a newer one.
-fn is_new_enough(program: &Path) -> bool {
-    let said = output(program, &["--version"]).unwrap_or_default();
-    let found = said.split_whitespace().next_back().and_then(version);
-    found.is_some() && found >= version(CARGO_DENY)
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    run(&mut program("apt-get", &["update", "-qq"]))?;
+    let mut install = program("apt-get", &["install", "-y", "-qq"]);
+    run(install.args(packages).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// The program `cargo-deny`.
+pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
+    CARGO_DENY.path()
+}
+
+/// The program `cargo-fuzz`, and the C++ compiler that builds libFuzzer.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf, String> {
+    if !works("c++", &["--version"]) {
+        if !is_debian_as_root() {
+            return Err(
+                "Missing on this machine: a C++ compiler, `c++`. On Debian or Ubuntu: sudo apt-get install g++. On \
+                 macOS: xcode-select --install. Then run this again."
+                    .to_owned(),
+            );
+        }
+        apt_install(&["g++"])?;
+    }
+    CARGO_FUZZ.path()
+}
+
+// === impl Tool ===
+
+impl Tool {
+    /// The one in `target/tools`, else the one on the path, else one that is installed now.
+    fn path(&self) -> Result<PathBuf, String> {
+        let ours = repo::target("tools");
+        let file = format!("{}{}", self.name, std::env::consts::EXE_SUFFIX);
+        let binary = ours.join("bin").join(file);
+        for found in [binary.as_path(), Path::new(self.name)] {
+            if self.is_new_enough(found) {
+                return Ok(found.to_owned());
+            }
+        }
+        // Into target/, so that nothing outside the repository changes. An older one that is there is replaced.
+        let mut install = cargo(&["install", self.name, "--locked", "--version", self.version, "--root"]);
+        run(install.arg(&ours)).map_err(|error| format!("{error}\n{} could not be installed.", self.name))?;
+        Ok(binary)
+    }
+
+    /// Whether it is there, with the version that is wanted or a newer one.
+    fn is_new_enough(&self, program: &Path) -> bool {
+        let said = output(program, &["--version"]).unwrap_or_default();
+        let found = said.split_whitespace().next_back().and_then(version);
+        found.is_some() && found >= version(self.version)
+    }
 }
 
 /// `0.20.2` as numbers; what follows them, as in `0.21.0-rc.1`, is left out.
@@ -96,6 +140,10 @@ mod tests {
         assert_eq!(version("0.21.0-rc.1"), Some([0, 21, 0]));
         assert!(version("0.9.10") < version("0.20.2") && version("0.20.10") > version("0.20.2"));
         assert_eq!((version("0.20"), version("deny")), (None, None));
-        assert!(version(CARGO_DENY).is_some());
+        assert!(
+            [CARGO_DENY, CARGO_FUZZ]
+                .iter()
+                .all(|tool| version(tool.version).is_some())
+        );
     }
 }

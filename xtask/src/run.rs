@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsStr,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use crate::repo;
@@ -24,7 +25,34 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     println!("$ {shown}");
-    match command.status() {
+    judged(&shown, command.status())
+}
+
+/// The same, with only those lines of its stderr that are to be kept.
+pub(crate) fn run_filtered(command: &mut Command, mut keep: impl FnMut(&str) -> bool) -> Result<(), String> {
+    let shown = shown(command);
+    println!("$ {shown}");
+    let child = command.stderr(Stdio::piped()).spawn();
+    let status = child.and_then(|mut child| {
+        for line in child
+            .stderr
+            .take()
+            .into_iter()
+            .flat_map(|lines| BufReader::new(lines).split(b'\n'))
+        {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            if keep(&line) {
+                eprintln!("{line}");
+            }
+        }
+        child.wait()
+    });
+    judged(&shown, status)
+}
+
+fn judged(shown: &str, status: std::io::Result<ExitStatus>) -> Result<(), String> {
+    match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{shown}` ended with {status}")),
         Err(error) => Err(format!("`{shown}` cannot be started: {error}")),

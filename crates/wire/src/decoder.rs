@@ -279,9 +279,8 @@ impl Decoder {
                 result.map_err(|TooLarge| WireError::malformed("a single event of the answer has more than 16 MiB"))?;
             }
             Body::Lines { lines, .. } => {
-                if let Some(line) = lines.finish() {
-                    self.line(&line, true)?;
-                }
+                let line = lines.finish();
+                self.line(&line, true)?;
             }
             Body::Json(body) => {
                 let body = std::mem::take(body);
@@ -297,15 +296,17 @@ impl Decoder {
             let Body::Lines { lines: framer, begun } = &mut self.body else {
                 return Ok(());
             };
+            // A body begins with a `{`, so this line is not empty.
             let first = !std::mem::replace(begun, true);
             if first && is_cut(&line) {
                 // One document over several lines: somebody has made a whole answer pretty.
-                let rest = lines.chain(framer.finish());
-                let body = rest.fold(line, |mut body, line| {
-                    body.push(b'\n');
+                let mut body = line;
+                body.push(b'\n');
+                for line in lines {
                     body.extend(line);
-                    body
-                });
+                    body.push(b'\n');
+                }
+                body.extend(framer.finish());
                 self.body = Body::Json(body);
                 return Ok(());
             }
@@ -315,6 +316,9 @@ impl Decoder {
     }
 
     fn line(&mut self, line: &[u8], at_end: bool) -> Result<(), WireError> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
         let before = self.answer.events.len();
         self.event(None, &String::from_utf8_lossy(line), at_end)?;
         if self.answer.events.len() == before {

@@ -18,8 +18,17 @@ use crate::{
     dialect::{Quirks, encode},
 };
 
-/// What the conversation needs, and what it is about.
-const NEEDED: [&str; 6] = ["model", "messages", "input", "instructions", "system", "tools"];
+/// What the conversation needs and what it is about, and OpenRouter's routing object: without it a prompt could go where
+/// its owner does not want it.
+const NEEDED: [&str; 7] = [
+    "model",
+    "messages",
+    "input",
+    "instructions",
+    "system",
+    "tools",
+    "provider",
+];
 
 /// The top-level field that is dropped for the path of a refused field, if a request can do without it. `max_tokens`
 /// is mandatory in Messages (recordings `msgs_no_maxtokens`).

@@ -402,3 +402,24 @@ proptest! {
         }
     }
 }
+
+/// Without it a prompt could go where its owner does not want it: the candidate fails instead.
+#[test]
+fn a_routing_object_is_never_dropped() {
+    let mut request = request();
+    request.extra_body.insert("provider".to_owned(), json!({"zdr": true}));
+    let quirks = Quirks {
+        extra_body: request.extra_body.clone(),
+        ..Quirks::default()
+    };
+    let target = Target {
+        endpoint: "http://s/v1",
+        model: "m",
+        quirks: &quirks,
+    };
+    for path in ["provider", "provider.zdr", "provider[0]"] {
+        let error = error(ErrorKind::UnsupportedField, field(path));
+        let step = next_step(&error, Dialect::Chat, &request, &target, &Learned::default());
+        assert_eq!(step, None, "{path}");
+    }
+}

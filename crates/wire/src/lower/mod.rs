@@ -44,7 +44,7 @@ pub const SUBSET: [&str; 14] = [
     "maxItems",
 ];
 
-/// The deepest level that may have properties, items or branches below it, counted from the root as 0.
+/// The deepest level, counted from the root as 0. Only the union of all types has branches there.
 const DEEPEST: usize = 8;
 
 /// How many schemas are looked into; definitions that use each other many times would grow without end.

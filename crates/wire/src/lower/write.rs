@@ -121,9 +121,9 @@ impl<'a> Lowering<'a> {
             }
             Kind::Array => {
                 schema.insert("type".to_owned(), "array".into());
-                if depth < DEEPEST {
-                    // The branches of a tuple stand one level deeper.
-                    let below = if flat.items.len() > 1 { depth + 2 } else { depth + 1 };
+                // The branches of a tuple stand one level deeper.
+                let below = if flat.items.len() > 1 { depth + 2 } else { depth + 1 };
+                if below <= DEEPEST {
                     let items = flat.items.iter().map(|items| self.lower(&[items], below).schema.into());
                     if let Some(items) = either(items.collect()) {
                         schema.insert("items".to_owned(), items.into());

@@ -1,6 +1,6 @@
 //! One JSON document a line, cut at any byte: how Ollama's own API streams.
 //!
-//! `\n` ends a line, a `\r` before it is white space, and empty lines say nothing.
+//! `\n` ends a line, and a `\r` before it is white space.
 
 use memchr::memchr;
 
@@ -20,16 +20,15 @@ impl Lines {
     pub(crate) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<Vec<u8>>) -> Result<(), TooLarge> {
         while let Some(at) = memchr(b'\n', bytes) {
             self.grow(&bytes[..at])?;
-            lines.extend(self.finish());
+            lines.push(self.finish());
             bytes = &bytes[at + 1..];
         }
         self.grow(bytes)
     }
 
-    /// The line that nothing has ended, if it says anything.
-    pub(crate) fn finish(&mut self) -> Option<Vec<u8>> {
-        let line = std::mem::take(&mut self.line);
-        (!line.trim_ascii().is_empty()).then_some(line)
+    /// The line that nothing has ended.
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.line)
     }
 
     fn grow(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
@@ -50,18 +49,17 @@ mod tests {
         for piece in pieces {
             framer.push(piece, &mut found).unwrap();
         }
-        found.extend(framer.finish());
-        let text = |line: Vec<u8>| String::from_utf8(line).unwrap().trim().to_owned();
+        found.push(framer.finish());
+        let text = |line: Vec<u8>| String::from_utf8(line).unwrap();
         found.into_iter().map(text).collect()
     }
 
     #[test]
     fn lines_however_they_are_cut_and_ended() {
         let body = "{\"a\":1}\r\n\n \r\n{\"é\":\n{}".as_bytes();
-        let expected = ["{\"a\":1}", "{\"é\":", "{}"];
+        let expected = ["{\"a\":1}\r", "", " \r", "{\"é\":", "{}"];
         assert_eq!(lines([body]), expected);
         assert_eq!(lines(body.chunks(1)), expected);
-        assert!(lines([b"\n\r\n".as_slice()]).is_empty());
     }
 
     #[test]

@@ -305,6 +305,22 @@ fn depth_and_growth_have_an_end() {
 }
 
 #[test]
+fn a_tuple_has_room_for_its_branches_or_no_items() {
+    let tuple = |outside: usize| {
+        let tuple = json!({"type": "array", "items": [{"type": "string"}, {"type": "number"}]});
+        let nested = (0..outside).fold(tuple, |inside, _| json!({"type": "array", "items": inside}));
+        let (mut found, _) = lowered(&nested, &json!({}));
+        for _ in 0..outside {
+            found = found["items"].take();
+        }
+        found
+    };
+    let both = json!({"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "number"}]}});
+    assert_eq!((tuple(0), tuple(5)), (both.clone(), both));
+    assert_eq!(tuple(6), json!({"type": "array"}));
+}
+
+#[test]
 fn the_original_stays_as_it_is() {
     let schema = json!({"type": "object", "properties": {"x": {"type": ["string", "null"], "pattern": "x"}}});
     let before = schema.clone();

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use yabby_core::ErrorKind;
 use yabby_wire::{BodyKind, Decoder, Dialect, Expectation};
 
-use crate::fixtures::{self, Fixture};
+use crate::fixtures::{self, Fixture, decode};
 
 static STREAMS: LazyLock<Vec<Fixture>> =
     LazyLock::new(|| fixtures::all().into_iter().filter(Fixture::is_stream).collect());
@@ -24,6 +25,22 @@ fn whole_answers_byte_by_byte() {
     for fixture in fixtures::all().iter().filter(|fixture| !fixture.is_stream()) {
         let whole = fixture.outcome([fixture.body.as_slice()]);
         assert_eq!(fixture.outcome(fixture.body.chunks(1)), whole, "{}", fixture.name);
+    }
+}
+
+#[test]
+fn a_document_over_several_lines_stays_as_it_is() {
+    let done = r#"{"message":{"content":"a"},"done":true,"eval_count":1"#;
+    // Two numbers; an escape sequence that takes a line end with it; white space that is none in JSON.
+    for rest in ["\n2}", "\n\u{1b}\n\nb", "\n\u{c}\r\n"] {
+        let body = format!("{done}{rest}").into_bytes();
+        let outcome = |size| {
+            let pieces = body.chunks(size);
+            decode(Dialect::Ollama, BodyKind::Lines, &Expectation::default(), pieces)
+        };
+        let whole = outcome(body.len());
+        assert_eq!(whole.1.as_ref().map(|error| error.kind), Some(ErrorKind::Malformed));
+        assert_eq!(outcome(1), whole);
     }
 }
 

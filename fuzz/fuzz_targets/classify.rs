@@ -1,0 +1,6 @@
+//! Refusals: status, headers and body.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| yabby_fuzz::refusal(input));

@@ -1,0 +1,6 @@
+//! JSON Schemas of tools and answers.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| yabby_fuzz::schema(input));
