@@ -87,14 +87,14 @@ pub fn answer(
         let mut candidates = plan.candidates.into_iter().peekable();
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             yield RouteEvent::Trying(model.clone());
-            let request = fitted(&request, &endpoint, &model, &params);
+            let mut request = fitted(&request, &endpoint, &model, &params);
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
             let watch = Watch::start(deadlines(&endpoint));
             let mut running = Running::start(model.clone(), endpoint.base_url.clone());
             let mut retries = 0;
             loop {
-                let dialect = endpoint.dialect_for(model.model());
+                let mut dialect = endpoint.dialect_for(model.model());
                 let mut unfinished = Unfinished::default();
                 let (mut tool_calls, mut malformed_calls, mut opaque) = (Vec::new(), Vec::new(), Vec::new());
                 let mut served_by = None;
@@ -113,6 +113,9 @@ pub fn answer(
                     }
                 }
                 if error.is_none() {
+                    endpoint.find_tool_mode(&http, model.model(), &request).await;
+                    dialect = endpoint.dialect_of(model.model(), &request);
+                    pass_through(&mut request, &endpoint, dialect, &params);
                     let asked = endpoint.ask(&http, dialect, model.model(), &request);
                     match watch.wait(&http, &endpoint, Phase::Head, asked).await.and_then(|opened| opened) {
                         Err(failed) => error = Some(failed),
@@ -264,7 +267,12 @@ fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params:
     request.tool_mode = request
         .tool_mode
         .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
-    let passed: &[&str] = match endpoint.dialect_for(model.model()) {
+    request
+}
+
+/// Adds the fields of `params` that go into the body as they are.
+fn pass_through(request: &mut ModelRequest, endpoint: &Endpoint, dialect: Dialect, params: &Params) {
+    let passed: &[&str] = match dialect {
         Dialect::Chat => &["chat_template_kwargs"],
         Dialect::Ollama => &["num_ctx", "keep_alive"],
         Dialect::Responses | Dialect::Messages => &[],
@@ -281,7 +289,6 @@ fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params:
             request.extra_body.extend(extra.clone());
         }
     }
-    request
 }
 
 fn empty(endpoint: &Endpoint, phase: Phase, end: Option<EndReason>) -> ModelError {

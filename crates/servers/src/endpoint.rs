@@ -9,7 +9,7 @@ use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, vendor::Vendor};
+use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Endpoint {
     pub key_env: Vec<String>,
     /// The dialect that the server turned out to speak, shared by all clones.
     spoken: Arc<OnceLock<Dialect>>,
+    /// How tools are offered to its models, as far as it was asked.
+    pub(crate) tool_modes: ToolModes,
     /// What it has taught, shared by all clones.
     pub(crate) memory: Memory,
 }
@@ -87,6 +89,7 @@ impl Endpoint {
                 KeySource::Config { .. } => None,
             }),
             spoken: Arc::default(),
+            tool_modes: ToolModes::default(),
             memory: Memory::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
@@ -122,6 +125,7 @@ impl Endpoint {
             key: None,
             key_from: None,
             spoken: Arc::default(),
+            tool_modes: ToolModes::default(),
             memory: Memory::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
@@ -307,6 +311,7 @@ impl Endpoint {
             }
             _ => {}
         }
+        quirks.tool_mode = self.tool_modes.of(model);
         if let Some(entry) = self.listed_model(model) {
             compat::apply(&entry.compat, &mut quirks);
         }

@@ -55,6 +55,7 @@ impl Endpoint {
     #[must_use]
     pub fn remembering(mut self, other: &Self) -> Self {
         self.memory = other.memory.clone();
+        self.tool_modes = other.tool_modes.clone();
         self
     }
 

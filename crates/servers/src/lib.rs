@@ -13,6 +13,7 @@ pub mod managed;
 mod probe;
 mod reach;
 mod refused;
+mod tool_mode;
 mod transport;
 mod vendor;
 

@@ -39,14 +39,29 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
 /// OpenRouter's list of some hundred models has less than 1 MB.
 const LONGEST_LIST: usize = 8 * 1024 * 1024;
 
-struct Page {
+/// A JSON answer to a question beside the models' API.
+pub(crate) struct Page {
     server: String,
-    body: Value,
+    pub(crate) body: Value,
 }
 
-/// GET with a limit; anything but JSON in a 2xx is an error.
+/// What the server is, by its list of models.
+pub(crate) async fn kind(http: &Http, endpoint: &Endpoint, limit: Duration) -> Result<Option<ServerKind>, ModelError> {
+    let page = get(http, endpoint, &endpoint.list_url(), limit).await?;
+    Ok(fingerprint(&page))
+}
+
 async fn get(http: &Http, endpoint: &Endpoint, url: &str, limit: Duration) -> Result<Page, ModelError> {
-    let mut request = endpoint.authorise(http.client(endpoint)?.get(url), endpoint.dialect);
+    fetch(endpoint, http.client(endpoint)?.get(url), limit).await
+}
+
+/// A request with a limit and the endpoint's credentials; anything but JSON in a 2xx is an error.
+pub(crate) async fn fetch(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+    limit: Duration,
+) -> Result<Page, ModelError> {
+    let mut request = endpoint.authorise(request, endpoint.dialect);
     if endpoint.dialect == Dialect::Messages {
         // https://docs.claude.com/en/api/versioning: refused without it.
         request = request.header("anthropic-version", "2023-06-01");

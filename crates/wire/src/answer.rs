@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use yabby_core::{EndReason, ModelEvent, Usage};
+use yabby_core::{EndReason, ModelEvent, ToolMode, Usage};
 
 use crate::{
     arguments::Tools,
@@ -11,7 +11,7 @@ use crate::{
     calltext::Recogniser,
     decoder::Expectation,
     error::WireError,
-    json,
+    json, protocol,
     think::{Splitter, Start},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     pub calls: Calls,
     think: Splitter,
     written: Recogniser,
+    /// Reads the text first, where a schema holds it to the protocol.
+    protocol: Option<protocol::Reader>,
     known: Known,
     start: Start,
     /// The person has got something to read, or would have.
@@ -80,6 +82,7 @@ impl Answer {
             start,
             spoke: false,
             written: Recogniser::new(tools.clone()),
+            protocol: (expect.tool_mode == ToolMode::Constrained).then(|| protocol::Reader::new(expect.structured)),
             known: Known {
                 tools,
                 ids: expect.call_ids.clone(),
@@ -95,7 +98,8 @@ impl Answer {
     /// A new block or item of text begins.
     pub(crate) fn block(&mut self) {
         self.visible(Splitter::block);
-        if self.calls.is_empty() {
+        let reads = self.protocol.as_ref().is_some_and(protocol::Reader::reads);
+        if self.calls.is_empty() && !reads {
             self.written.block(&mut self.events);
         }
     }
@@ -108,17 +112,23 @@ impl Answer {
     /// What the splitter gives, without the calls in its text.
     fn visible(&mut self, split: impl FnOnce(&mut Splitter, &mut Vec<ModelEvent>)) {
         if !self.calls.is_empty() {
+            if let Some(protocol) = &mut self.protocol {
+                protocol.stop(&mut self.written, &mut self.events);
+            }
             self.written.stop(&mut self.events);
         }
         let mut found = Vec::new();
         split(&mut self.think, &mut found);
         for event in found {
-            match event {
-                ModelEvent::Text(text) => {
+            match (event, &mut self.protocol) {
+                (ModelEvent::Text(text), protocol) => {
                     self.spoke |= !text.trim().is_empty();
-                    self.written.push(&text, &mut self.events);
+                    match protocol {
+                        Some(protocol) => protocol.push(&text, &mut self.written, &mut self.events),
+                        None => self.written.push(&text, &mut self.events),
+                    }
                 }
-                event => self.events.push(event),
+                (event, _) => self.events.push(event),
             }
         }
     }
@@ -207,13 +217,19 @@ impl Answer {
         };
         let cut = end == EndReason::Length;
         self.visible(|think, out| think.finish(cut, out));
+        let held = self
+            .protocol
+            .as_mut()
+            .and_then(|protocol| protocol.finish(cut, &mut self.written, &mut self.events));
         let written = self.written.finish(cut, &mut self.events);
         // A limit that came after a whole call cut off nothing of it.
-        let called = !written.is_empty() && self.written.ends_with_call();
-        for (index, call) in (0_u64..).zip(written) {
-            self.calls.open(Key::Index(index), "", &call.name)?;
-            let arguments = Value::Object(call.arguments).to_string();
-            self.calls.replace(Key::Index(index), &arguments)?;
+        let called = held.is_some() || (!written.is_empty() && self.written.ends_with_call());
+        let written = written
+            .into_iter()
+            .map(|call| (call.name, Value::Object(call.arguments)));
+        for (index, (name, arguments)) in (0_u64..).zip(held.into_iter().chain(written)) {
+            self.calls.open(Key::Index(index), "", &name)?;
+            self.calls.replace(Key::Index(index), &arguments.to_string())?;
         }
         let calls = self.calls.finish(cut, &self.known, &mut self.events);
         let reason = match end {

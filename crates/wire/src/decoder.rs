@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Progress};
+use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Progress, ToolMode};
 
 use crate::{
     answer::{Answer, Decode},
@@ -12,7 +12,7 @@ use crate::{
     error::WireError,
     json, messages,
     ndjson::Lines,
-    ollama, responses,
+    ollama, protocol, responses,
     sse::{Frame, Framer, MAX_EVENT, TooLarge},
 };
 
@@ -35,6 +35,10 @@ pub struct Expectation {
     /// The JSON Schemas of their arguments, by name, as the tools gave them: what a model writes is made to fit them
     /// and checked. A tool may be missing here; then any object will do.
     pub schemas: BTreeMap<String, Value>,
+    /// How the tools were offered, if they were: [`ToolMode::None`] where none may be called.
+    pub tool_mode: ToolMode,
+    /// The request has a schema of its own for the answer.
+    pub structured: bool,
     /// The most tokens that the answer may have, as it was asked for. llama.cpp's Responses says "completed" when
     /// this limit ended the answer (`model-servers.md` §6.3).
     pub max_output_tokens: Option<u32>,
@@ -115,10 +119,21 @@ impl Expectation {
                 .iter()
                 .map(|tool| (tool.name.clone(), tool.parameters.clone()))
                 .collect(),
+            tool_mode: protocol::effective(request, request.tool_mode.unwrap_or_default()),
+            structured: request.output_schema.is_some(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
             replays_reasoning: false,
             call_ids: calls.map(|call| call.id.clone()).collect(),
+        }
+    }
+
+    /// The same where it is known better how the tools are offered: the [`crate::Quirks::tool_mode`] that the request
+    /// was encoded with.
+    pub fn in_mode(request: &ModelRequest, mode: ToolMode) -> Self {
+        Self {
+            tool_mode: protocol::effective(request, mode),
+            ..Self::of(request)
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use yabby_core::{Image, ModelRequest, Opaque, OutputSchema, PromptCache, Tool, ToolMode};
 
-use crate::{chat, lower, messages, ollama, reshape, responses};
+use crate::{chat, lower, messages, ollama, protocol, reshape, responses};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +121,7 @@ pub struct Encoded {
 /// results, or results their calls, is repaired, because servers refuse it in every later turn.
 pub fn encode(dialect: Dialect, request: &ModelRequest, target: &Target<'_>) -> Encoded {
     let request = reshape::tools(Cow::Borrowed(request), target.quirks);
+    let request = protocol::rewritten(reshape::sound(request), target.quirks);
     let request = reshape::conversation(request, target.quirks);
     match dialect {
         Dialect::Chat => chat::encode(&request, target),

@@ -24,6 +24,7 @@ mod lower;
 mod messages;
 mod ndjson;
 mod ollama;
+mod protocol;
 mod reshape;
 mod responses;
 mod sse;

@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::StreamExt;
+use serde_json::json;
 use yabby_config::{Environment, load_text};
 use yabby_core::{EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
 use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
@@ -212,4 +213,46 @@ async fn a_reset_before_the_answer_begins_is_tried_once_more() {
         (failure.errors[0].1.kind, failure.attempts.len()),
         (ErrorKind::Interrupted, 2)
     );
+}
+
+/// The mode of the config decides the dialect, the request and how the answer is read.
+#[tokio::test]
+async fn constrained_calls_go_through_chat() {
+    let server = ModelServer::start().await;
+    server.chat(script![text("{\"tool\": \"f\", "), text("\"arguments\": {\"n\": 5}}")]);
+    let config = format!(
+        "{{ agents: {{ defaults: {{ model: 'p/m' }} }}, models: {{ providers: {{ p: {{ baseUrl: '{}', api: \
+         'openai-responses', models: [{{ id: 'm', params: {{ toolMode: 'constrained', chat_template_kwargs: {{ a: 1 \
+         }} }} }}] }} }} }} }}",
+        server.base_url()
+    );
+    let loaded = load_text(&config, &Environment::default());
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
+    let request = ModelRequest {
+        messages: vec![Message::user("Call f.")],
+        tools: vec![Tool {
+            name: "f".to_owned(),
+            description: "Does it".to_owned(),
+            parameters: json!({"type": "object", "properties": {"n": {"type": "integer"}}}),
+        }],
+        ..ModelRequest::default()
+    };
+    let plan = plan(&loaded.config, &fleet, None, None).unwrap();
+    let mut stream = pin!(answer(Http::default(), plan, request, short));
+    let done = loop {
+        if let RouteEvent::Done(answer) = stream.next().await.unwrap() {
+            break answer;
+        }
+    };
+    assert_eq!(done.end, EndReason::ToolCalls);
+    assert_eq!(
+        (done.tool_calls[0].name.as_str(), &done.tool_calls[0].arguments["n"]),
+        ("f", &json!(5))
+    );
+    let [asked] = server.model_calls().try_into().unwrap();
+    assert_eq!(asked.path, "/v1/chat/completions");
+    assert_eq!(asked.body.get("tools"), None);
+    assert_eq!(asked.body["response_format"]["type"], "json_schema");
+    assert_eq!(asked.body["chat_template_kwargs"], json!({"a": 1}));
 }

@@ -61,8 +61,8 @@ pub fn next_step(
     });
     let before = encode(dialect, request, target);
     steps.find(|step| {
-        // What the caller asks for by name is not learned away.
-        let is_free = !step.sets_tool_mode() || request.tool_mode.is_none();
+        // What the caller asks for by name is not learned away, and without tools nothing is learned of them.
+        let is_free = !step.sets_tool_mode() || (request.tool_mode.is_none() && !request.tools.is_empty());
         is_free && !learned.has(step) && changes(step, &before.body, dialect, request, target)
     })
 }

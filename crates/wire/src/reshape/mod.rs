@@ -33,12 +33,18 @@ pub(crate) fn tools<'a>(mut request: Cow<'a, ModelRequest>, quirks: &Quirks) -> 
     request
 }
 
-/// The conversation as the endpoint's template takes it.
-pub(crate) fn conversation<'a>(mut request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+/// The conversation with a result for each call and a call for each result.
+pub(crate) fn sound(mut request: Cow<'_, ModelRequest>) -> Cow<'_, ModelRequest> {
     if !repair::is_sound(&request.messages) {
         let request = request.to_mut();
         request.messages = repair::repaired(std::mem::take(&mut request.messages));
     }
+    request
+}
+
+/// The conversation as the endpoint's template takes it.
+pub(crate) fn conversation<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+    let mut request = sound(request);
     if quirks.tools_as_text {
         let request = request.to_mut();
         request.messages = plain::alternating(std::mem::take(&mut request.messages));

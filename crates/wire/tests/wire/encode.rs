@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
+use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice, ToolMode};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 fn call(id: &str, city: &str) -> ToolCall {
@@ -390,12 +390,14 @@ proptest! {
         old in prop::collection::vec(message(), 1..8),
         new in prop::collection::vec(message(), 1..4),
     ) {
-        for dialect in Dialect::ALL {
+        let modes = [ToolMode::Native, ToolMode::Text, ToolMode::Constrained, ToolMode::None];
+        for (dialect, mode) in Dialect::ALL.into_iter().flat_map(|dialect| modes.map(|mode| (dialect, mode))) {
+            let quirks = Quirks { tool_mode: mode, ..Quirks::default() };
             let mut request = ModelRequest { messages: old.clone(), ..request() };
-            let before = body(dialect, &request, &Quirks::default());
-            prop_assert_eq!(&before, &body(dialect, &request, &Quirks::default()));
+            let before = body(dialect, &request, &quirks);
+            prop_assert_eq!(&before, &body(dialect, &request, &quirks));
             request.messages.extend(new.clone());
-            let after = body(dialect, &request, &Quirks::default());
+            let after = body(dialect, &request, &quirks);
             let sent = |body: &str| {
                 let body: Value = serde_json::from_str(body).unwrap();
                 let key = if dialect == Dialect::Responses { "input" } else { "messages" };

@@ -16,6 +16,8 @@ mod lower;
 #[cfg(test)]
 mod lower_any;
 #[cfg(test)]
+mod modes;
+#[cfg(test)]
 mod ollama;
 #[cfg(test)]
 mod opaque;

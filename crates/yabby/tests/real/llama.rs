@@ -35,7 +35,7 @@ pub(crate) struct Served {
 }
 
 /// Answers and streams, but calls no tool and says little that makes sense.
-const SMOLLM2: Served = Served {
+pub(crate) const SMOLLM2: Served = Served {
     file: model_file,
     alias: "smollm2",
     slots: 2,

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod conformance;
+mod constrained;
 mod dialects;
 mod faults;
 mod ladder;
