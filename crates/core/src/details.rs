@@ -21,7 +21,7 @@ pub struct ErrorDetails {
 pub struct Numbers {
     /// The context window in tokens.
     pub window: Option<u32>,
-    /// The tokens of the prompt that did not fit. vLLM gives a lower bound (`model-servers.md` §7.1).
+    /// The tokens of the prompt that did not fit. vLLM gives a lower bound (`wire-facts.md` §7.1).
     pub prompt_tokens: Option<u32>,
     /// How long to wait before the next try.
     pub retry_after: Option<Duration>,

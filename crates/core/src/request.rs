@@ -16,7 +16,7 @@ pub struct ModelRequest {
     /// Whether the model may, must or must not call a tool.
     pub tool_choice: ToolChoice,
     /// What the answer must look like; unset leaves it free. Where there are tools too, llama.cpp answers by the schema
-    /// and calls none (`model-servers.md` §6.2).
+    /// and calls none (`wire-facts.md` §6.2).
     pub output_schema: Option<OutputSchema>,
     /// The most tokens that the answer may have, reasoning included.
     pub max_output_tokens: Option<u32>,

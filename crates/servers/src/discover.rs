@@ -68,7 +68,7 @@ pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> V
             let facts = probe(http, &endpoint, LIMIT).await;
             if facts.kind == Some(ServerKind::Ollama) {
                 // Over /v1 it drops the oldest messages of a prompt that is too long, and says nothing
-                // (`model-servers.md` §7.4).
+                // (`wire-facts.md` §7.4).
                 endpoint.dialect = Dialect::Ollama;
             }
             (endpoint, facts)

@@ -1,7 +1,7 @@
 //! The servers that can be played, and what they say about themselves.
 //!
 //! Sources: llama.cpp `wire/llama-server-b11669-smollm2/get_*.txt` and vLLM `wire/vllm-0.32.0-cpu/get_*.txt`, both
-//! recorded. LM Studio, Ollama, `OpenRouter` and Anthropic are from documentation and issues (model-servers.md, 7.3 to
+//! recorded. LM Studio, Ollama, `OpenRouter` and Anthropic are from documentation and issues (wire-facts.md, 7.3 to
 //! 7.7; LM Studio's 200 for unknown paths: lmstudio-bug-tracker issue 618): not proved against the real servers.
 
 use serde_json::{Value, json};

@@ -155,7 +155,7 @@ impl Answer {
     }
 
     /// Token counts; told when they say something new. A prompt has tokens, so zero means "not counted"
-    /// (LiteLLM's `message_start`, `model-servers.md` §7.2).
+    /// (LiteLLM's `message_start`, `wire-facts.md` §7.2).
     pub(crate) fn usage(&mut self, mut usage: Usage) {
         if usage.input_tokens == Some(0) {
             usage.input_tokens = None;
@@ -168,7 +168,7 @@ impl Answer {
         }
     }
 
-    /// llama.cpp's `timings`: counts where `usage` was not asked for (`model-servers.md` §6.2).
+    /// llama.cpp's `timings`: counts where `usage` was not asked for (`wire-facts.md` §6.2).
     pub(crate) fn timings(&mut self, data: &Value) {
         let Some(timings) = data.get("timings").filter(|timings| timings.is_object()) else {
             return;
@@ -210,7 +210,7 @@ impl Answer {
     pub(crate) fn finish(&mut self) -> Result<(), WireError> {
         let end = match self.end {
             // llama.cpp's Responses say "completed", and LiteLLM's Messages "end_turn", when the limit ended the
-            // answer (`model-servers.md` §6.3; seen on LiteLLM 1.106.2).
+            // answer (`wire-facts.md` §6.3, §7.2).
             Some(EndReason::Stop) if self.at_limit() => EndReason::Length,
             Some(end) => end,
             None => return Err(WireError::interrupted("the connection ended before the answer did")),
@@ -234,7 +234,7 @@ impl Answer {
         let calls = self.calls.finish(cut, &self.known, &mut self.events);
         let reason = match end {
             EndReason::Stop | EndReason::Unknown if self.refused => EndReason::Refused,
-            // vLLM ends a named call with `stop` (`model-servers.md` §7.1).
+            // vLLM ends a named call with `stop` (`wire-facts.md` §7.1).
             EndReason::Stop | EndReason::Unknown if calls > 0 => EndReason::ToolCalls,
             EndReason::Length if called => EndReason::ToolCalls,
             EndReason::ToolCalls if calls == 0 => EndReason::Unknown,

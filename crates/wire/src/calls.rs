@@ -1,6 +1,6 @@
 //! Puts tool calls together from pieces.
 //!
-//! What servers do (`model-servers.md` §1.3, §6.2, §7.1; `faults.md` M21): the name comes late, or again and empty;
+//! What servers do (`wire-facts.md` §5.3, §6.2, §7.1, §7.3): the name comes late, or again and empty;
 //! ids are missing, empty or the same twice; indices have gaps, are missing, or are 0 for every call; arguments
 //! begin with a stray `{}`, are sent twice, or are a JSON string that holds the object. vLLM without `strict`
 //! gives a bare JSON string that holds no object: such a call cannot be run, and the model is told so.

@@ -40,7 +40,7 @@ pub struct Expectation {
     /// The request has a schema of its own for the answer.
     pub structured: bool,
     /// The most tokens that the answer may have, as it was asked for. llama.cpp's Responses says "completed" when
-    /// this limit ended the answer (`model-servers.md` §6.3).
+    /// this limit ended the answer (`wire-facts.md` §6.3).
     pub max_output_tokens: Option<u32>,
     /// The chat template may open a reasoning block in the prompt, so that the text begins inside it. Text is then
     /// held back until `</think>` or the end decides.
@@ -430,7 +430,7 @@ fn is_cut(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|error| error.is_eof())
 }
 
-/// What a comment tells: mlx-lm writes `keepalive done/total` while it reads the prompt (`model-servers.md` §7.5).
+/// What a comment tells: mlx-lm writes `keepalive done/total` while it reads the prompt (`wire-facts.md` §7.9).
 fn comment_progress(comment: &str) -> Progress {
     let numbers = comment
         .trim()

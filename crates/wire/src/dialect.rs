@@ -20,7 +20,7 @@ pub enum Dialect {
     /// Anthropic Messages.
     #[serde(rename = "anthropic-messages")]
     Messages,
-    /// Ollama's own API. Only there can a prompt that is too long be made an error (`model-servers.md` §7.4).
+    /// Ollama's own API. Only there can a prompt that is too long be made an error (`wire-facts.md` §7.4).
     #[serde(rename = "ollama")]
     Ollama,
 }
@@ -50,7 +50,7 @@ pub struct Quirks {
     /// Fields added to the body, replacing those of the same name; `null` takes a field out, which is how a field
     /// that the endpoint refused is dropped. The conversation itself cannot be replaced.
     pub extra_body: Map<String, Value>,
-    /// Mark function tools `strict`: vLLM holds arguments to the schema only then (`model-servers.md` §7.1).
+    /// Mark function tools `strict`: vLLM holds arguments to the schema only then (`wire-facts.md` §7.1).
     pub strict_tools: bool,
     /// Never write `strict` at a tool: `compat.supportsStrictMode: false` (OpenClaw), for endpoints that refuse the
     /// field.
@@ -62,7 +62,7 @@ pub struct Quirks {
     /// Ask for prompt caching: Anthropic's own API, and its models behind OpenRouter (Messages and Chat only).
     pub prompt_cache: PromptCache,
     /// Ask for reasoning in a form that can be sent back: `include: ["reasoning.encrypted_content"]` (Responses only).
-    /// OpenAI gives it; vLLM refuses it on the way back (`model-servers.md` §5).
+    /// OpenAI gives it; vLLM refuses it on the way back (`wire-facts.md` §7.1).
     pub encrypted_reasoning: bool,
     /// The system prompt goes into the conversation instead of `instructions`: `compat.supportsInstructions: false`
     /// (OpenClaw, Responses only).
@@ -98,7 +98,7 @@ pub struct Quirks {
 /// The name of the field that limits a Chat answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaxTokensField {
-    /// `max_tokens`: taken by all local servers; the only one that Ollama reads (`model-servers.md` §1.4).
+    /// `max_tokens`: taken by all local servers; the only one that Ollama reads (`wire-facts.md` §7.4).
     #[default]
     MaxTokens,
     /// `max_completion_tokens`: what OpenAI's own newer models insist on.

@@ -6,8 +6,8 @@
 //! Schemas into words that local servers take; [`next_step`] says what to drop or reshape when a server refuses. Nothing here opens a socket, reads a clock or
 //! knows a config file.
 //!
-//! Facts about servers are cited as `model-servers.md §n` (the project's reference of wire facts) or by the name
-//! of a recording under `fixtures/`.
+//! Facts about servers are cited as `wire-facts.md §n`, which is the page `docs/wire-facts.md`, or by the name
+//! of a recording; those that tests read are under `fixtures/`.
 
 mod answer;
 mod arguments;

@@ -17,7 +17,7 @@ pub(crate) use self::read::object;
 use self::{check::Check, schema::Schema};
 use crate::decoder::Expectation;
 
-/// What some models write before the name of a tool: gpt-oss and Kimi (`model-servers.md` §1.2, §3); Gemini's code.
+/// What some models write before the name of a tool: gpt-oss and Kimi (`wire-facts.md` §7.1, §3); Gemini's code.
 pub(crate) const PREFIXES: [&str; 3] = ["functions.", "default_api.", "tools."];
 
 /// The most characters of what a model is told about a call.

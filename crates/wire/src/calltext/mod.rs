@@ -1,7 +1,7 @@
 //! Takes tool calls out of the visible text.
 //!
 //! A model whose server has no parser for its calls writes them into the answer, each family in its own form
-//! (`model-servers.md` §3). A call counts only when it names a registered tool and its arguments fit the tool's
+//! (`wire-facts.md` §3). A call counts only when it names a registered tool and its arguments fit the tool's
 //! schema, once they are read as leniently as those of any call (`arguments`); everything else stays text, byte for
 //! byte. Which places count:
 //!

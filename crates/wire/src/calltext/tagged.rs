@@ -1,4 +1,4 @@
-//! Families that put JSON, a list or a Python call between marks of their own (`model-servers.md` §3).
+//! Families that put JSON, a list or a Python call between marks of their own (`wire-facts.md` §3).
 
 use super::{
     cursor::{Cursor, Ending, Read, Stop, is_name},

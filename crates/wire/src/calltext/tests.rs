@@ -1,4 +1,4 @@
-//! Every family of `model-servers.md` §3, cut at every byte; and what is no call.
+//! Every family of `wire-facts.md` §3, cut at every byte; and what is no call.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::*;
 use crate::decoder::Expectation;
 
 /// Where the form of a family comes from.
-const S3: &str = "model-servers.md §3";
+const S3: &str = "wire-facts.md §3";
 const QWEN: &str = "xllamacpp-b11549-qwen1.5b/chat_tools_auto.txt";
 
 /// Texts that are the call `get_weather(city="Paris", days=2)`.

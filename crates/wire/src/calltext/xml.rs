@@ -1,4 +1,4 @@
-//! Families that write each parameter between tags (`model-servers.md` §3).
+//! Families that write each parameter between tags (`wire-facts.md` §3).
 
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Where reasoning stands: llama.cpp, LM Studio, SGLang, `DeepSeek`; vLLM, Ollama, OpenRouter, mlx-lm; others
-/// (`model-servers.md` §4). Servers that fill two of them say the same in both.
+/// (`wire-facts.md` §4). Servers that fill two of them say the same in both.
 const REASONING: [&str; 3] = ["/reasoning_content", "/reasoning", "/reasoning_text"];
 
 /// Reads Chat answers.
@@ -29,13 +29,13 @@ fn end_reason(reason: &str) -> Option<EndReason> {
         "length" | "max_tokens" => EndReason::Length,
         "tool_calls" | "function_call" | "tool_use" => EndReason::ToolCalls,
         "content_filter" | "refusal" => EndReason::Refused,
-        // vLLM: the request was aborted (`model-servers.md` §1.2). OpenRouter: the provider failed (§7.6).
+        // vLLM: the request was aborted (`wire-facts.md` §7.1). OpenRouter: the provider failed (§7.6).
         "abort" | "error" => return None,
         _ => EndReason::Unknown,
     })
 }
 
-/// The counts under `usage`. SGLang puts reasoning tokens at the top (`model-servers.md` §1.5).
+/// The counts under `usage`. SGLang puts reasoning tokens at the top (`wire-facts.md` §7.5).
 fn usage(data: &Value) -> Option<Usage> {
     let usage = data.get("usage").filter(|usage| usage.is_object())?;
     Some(Usage {
@@ -138,7 +138,7 @@ impl Reader {
                 answer.ended(reason);
             }
         }
-        // LiteLLM's usage chunk has a choice with an empty delta (`model-servers.md` §7.2), so this is not an "else".
+        // LiteLLM's usage chunk has a choice with an empty delta (`wire-facts.md` §7.2), so this is not an "else".
         if let Some(usage) = usage(data) {
             answer.usage(usage);
         }

@@ -109,7 +109,7 @@ fn call_id(id: &str, quirks: &Quirks) -> String {
 }
 
 /// The messages. Neighbours of the same role become one, because many templates insist that roles alternate
-/// (`model-servers.md` §2).
+/// (`wire-facts.md` §2.3).
 fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
     let quirks = target.quirks;
     let system = request
@@ -139,7 +139,7 @@ fn conversation(request: &ModelRequest, target: &Target<'_>) -> Vec<Value> {
                         join(&mut last["content"], text.as_str().into());
                         last
                     }
-                    // Always a string: Ollama refuses null without calls (§1.4), and some templates print "None".
+                    // Always a string: Ollama refuses null without calls (§7.4), and some templates print "None".
                     None => out.push_mut(json!({"role": "assistant", "content": text})),
                 };
                 for part in own(opaque, target) {

@@ -25,7 +25,7 @@ pub struct ResponseHeaders {
     pub content_type: Option<String>,
     /// `retry-after`: seconds or an HTTP date.
     pub retry_after: Option<String>,
-    /// `retry-after-ms` (Anthropic, OpenAI; `model-servers.md` §7.7).
+    /// `retry-after-ms` (Anthropic, OpenAI; `wire-facts.md` §7.7).
     pub retry_after_ms: Option<String>,
     /// `date`: the server's clock, which an HTTP date in `retry-after` is measured against.
     pub date: Option<String>,

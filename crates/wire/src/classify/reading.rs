@@ -62,7 +62,7 @@ fn unread(message: &str) -> Option<(&str, &str)> {
 }
 
 /// Where an error object keeps its codes. OpenRouter: `metadata.error_type`; Anthropic:
-/// `details.error_code` (`model-servers.md` §7.6, §7.7); Google: `status`.
+/// `details.error_code` (`wire-facts.md` §7.6, §7.7); Google: `status`.
 const CODES: [&str; 6] = [
     "/type",
     "/code",
@@ -213,7 +213,7 @@ impl Reading {
     fn take(&mut self, error: &Value) {
         for pointer in CODES {
             let code = json::text(error, pointer).to_lowercase();
-            // LiteLLM's `code` is a status written as a string (`model-servers.md` §7.2).
+            // LiteLLM's `code` is a status written as a string (`wire-facts.md` §7.2).
             let number = code
                 .parse()
                 .ok()

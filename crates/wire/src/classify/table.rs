@@ -1,6 +1,6 @@
 //! The table from an error to its kind. The first row that fits decides, so the order is part of the meaning:
 //! structured codes, what only looks like an overflow, overflow, the model's state, its name, the key, money,
-//! capacity, features, fields, the tool parser, and at last the bare status. Sources: `model-servers.md` §2 unless
+//! capacity, features, fields, the tool parser, and at last the bare status. Sources: `wire-facts.md` §2 unless
 //! a row says otherwise; `classify/tests.rs` has a real text for each row.
 
 use yabby_core::ErrorKind::{

@@ -1,5 +1,5 @@
 //! The table from an error to the steps that may help. Rows are read from above; a row whose step does not change the
-//! request, or was taken before, is passed over. Sources: `model-servers.md` §1, §2 and §6, and the texts in
+//! request, or was taken before, is passed over. Sources: `wire-facts.md` §1, §2 and §6, and the texts in
 //! `classify/samples.txt`.
 
 use yabby_core::{

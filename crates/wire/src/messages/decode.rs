@@ -1,7 +1,7 @@
 //! Messages answers, streamed and whole.
 //!
 //! llama.cpp's `tool_use` has no `input` in `content_block_start` and sends thinking after text has begun; LiteLLM's
-//! `message_start` counts nothing (`model-servers.md` §6.4, §7.2). Unknown events and blocks are passed over.
+//! `message_start` counts nothing (`wire-facts.md` §6.4, §7.2). Unknown events and blocks are passed over.
 
 use serde_json::{Value, json};
 use yabby_core::{EndReason, Usage};
@@ -38,7 +38,7 @@ fn end_reason(reason: &str) -> EndReason {
     }
 }
 
-/// The counts under `usage`. `input_tokens` is without what the cache gave and took (`model-servers.md` §6.4), so
+/// The counts under `usage`. `input_tokens` is without what the cache gave and took (`wire-facts.md` §6.4), so
 /// the prompt is the sum.
 fn usage(holder: &Value) -> Option<Usage> {
     let usage = holder.get("usage").filter(|usage| usage.is_object())?;

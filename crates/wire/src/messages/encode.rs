@@ -41,7 +41,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     if let Some(output) = &request.output_schema {
         // platform.claude.com, "Structured outputs": generally available without a beta header; `output_format` is the
-        // name from the beta. LM Studio ignores it (`model-servers.md` §1.3).
+        // name from the beta. LM Studio ignores it (`wire-facts.md` §7.3).
         let schema = quirks.output(output);
         set(
             "output_config",

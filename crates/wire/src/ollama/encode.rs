@@ -1,10 +1,10 @@
 //! Requests for Ollama's `/api/chat`.
 //!
 //! `stream` always stands there, because Ollama streams unless it is false. `truncate: false` makes a prompt that is
-//! too long an error; without it the oldest messages are dropped and nothing is said (`model-servers.md` §1.4). It is
+//! too long an error; without it the oldest messages are dropped and nothing is said (`wire-facts.md` §7.4). It is
 //! a field of `ChatRequest` in `api/types.go` that `docs/api.md` does not mention; fields that a version does not know
 //! are ignored. `think`, `format` and `keep_alive` come through the extra fields: without `think` a thinking model
-//! thinks, and with it one that cannot think refuses (§1.4).
+//! thinks, and with it one that cannot think refuses (§7.4).
 
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
@@ -48,7 +48,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if let Some(output) = &request.output_schema {
         set("format", target.quirks.output(output));
     }
-    // There is no `tool_choice` (§1.4). Not to offer the tools is the only choice that can be said.
+    // There is no `tool_choice` (§7.4). Not to offer the tools is the only choice that can be said.
     if request.tool_choice != ToolChoice::None
         && let Some(written) = tools(&request.tools, target.quirks, write_tool)
     {

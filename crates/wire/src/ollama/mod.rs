@@ -1,5 +1,5 @@
 //! Ollama's own API, `POST /api/chat`. From its documentation (`docs/api.md` and `api/types.go` of ollama/ollama) and
-//! `model-servers.md` §1.4 and §7.4; not proved against a running Ollama.
+//! `wire-facts.md` §7.4; not proved against a running Ollama.
 
 mod decode;
 mod encode;

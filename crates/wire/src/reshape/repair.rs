@@ -1,7 +1,7 @@
 //! A history that no server refuses: every call has one result, behind its call, and no result is without a call.
 //!
 //! A crash between a call and its result, or a change of the history, leaves others behind, and a server that refuses
-//! such a conversation refuses it for ever (`model-servers.md` §1.7: `tool_use` without `tool_result`).
+//! such a conversation refuses it for ever (`wire-facts.md` §7: `tool_use` without `tool_result`).
 
 use yabby_core::{Message, ToolCall};
 

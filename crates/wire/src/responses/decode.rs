@@ -2,7 +2,7 @@
 //!
 //! llama.cpp sends neither `output_index` nor `function_call_arguments.done`, and says `done` of all items only at the
 //! end (recording `llama-server-b11669-reasoning/resp_tools_required_stream.txt`); LiteLLM sends no `event:` lines;
-//! vLLM reports `status: "incomplete"` under the event `response.completed` (`model-servers.md` §6.3, §7.1, §7.2).
+//! vLLM reports `status: "incomplete"` under the event `response.completed` (`wire-facts.md` §6.3, §7.1, §7.2).
 
 use std::collections::HashMap;
 
@@ -106,7 +106,7 @@ fn reasoning_item(item: &Value, answer: &mut Answer) {
 }
 
 /// Keeps a reasoning item that holds encrypted reasoning: OpenAI wants it back before what came of it. llama.cpp's is
-/// empty (`model-servers.md` §6.3).
+/// empty (`wire-facts.md` §6.3).
 fn keep(item: &Value, answer: &mut Answer) {
     if json::text(item, "/type") == "reasoning" && !json::text(item, "/encrypted_content").is_empty() {
         answer.opaque(item.clone());
@@ -201,7 +201,7 @@ impl Decode for Reader {
         } else {
             named
         };
-        // LiteLLM names the model beside each event (`model-servers.md` §7.2).
+        // LiteLLM names the model beside each event (`wire-facts.md` §7.2).
         answer.served_by(json::text(data, "/model"));
         let null = Value::Null;
         let response = data.get("response").unwrap_or(&null);

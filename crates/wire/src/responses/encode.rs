@@ -1,7 +1,7 @@
 //! Responses requests that carry the whole conversation and leave nothing on the server.
 //!
 //! Never sent: `previous_response_id` (400 on llama.cpp and OpenRouter, ignored by Ollama), and
-//! `truncation: "auto"`, with which vLLM cuts the prompt silently (`model-servers.md` §6.3, §7.1).
+//! `truncation: "auto"`, with which vLLM cuts the prompt silently (`wire-facts.md` §6.3, §7.1).
 
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
@@ -60,7 +60,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
 }
 
-/// `strict` is said where it may be, because here it is on by default (OpenAI, llama.cpp: `model-servers.md` §1.1).
+/// `strict` is said where it may be, because here it is on by default (OpenAI, llama.cpp: `wire-facts.md` §5.4).
 fn write_tool(tool: &Tool, parameters: &Value, strict: Option<bool>) -> Value {
     let mut written = json!({
         "type": "function",
@@ -125,7 +125,7 @@ fn user_content(text: &str, images: &[Image], quirks: &Quirks) -> Value {
 }
 
 /// An answer of the model. llama.cpp refuses it without `type` and as a plain string, vLLM's strict union wants
-/// `id`, `status` and `annotations` (`model-servers.md` §6.3, §1.2; recordings `resp_assistant_output_text`).
+/// `id`, `status` and `annotations` (`wire-facts.md` §6.3, §7.1; recordings `resp_assistant_output_text`).
 fn write_answer(position: usize, text: &str) -> Value {
     json!({
         "type": "message",

@@ -3,7 +3,7 @@
 //! After the WHATWG definition, with what servers really do: `\n`, `\r\n` and `\r` all end a line, a byte order
 //! mark may stand first, `event:` lines are optional (LiteLLM's Responses streams have none), comments are
 //! reported because they are signs of life (`: ` pings of llama.cpp every 30 s, `: keepalive done/total` of
-//! mlx-lm, `: OPENROUTER PROCESSING`; `model-servers.md` §6.2, §7.5, §1.7), and old llama.cpp builds wrote an
+//! mlx-lm, `: OPENROUTER PROCESSING`; `wire-facts.md` §6.2, §7.9, §7.6), and old llama.cpp builds wrote an
 //! `error:` field instead of `data:`.
 
 use memchr::memchr2;

@@ -1,4 +1,4 @@
-//! Reasoning in words: a line `Reasoning:`, lines in italics, and then the answer (`model-servers.md` §4).
+//! Reasoning in words: a line `Reasoning:`, lines in italics, and then the answer (`wire-facts.md` §4).
 //!
 //! It counts only at the very beginning of an answer and only in this shape: every line of the block is between two
 //! underscores, the block ends with an empty line or the first other line, and an answer follows. Everything else is

@@ -3,7 +3,7 @@
 //! A message is `<|start|>role<|channel|>channel<|message|>text` and ends with `<|end|>`, `<|return|>` or `<|call|>`.
 //! The chat template writes the first `<|start|>assistant`, so an answer begins at `<|channel|>`. What is thought is in
 //! channel `analysis`, what is said in `final`, and in `commentary` what is said before a call. A call has a
-//! recipient, `to=…`, in any channel (`model-servers.md` §3, §4).
+//! recipient, `to=…`, in any channel (`wire-facts.md` §3, §4).
 
 use super::tags::{Literal, literal};
 

@@ -1,7 +1,7 @@
 //! Takes inline reasoning out of the visible text.
 //!
 //! Models without a reasoning parser on their server write `<think>…</think>`, or their family's own tags, into the
-//! answer (`model-servers.md` §4; the catalogue is in `tags`, harmony's headers are in `harmony`). Which tags count:
+//! answer (`wire-facts.md` §4; the catalogue is in `tags`, harmony's headers are in `harmony`). Which tags count:
 //!
 //! - An opener counts at the beginning of the answer or of a line (at most three spaces before it, as Markdown
 //!   counts), outside fenced code. Elsewhere it is text about tags. Special tokens (`<|…|>`) count in the middle of a

@@ -1,4 +1,4 @@
-//! The catalogue of the tags around inline reasoning (`model-servers.md` §4).
+//! The catalogue of the tags around inline reasoning (`wire-facts.md` §4).
 
 use super::harmony::{self, Header};
 

@@ -198,7 +198,7 @@ fn reasoning_in_its_own_field_decides_that_text_is_text() {
     assert_eq!(out.len(), 1);
 }
 
-/// `model-servers.md` §4; the form is OpenClaw's.
+/// `wire-facts.md` §4; the form is OpenClaw's.
 #[test]
 fn reasoning_in_words() {
     let bold = "\n**Reasoning:**\n_First._\n_Then_ that_\n\n\nIt is _5_.";

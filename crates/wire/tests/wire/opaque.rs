@@ -101,7 +101,7 @@ fn signed_thoughts_of_anthropic() {
     );
 }
 
-/// llama.cpp's thinking has no signature (`model-servers.md` §6.4), so nobody wants it back.
+/// llama.cpp's thinking has no signature (`wire-facts.md` §6.4), so nobody wants it back.
 #[test]
 fn thoughts_without_a_signature_are_not_kept() {
     let body = json!({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi"}],

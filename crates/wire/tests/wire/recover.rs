@@ -1,4 +1,4 @@
-//! The answer that a server could not read and put into its error (`faults.md` M24).
+//! The answer that a server could not read and put into its error.
 
 use serde_json::{Value, json};
 use yabby_core::{EndReason, ErrorKind, ModelEvent};
