@@ -8,11 +8,13 @@ mod answer;
 mod expect;
 mod head;
 mod outcome;
+mod protocol;
 mod refusal;
 mod schema;
 mod written;
 
 pub use answer::answer;
+pub use protocol::protocol;
 pub use refusal::refusal;
 pub use schema::schema;
 pub use written::written;

@@ -98,7 +98,10 @@ impl Outcome {
         for event in &self.events {
             let id = match event {
                 ModelEvent::ToolCall(call) => {
-                    assert!(expect.tools.contains(&call.name), "a tool that was not offered: {call:?}");
+                    assert!(
+                        expect.tools.contains(&call.name),
+                        "a tool that was not offered: {call:?}"
+                    );
                     &call.id
                 }
                 ModelEvent::MalformedCall(call) => {

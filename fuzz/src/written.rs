@@ -87,7 +87,7 @@ pub fn written(input: &[u8]) {
 }
 
 /// A stream of these deltas.
-fn stream<'a>(texts: impl IntoIterator<Item = &'a str>, reason: &str) -> String {
+pub(crate) fn stream<'a>(texts: impl IntoIterator<Item = &'a str>, reason: &str) -> String {
     let mut out = String::new();
     let deltas = texts.into_iter().map(|text| json!({"delta": {"content": text}}));
     for choice in deltas.chain([json!({"delta": {}, "finish_reason": reason})]) {

@@ -15,12 +15,13 @@ use crate::{
 };
 
 /// The targets in `fuzz/fuzz_targets`, each with its words in `fuzz/dictionaries`.
-const TARGETS: [(&str, &str); 7] = [
+const TARGETS: [(&str, &str); 8] = [
     ("decode_chat", "decode"),
     ("decode_responses", "decode"),
     ("decode_messages", "decode"),
     ("decode_ollama", "decode"),
     ("visible_text", "text"),
+    ("protocol", "protocol"),
     ("classify", "classify"),
     ("lower_schema", "schema"),
 ];

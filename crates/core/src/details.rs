@@ -44,4 +44,6 @@ pub enum Refused {
     NoQuestion,
     /// A conversation that ends with the model's own words.
     Prefill,
+    /// The form of the ids of tool calls.
+    CallIds,
 }

@@ -164,6 +164,10 @@ fn notice(model: &ModelRef, step: &Step) -> Option<Text> {
             "the chat template of {model} takes no tool calls in the history; sent as plain text from now on",
             model = model
         ),
+        Step::ShortCallIds => text!(
+            "{model} takes only short ids of tool calls; shortened from now on",
+            model = model
+        ),
         Step::EndWithUser => text!(
             "{model} does not go on from its own words; asked to go on from now on",
             model = model

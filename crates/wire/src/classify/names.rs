@@ -2,12 +2,13 @@
 
 use yabby_core::{
     ErrorKind::{self, Template, UnsupportedFeature},
-    Refused::{self, Alternation, Images, NoQuestion, Prefill, SystemRole, Thinking, Tools},
+    Refused::{self, Alternation, CallIds, Images, NoQuestion, Prefill, SystemRole, Thinking, Tools},
 };
 
 /// What a text in lower case says of what was refused. The first row whose kind and words fit decides.
 const REFUSED: &[(ErrorKind, &str, Refused)] = &[
     (Template, "roles must alternate", Alternation),
+    (Template, "tool call id", CallIds),
     (Template, "system", SystemRole),
     (Template, "only user and assistant roles", SystemRole),
     (Template, "no user query", NoQuestion),

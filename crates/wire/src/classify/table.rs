@@ -150,6 +150,8 @@ pub(super) const TABLE: &[Row] = &[
     says(Template, &["only user and assistant roles"]),
     says(Template, &["no user query found"]),
     says(Template, &["roles must alternate"]),
+    // Mistral's tokenizer, and its templates.
+    says(Template, &["tool call id", "length"]),
     says(Template, &["does not support assistant message prefill"]),
     says(Template, &["must end with a user message"]),
     says(Template, &["tool_use", "without", "tool_result"]),

@@ -38,6 +38,8 @@ pub enum Step {
     FoldSystem,
     /// Calls and results of the history are plain text, and roles alternate.
     ToolsAsText,
+    /// The ids of tool calls are nine letters and digits.
+    ShortCallIds,
     /// A conversation never ends with the model's own words.
     EndWithUser,
     /// Tools are described in the system prompt and the answer is held to a schema: [`ToolMode::Constrained`].
@@ -69,6 +71,7 @@ impl Step {
             Self::Quarantine { tool, schema } => quirks.quarantined.push((tool.clone(), schema.clone())),
             Self::FoldSystem => quirks.fold_system = true,
             Self::ToolsAsText => quirks.tools_as_text = true,
+            Self::ShortCallIds => quirks.short_call_ids = true,
             Self::EndWithUser => quirks.end_with_user = true,
             Self::ConstrainedTools if quirks.tool_mode == ToolMode::Native => quirks.tool_mode = ToolMode::Constrained,
             Self::TextTools if quirks.tool_mode != ToolMode::None => quirks.tool_mode = ToolMode::Text,

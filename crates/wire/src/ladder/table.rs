@@ -96,6 +96,7 @@ pub(super) static TABLE: &[Row] = &[
     row(SCHEMAS, When::Always, Step::FindRefusedTools),
     // The shape of the conversation. What the template names goes first; then all that could be meant.
     row(TEMPLATE, When::Refused(Refused::Prefill), Step::EndWithUser),
+    row(TEMPLATE, When::Refused(Refused::CallIds), Step::ShortCallIds),
     row(TEMPLATE, When::Refused(Refused::SystemRole), Step::FoldSystem),
     row(TEMPLATE, When::Always, Step::ToolsAsText),
     row(TEMPLATE, When::Always, Step::FoldSystem),

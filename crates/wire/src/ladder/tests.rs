@@ -202,6 +202,17 @@ fn one_case_a_row() {
         (
             Chat,
             E::Template,
+            refused(Refused::CallIds),
+            vec![
+                Step::ShortCallIds,
+                Step::ToolsAsText,
+                Step::FoldSystem,
+                Step::EndWithUser,
+            ],
+        ),
+        (
+            Chat,
+            E::Template,
             refused(Refused::Prefill),
             vec![Step::EndWithUser, Step::ToolsAsText, Step::FoldSystem],
         ),
