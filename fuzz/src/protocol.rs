@@ -28,13 +28,14 @@ pub fn protocol(input: &[u8]) {
     let whole = read(stream([&*body], reason));
     let cut = read(stream(head.texts(&body), reason));
     assert_eq!(cut, whole, "cut and whole differ");
-    // Words between a mark and its end are reasoning, also where the mark shows only when the string is read.
+    // A block of reasoning is one too where its marks show only when the string is read.
     let escaped: Result<String, _> = serde_json::from_str(&format!("\"{body}\""));
     if let Ok(spoken) = escaped
         && !expect.structured
-        && !spoken.contains(['<', '[', '`'])
+        && !spoken.contains(['<', '[', '`', '~'])
+        && !spoken.contains("secret")
     {
-        let answer = serde_json::json!({"answer": format!("{spoken}<think>secret</think>")}).to_string();
+        let answer = serde_json::json!({"answer": format!("{spoken}\n<think>secret</think>")}).to_string();
         let escaped = answer.replace('<', "\\u003c");
         for answer in [answer, escaped] {
             let said = read(stream(head.texts(&answer), reason));
