@@ -242,6 +242,8 @@ impl Recogniser {
         }
         match c.peek()? {
             '<' | '[' => marked(c, &self.tools),
+            // The readers skip white space; how much there is decides whether this is a line of code.
+            next if next.is_ascii_whitespace() => Err(Stop::No),
             _ if self.code.is_line_start() => first(&AT_LINE_START, c, &self.tools),
             _ => Err(Stop::No),
         }

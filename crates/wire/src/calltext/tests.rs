@@ -382,6 +382,9 @@ fn prose_stays_text() {
         "a &lt; b [x](y) <b>bold</b>\n  \n",
         "<function_calls></function_calls><tool_call></tool_call>",
         "commentary to follow\nassistant\ncall:",
+        // Indented code, however the indent is cut.
+        "     to=now<|message|>{}",
+        "Hm.\n     to=now<|message|>{}",
     ] {
         assert_eq!(run([text]), (text.to_owned(), vec![]), "{text}");
         assert_eq!(run(chars(text)), (text.to_owned(), vec![]), "{text}");
