@@ -31,7 +31,8 @@ pub(crate) fn all() -> Vec<Fixture> {
     FOLDERS.into_iter().flat_map(folder).collect()
 }
 
-pub(crate) const FOLDERS: [&str; 10] = [
+pub(crate) const FOLDERS: [&str; 14] = [
+    "anthropic-docs",
     "litellm-1.106.2",
     "litellm-1.106.2-tools",
     "llama-server-b11669-auth-sleep",
@@ -39,7 +40,10 @@ pub(crate) const FOLDERS: [&str; 10] = [
     "llama-server-b11669-router",
     "llama-server-b11669-smollm2",
     "llama-server-b11669-smollm2-functionary",
+    "lmstudio-docs",
     "ollama-docs",
+    "openai-docs",
+    "openrouter-docs",
     "vllm-0.32.0-cpu",
     "xllamacpp-b11549-qwen1.5b",
 ];

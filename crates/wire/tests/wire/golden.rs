@@ -28,12 +28,17 @@ fn render(fixture: &Fixture) -> String {
                 )
                 .unwrap();
             }
-            ModelEvent::Usage(usage) => writeln!(
-                out,
-                "Usage input {:?} cached {:?} output {:?} reasoning {:?}",
-                usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens
-            )
-            .unwrap(),
+            ModelEvent::Usage(usage) => {
+                write!(
+                    out,
+                    "Usage input {:?} cached {:?} output {:?} reasoning {:?}",
+                    usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens
+                )
+                .unwrap();
+                let cost = usage.cost.map_or_else(String::new, |cost| format!(" cost {cost}"));
+                writeln!(out, "{cost}").unwrap();
+            }
+            ModelEvent::Opaque(data) => writeln!(out, "Opaque {data}").unwrap(),
             event => writeln!(out, "{event:?}").unwrap(),
         }
     }
