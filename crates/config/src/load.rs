@@ -139,6 +139,7 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
 
     let mut resolver = Resolver {
         tree: &usable,
+        written: &written,
         sources: &sources,
         variables: &variables,
         redactor: &redactor,

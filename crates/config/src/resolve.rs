@@ -2,8 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
-use yabby_core::Secret;
-use yabby_core::text;
+use serde_json::{Map, Value};
+use yabby_core::{Secret, text};
 
 use crate::{
     Api, ApiKey, BaseUrl, Config, KeySource, Modality,
@@ -11,7 +11,7 @@ use crate::{
     check::set_variable,
     config::{Agent, AgentDefaults, Agents, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
-    known,
+    known, params,
     path::{Seg, at, dotted},
     raw,
     secret::Redactor,
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Resolver<'a> {
     /// The checked tree.
     pub(crate) tree: &'a Node,
+    /// The tree before the check took anything out.
+    pub(crate) written: &'a Node,
     pub(crate) sources: &'a Sources,
     pub(crate) variables: &'a Variables,
     pub(crate) redactor: &'a Redactor,
@@ -44,9 +46,46 @@ impl Resolver<'_> {
                 .push(Diagnostic::error(DiagnosticKind::WrongType, message).with_help(help));
             raw::Root::default()
         });
+        self.params(&root);
         Config {
             agents: agents(root.agents),
             models: self.models(root.models),
+        }
+    }
+
+    /// Reports what is wrong in parameters, wherever they stand.
+    fn params(&mut self, root: &raw::Root) {
+        let defaults = &root.agents.defaults;
+        let path = at!["agents", "defaults"];
+        self.params_at(&defaults.params, true, &path);
+        for (name, settings) in &defaults.models.0 {
+            self.params_at(&settings.params, true, &below(&below(&path, "models"), name));
+        }
+        for (id, provider) in &root.models.providers.0 {
+            let path = at!["models", "providers", id.as_str()];
+            let url = provider.base_url.as_deref().unwrap_or_default();
+            let routed = id.eq_ignore_ascii_case("openrouter") || url.contains("openrouter.ai");
+            self.params_at(&provider.params, routed, &path);
+            for (index, model) in provider.models.iter().enumerate() {
+                let mut path = below(&path, "models");
+                path.push(Seg::Index(index));
+                self.params_at(&model.params, routed, &path);
+            }
+        }
+    }
+
+    fn params_at(&mut self, params: &Map<String, Value>, routed: bool, path: &[Seg]) {
+        for mistake in params::mistakes(params, routed) {
+            let at = mistake
+                .at
+                .iter()
+                .fold(below(path, "params"), |path, key| below(&path, key));
+            let diagnostic = if mistake.is_error {
+                Diagnostic::error(DiagnosticKind::WrongType, mistake.message)
+            } else {
+                Diagnostic::warning(DiagnosticKind::WrongType, mistake.message)
+            };
+            self.push(diagnostic.with_help(mistake.help), &at);
         }
     }
 
@@ -79,11 +118,13 @@ impl Resolver<'_> {
             }
         }
         if mode == Mode::Merge {
+            let written = self
+                .written
+                .find(&at!["models", "providers"])
+                .map_or(&[][..], Node::members);
             for known in &BUILT_IN {
-                if !providers
-                    .iter()
-                    .any(|provider| provider.id.eq_ignore_ascii_case(known.id))
-                {
+                // One that the config has and that is off is not replaced: it may have had limits.
+                if !written.iter().any(|member| member.key.eq_ignore_ascii_case(known.id)) {
                     providers.extend(self.built_in(known));
                 }
             }
@@ -391,6 +432,7 @@ impl Default for Config {
         let tree = crate::load::empty_tree();
         let mut resolver = Resolver {
             tree: &tree,
+            written: &tree,
             sources: &sources,
             variables: &Variables::default(),
             redactor: &Redactor::default(),

@@ -283,10 +283,16 @@ fn pass_through(request: &mut ModelRequest, endpoint: &Endpoint, dialect: Dialec
             request.extra_body.insert((*name).to_owned(), value.clone());
         }
     }
-    // OpenClaw's pass-through fields win over everything that is made here.
+    // OpenClaw's pass-through fields win over everything that is made here, but they undo no limit of where a prompt
+    // may go.
     for name in ["extra_body", "extraBody"] {
-        if let Some(Value::Object(extra)) = params.get(name) {
-            request.extra_body.extend(extra.clone());
+        for (name, value) in params.get(name).and_then(Value::as_object).into_iter().flatten() {
+            match (request.extra_body.get_mut(name), value) {
+                (Some(Value::Object(limits)), value) if name == "provider" => {
+                    limits.extend(value.as_object().cloned().unwrap_or_default());
+                }
+                _ => drop(request.extra_body.insert(name.clone(), value.clone())),
+            }
         }
     }
 }

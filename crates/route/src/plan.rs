@@ -52,6 +52,14 @@ pub enum PlanError {
         /// What its provider lacks.
         missing: Missing,
     },
+    /// The routing object of OpenRouter has a mistake in it.
+    #[error("{key} of {model} is not what OpenRouter understands")]
+    Routing {
+        /// The model.
+        model: ModelRef,
+        /// The key that is wrong, such as `params.provider.zdr`.
+        key: String,
+    },
     /// Nothing is configured and nothing was found.
     #[error("no model is configured and no server was found")]
     NoModel,
@@ -136,9 +144,14 @@ pub fn plan(
 
 fn candidate(config: &Config, fleet: &Fleet, model: ModelRef) -> Result<Candidate, PlanError> {
     if let Some(endpoint) = fleet.endpoint(model.provider()) {
+        let params = config.params_for(&model);
+        // Without its limits a prompt could go where its owner does not want it.
+        if let Some(key) = params.routing_mistake().filter(|_| endpoint.takes_routing()) {
+            return Err(PlanError::Routing { model, key });
+        }
         return Ok(Candidate {
             endpoint: endpoint.clone(),
-            params: config.params_for(&model),
+            params,
             model,
         });
     }
@@ -169,6 +182,7 @@ impl PlanError {
         match self {
             Self::UnknownModel { .. } => "unknown_model",
             Self::NoEndpoint { .. } => "no_endpoint",
+            Self::Routing { .. } => "routing",
             Self::NoModel => "no_model",
         }
     }
@@ -196,6 +210,11 @@ impl PlanError {
                 model,
                 missing: Missing::Key(_),
             } => text!("{provider} has no key", provider = model.provider()),
+            Self::Routing { model, key } => text!(
+                "{key} of {model} is not what OpenRouter understands, so it is not asked",
+                key = key,
+                model = model
+            ),
             Self::NoModel => text!("no model is configured and no running model server was found"),
         }
     }
@@ -222,6 +241,7 @@ impl PlanError {
                 missing: Missing::Dialect(_),
                 ..
             } => text!("use openai-completions, openai-responses or anthropic-messages"),
+            Self::Routing { .. } => text!("run `yabby config check` for the place, and correct it"),
             Self::NoModel => text!(
                 "run `yabby up`: it finds a server on this machine or makes one; or write a config, see the README"
             ),

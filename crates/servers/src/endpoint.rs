@@ -299,7 +299,9 @@ impl Endpoint {
             quirks.prefill_progress = true;
         }
         match self.vendor {
-            Some(Vendor::Anthropic) => quirks.prompt_cache = PromptCache::Short,
+            Some(Vendor::Anthropic) if self.sells_prompt_caching(self.dialect_for(model), model) => {
+                quirks.prompt_cache = PromptCache::Short;
+            }
             // Other models are cached without being asked (openrouter.ai, "Prompt caching").
             Some(Vendor::OpenRouter) if self.sells_prompt_caching(self.dialect, model) => {
                 quirks.prompt_cache = PromptCache::Short;
@@ -356,8 +358,13 @@ mod tests {
     }
 
     fn at(host: &str) -> Endpoint {
+        let api = if host == "api.anthropic.com" {
+            "anthropic-messages"
+        } else {
+            "openai-completions"
+        };
         let text = format!(
-            "{{models: {{providers: {{p: {{baseUrl: 'https://{host}/v1', apiKey: 'k', models: [
+            "{{models: {{providers: {{p: {{baseUrl: 'https://{host}/v1', apiKey: 'k', api: '{api}', models: [
                 {{id: 'r', reasoning: true}}, {{id: 'c', compat: {{maxTokensField: 'max_tokens'}}}}]}}}}}}}}"
         );
         let loaded = yabby_config::load_text(&text, &yabby_config::Environment::default());

@@ -2,11 +2,12 @@
 
 use std::{
     io::{self, IsTerminal, Read},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use tokio::{fs, task::spawn_blocking, time::timeout};
+use tokio::{fs, io::AsyncReadExt, task::spawn_blocking, time::timeout};
 use yabby_core::{Image, Message, Text, text};
 
 use crate::app::App;
@@ -43,12 +44,23 @@ pub(crate) async fn question(app: &App, words: String, pictures: &[PathBuf]) -> 
     })
 }
 
+/// A file, or a pipe (`--image <(convert …)`); a device may have no end.
 async fn picture(file: &Path) -> Result<Image, Trouble> {
     let missing = |error| Trouble::NoFile(file.to_owned(), error);
-    if fs::metadata(file).await.map_err(missing)?.len() > LARGEST_PICTURE {
+    let data = fs::metadata(file).await.map_err(missing)?;
+    if data.file_type().is_char_device() || data.file_type().is_block_device() {
+        return Err(Trouble::NoPicture(file.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).await.map_err(missing)?;
+    opened
+        .take(LARGEST_PICTURE + 1)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(missing)?;
+    if bytes.len() as u64 > LARGEST_PICTURE {
         return Err(Trouble::TooLarge(file.to_owned()));
     }
-    let bytes = fs::read(file).await.map_err(missing)?;
     Image::new(&bytes).ok_or_else(|| Trouble::NoPicture(file.to_owned()))
 }
 
@@ -92,7 +104,7 @@ async fn words(app: &App, question: String) -> Result<String, Trouble> {
 /// Whether standard input is a pipe or a file. A socket or device that never ends (cron, ssh, a service manager)
 /// must not keep a question waiting that was given as an argument.
 fn is_piped() -> bool {
-    use std::os::{fd::AsFd, unix::fs::FileTypeExt};
+    use std::os::fd::AsFd;
     let Ok(fd) = io::stdin().as_fd().try_clone_to_owned() else {
         return false;
     };

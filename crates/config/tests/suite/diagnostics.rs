@@ -227,10 +227,13 @@ fn the_rest_of_many_is_counted() {
 }
 
 const PARAMS: &str = r#"{
-  agents: { defaults: { models: { "a/m": { params: { toolMode: "constraind" } } } } },
+  agents: { defaults: {
+    params: { temperature: "0.2", maxTokens: 1.5, cacheRetention: "medium" },
+    models: { "a/m": { params: { toolMode: "constraind" } } },
+  } },
   models: {
     providers: {
-      openrouter: { params: { provider: { data_colection: "deny", only: ["deepinfra"] }, anything: { else: 1 } } },
+      openrouter: { params: { provider: { data_colection: "deny", only: "deepinfra", zdr: "yes" }, anything: { else: 1 } } },
     },
   },
 }

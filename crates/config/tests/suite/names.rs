@@ -89,3 +89,46 @@ fn routing_objects_are_merged() {
         })
     );
 }
+
+#[test]
+fn nothing_undoes_a_limit_silently() {
+    let of = |provider: &str, model: &str| {
+        let config = text(&format!(
+            "{{models: {{providers: {{openrouter: {{params: {provider}, models: [{{id: 'm', params: {model}}}]}}}}}}}}"
+        ))
+        .config;
+        let model = yabby_core::ModelRef::new("openrouter", "m").unwrap();
+        serde_json::Value::from(config.params_for(&model).0)
+    };
+    let limit = serde_json::json!({"provider": {"zdr": true}});
+    assert_eq!(of("{provider: {zdr: true}}", "{provider: null}"), limit);
+    assert_eq!(of("{provider: {zdr: true}}", "{provider: {zdr: null}}"), limit);
+    assert_eq!(
+        of("{extra_body: {provider: {zdr: true}, a: 1}}", "{extra_body: {seed: 1}}"),
+        serde_json::json!({"extra_body": {"seed": 1, "provider": {"zdr": true}}})
+    );
+    assert_eq!(
+        of(
+            "{extra_body: {provider: {zdr: true}}}",
+            "{extra_body: {provider: {sort: 'price'}}}"
+        ),
+        serde_json::json!({"extra_body": {"provider": {"zdr": true, "sort": "price"}}})
+    );
+}
+
+/// A section that is off may have had limits that the built-in one has not.
+#[test]
+fn a_provider_that_is_off_is_not_replaced() {
+    let config = text("{models: {providers: {OpenRouter: {timeoutSeconds: 'x'}}}}").config;
+    assert!(config.provider("openrouter").is_none());
+    assert!(config.provider("openai").is_some());
+}
+
+#[test]
+fn other_servers_may_have_a_parameter_of_any_name() {
+    let loaded = text(
+        "{models: {providers: {p: {baseUrl: 'http://h/v1', params: {provider: 'local', toolMode: 'x'}, models: [{id: 'm'}]}}}}",
+    );
+    assert!(!loaded.has_errors());
+    assert!(loaded.config.provider("p").is_some());
+}

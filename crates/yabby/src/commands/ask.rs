@@ -160,7 +160,7 @@ pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
     app.terminal.error(&error.reason(), Some(&error.hint()));
     match error {
         PlanError::NoModel => Exit::NoAnswer,
-        PlanError::UnknownModel { .. } | PlanError::NoEndpoint { .. } => Exit::Usage,
+        PlanError::UnknownModel { .. } | PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => Exit::Usage,
     }
 }
 

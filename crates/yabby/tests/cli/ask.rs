@@ -380,6 +380,9 @@ fn what_is_no_picture_is_not_sent() {
         ran.stderr.replace(home.path().to_str().unwrap(), "HOME")
     });
     insta::assert_snapshot!(said.join("\n"));
+    // It has no end.
+    let ran = home.run(&["ask", "-i", "/dev/zero", "What is this?"]);
+    assert!(ran.stderr.contains("/dev/zero is no picture"), "{}", ran.stderr);
     assert_eq!(server.model_calls().len(), 0);
 }
 
@@ -429,4 +432,50 @@ fn nobody_else_gets_a_routing_object_or_cache_marks() {
     assert_eq!(home.run(&["ask", "Hi"]).code, Some(0));
     let sent = &server.model_calls()[0].body;
     assert_eq!((sent.get("provider"), sent.get("cache_control")), (None, None));
+}
+
+/// With a mistake in its limits a prompt could go where its owner does not want it.
+#[test]
+fn a_mistake_in_the_routing_object_keeps_the_prompt_here() {
+    let server = ModelServer::start_on_thread();
+    server.default_reply(script![text("Hello.")]);
+    let places = [
+        ("{ data_collection: 'Deny' }", "{}"),
+        ("{}", "{ provider: { data_colection: 'deny' } }"),
+        ("{}", "{ provider: 'deepinfra' }"),
+    ];
+    for (at_provider, at_model) in places {
+        let home = Home::with_config(&format!(
+            "{{ agents: {{ defaults: {{ model: 'openrouter/m1', models: {{ 'openrouter/m1': {{ params: {at_model} }} }} }} }},
+               models: {{ providers: {{ openrouter: {{ baseUrl: '{}', apiKey: 'k-box',
+                 params: {{ provider: {at_provider} }} }} }} }} }}",
+            server.base_url()
+        ));
+        let ran = home.run(&["ask", "Hi"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("is not what OpenRouter understands"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(server.model_calls().len(), 0);
+}
+
+#[test]
+fn extra_fields_undo_no_limit() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("Hello.")]);
+    let home = Home::with_config(&format!(
+        "{{ agents: {{ defaults: {{ model: 'openrouter/m1' }} }},
+           models: {{ providers: {{ openrouter: {{ baseUrl: '{}', apiKey: 'k-box',
+             params: {{ provider: {{ zdr: true }}, extra_body: {{ provider: {{ sort: 'price' }}, seed: 1 }} }} }} }} }} }}",
+        server.base_url()
+    ));
+    assert_eq!(home.run(&["ask", "Hi"]).code, Some(0));
+    let sent = &server.model_calls()[0].body;
+    assert_eq!(
+        (&sent["provider"], &sent["seed"]),
+        (&json!({"zdr": true, "sort": "price"}), &json!(1))
+    );
 }
