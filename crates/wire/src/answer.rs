@@ -112,9 +112,6 @@ impl Answer {
     /// What the splitter gives, without the calls in its text.
     fn visible(&mut self, split: impl FnOnce(&mut Splitter, &mut Vec<ModelEvent>)) {
         if !self.calls.is_empty() {
-            if let Some(protocol) = &mut self.protocol {
-                protocol.stop(&mut self.written, &mut self.events);
-            }
             self.written.stop(&mut self.events);
         }
         let mut found = Vec::new();
@@ -220,7 +217,9 @@ impl Answer {
         let held = self
             .protocol
             .as_mut()
-            .and_then(|protocol| protocol.finish(cut, &mut self.written, &mut self.events));
+            .and_then(|protocol| protocol.finish(cut, &mut self.written, &mut self.events))
+            // The server's own calls win.
+            .filter(|_| self.calls.is_empty());
         let written = self.written.finish(cut, &mut self.events);
         // A limit that came after a whole call cut off nothing of it.
         let called = held.is_some() || (!written.is_empty() && self.written.ends_with_call());

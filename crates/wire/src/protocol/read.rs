@@ -156,14 +156,6 @@ impl Reader {
         !matches!(self.state, State::Plain)
     }
 
-    /// Text is only text from here: the server reads calls itself.
-    pub(crate) fn stop(&mut self, plain: &mut Recogniser, out: &mut Vec<ModelEvent>) {
-        self.end(false, plain, out);
-        if !matches!(self.state, State::Called) {
-            self.state = State::Plain;
-        }
-    }
-
     /// The answer is over; `cut` when a limit ended it. Gives the call: its name and what was given for arguments.
     pub(crate) fn finish(
         &mut self,

@@ -25,6 +25,11 @@ fn read_as(structured: bool, pieces: &[&str], end: EndReason) -> (String, String
     for piece in pieces {
         answer.text(piece);
     }
+    outcome(answer, end)
+}
+
+/// The same for an answer that ends here.
+fn outcome(mut answer: Answer, end: EndReason) -> (String, String, Vec<(String, Value)>, EndReason) {
     answer.ended(end);
     let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
     let mut end = answer.finish().is_err().then_some(EndReason::Refused);
@@ -184,33 +189,44 @@ fn cut_by_the_limit() {
     assert_eq!(cut("Plain te").0, "Plain te");
 }
 
+/// What comes of a text with a call of the server itself, of `f`, in it.
+fn around_a_call(before: &str, after: &str) -> (String, String, Vec<(String, Value)>, EndReason) {
+    let mut answer = Answer::new(&expectation(false));
+    answer.text(before);
+    let call = json!({"index": 0, "id": "x", "function": {"name": "f", "arguments": "{\"x\": 1}"}});
+    answer.calls.chat(&call).unwrap();
+    answer.text(after);
+    outcome(answer, EndReason::Stop)
+}
+
 #[test]
 fn calls_of_the_server_itself_win() {
-    let mut answer = Answer::new(&expectation(false));
-    answer.text("{\"to");
-    let call = json!({"id": "x", "function": {"name": "f", "arguments": "{}"}});
-    answer.calls.chat(&call).unwrap();
-    answer.text("day\"");
-    answer.ended(EndReason::Stop);
-    answer.finish().unwrap();
-    let text: String = answer
-        .events
-        .iter()
-        .filter_map(|event| {
-            if let ModelEvent::Text(text) = event {
-                Some(text.as_str())
-            } else {
-                None
-            }
-        })
-        .collect();
-    assert_eq!(text, "{\"today\"");
-    assert!(
-        answer
-            .events
-            .iter()
-            .any(|event| matches!(event, ModelEvent::ToolCall(_)))
-    );
+    let own = vec![("f".to_owned(), json!({"x": 1}))];
+    let call = r#"{"tool":"get_weather","arguments":{"city":"Rome"}}"#;
+    for (before, after, text) in [
+        ("{\"to", "day\"", "{\"today\""),
+        (call, "", ""),
+        ("", call, ""),
+        (&call[..20], &call[20..], ""),
+        (
+            r#"{"answer": "Hi", "tool": "#,
+            r#""get_weather", "arguments": {}}"#,
+            "Hi",
+        ),
+    ] {
+        let expected = (text.to_owned(), String::new(), own.clone(), EndReason::ToolCalls);
+        assert_eq!(around_a_call(before, after), expected, "{before} | {after}");
+    }
+}
+
+#[test]
+fn an_answer_goes_on_behind_a_call_of_the_server_itself() {
+    let whole = r#"{"answer": "<think>secret plan</think>h\u0069"}"#;
+    for (at, _) in whole.char_indices() {
+        let (text, reasoning, calls, _) = around_a_call(&whole[..at], &whole[at..]);
+        let found = (text.as_str(), reasoning.as_str(), calls.len());
+        assert_eq!(found, ("hi", "secret plan", 1), "{at}");
+    }
 }
 
 /// JSON of an answer or a call as some model may write it, and things that are near it.
