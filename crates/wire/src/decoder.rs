@@ -176,11 +176,11 @@ impl Decoder {
     }
 
     fn take_up(&mut self, error: WireError) -> Result<(), WireError> {
-        let Some(text) = &error.recovered else {
+        let Some(recovered) = &error.recovered else {
             return Err(error);
         };
         self.dialect.finish(&mut self.answer);
-        if !self.answer.recover(text) {
+        if !self.answer.recover(recovered) {
             return Err(error);
         }
         self.state = State::Ended;
