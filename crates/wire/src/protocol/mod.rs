@@ -72,7 +72,7 @@ pub(crate) fn rewritten<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> 
 }
 
 /// The tools that the answer may call.
-fn offered(request: &ModelRequest) -> impl Iterator<Item = &Tool> {
+pub(crate) fn offered(request: &ModelRequest) -> impl Iterator<Item = &Tool> {
     request.tools.iter().filter(|tool| match &request.tool_choice {
         ToolChoice::Auto | ToolChoice::Required => true,
         ToolChoice::None => false,
