@@ -1,7 +1,8 @@
 //! Requests in another shape, before a dialect writes them: what [`Quirks`] ask for, and always a sound history.
 //!
 //! Everything here is a function of the request and the quirks alone, and works through the conversation from its
-//! beginning, so that a longer conversation begins with the bytes of the shorter one.
+//! beginning, so that a longer conversation begins with the bytes of the shorter one, up to a message that
+//! [`Quirks::end_with_user`] added behind it.
 
 mod plain;
 mod repair;
