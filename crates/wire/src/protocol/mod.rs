@@ -18,6 +18,7 @@ mod history;
 mod read;
 mod schema;
 mod string;
+mod value;
 
 use std::borrow::Cow;
 

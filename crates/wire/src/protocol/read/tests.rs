@@ -170,6 +170,61 @@ fn reasoning_is_told_apart_before_the_object_and_in_the_string() {
 }
 
 #[test]
+fn reasoning_is_told_apart_in_any_string_of_an_answer() {
+    for (whole, said) in [
+        (r#"{"answer": ["<think>secret</think>hi"]}"#, r#"["hi"]"#),
+        (
+            r#"{"answer": {"a": [1, "\u003cthink>secret</think>h\"i", "<th", null]} }"#,
+            r#"{"a": [1, "h\"i", "<th", null]}"#,
+        ),
+        (
+            r#"{"answer": "a", "answer": "<think>secret</think>b", "tool": "f", "arguments": {}}"#,
+            "ab",
+        ),
+        (r#"{"answer": "a", "answer": "<think>secret</think>b"}"#, "ab"),
+        (
+            r#"{"answer": "a", "tool": "f", "answer": "<think>secret</think>b"}"#,
+            "ab",
+        ),
+    ] {
+        let chars: Vec<&str> = whole.split_inclusive(|_| true).collect();
+        for pieces in [&[whole][..], &chars] {
+            let (text, reasoning, ..) = read_as(false, pieces, EndReason::Stop);
+            assert_eq!((text.as_str(), reasoning.as_str()), (said, "secret"), "{whole}");
+        }
+    }
+    let (text, reasoning, ..) = read_as(false, &[r#"{"answer": ["<think>sec"#], EndReason::Length);
+    assert_eq!((text.as_str(), reasoning.as_str()), ("[\"", "sec"));
+}
+
+#[test]
+fn no_answer_is_no_text() {
+    let whole = r#"{"answer": null, "tool": "f", "arguments": {}}"#;
+    assert_eq!(calls(whole), [("f".to_owned(), json!({}))]);
+    assert_eq!(text(r#"{"answer": null}"#), "");
+    assert_eq!(text(r#"{"answer": nil}"#), "nil");
+    assert_eq!(text(r#"{"answer": [null]}"#), "[null]");
+    assert_eq!(read_as(true, &[r#"{"answer": null}"#], EndReason::Stop).0, "null");
+}
+
+#[test]
+fn cuts_change_nothing() {
+    let blank = " ".repeat(62);
+    for (whole, said) in [
+        ("``` json\n{\"answer\": \"hi\"}\n```".to_owned(), "hi".to_owned()),
+        (
+            format!("{{\"answer\": \"hi\"}}{blank}\u{3000}  x"),
+            format!("hi{blank}x"),
+        ),
+    ] {
+        let chars: Vec<&str> = whole.split_inclusive(|_| true).collect();
+        for pieces in [&[whole.as_str()][..], &chars] {
+            assert_eq!(read_as(false, pieces, EndReason::Stop).0, said, "{whole}");
+        }
+    }
+}
+
+#[test]
 fn cut_by_the_limit() {
     let cut = |whole: &str| read_as(false, &[whole], EndReason::Length);
     assert_eq!(cut(r#"{"answer": "One tw\u00"#).0, "One tw");
@@ -232,6 +287,7 @@ fn an_answer_goes_on_behind_a_call_of_the_server_itself() {
 /// JSON of an answer or a call as some model may write it, and things that are near it.
 fn written() -> impl Strategy<Value = String> {
     let string = prop_oneof![
+        r#"(\[|\{|\}|\]|"|<think>|</think>|null|n|ull|5|:|,|é|\\|u003c| |x){0,10}"#,
         any::<String>().prop_map(|text| json!(text).to_string()),
         r#""([ -!#-\[\]-~]|\\n|\\"|\\\\|\\u00e9|\\ud83d\\ude00|\\u003cthink\\u003e|</think>|é|😀){0,12}"?"#,
     ];
@@ -251,7 +307,7 @@ fn written() -> impl Strategy<Value = String> {
     prop_oneof![
         object.clone(),
         object.prop_map(|object| format!("```json\n{object}\n```")),
-        r#"(\{|\}|"|answer|tool|:|,|```|json|\n| |<think>|</think>|\\|x){0,16}"#,
+        r#"(``` ?json ?\n ?)?(\{|\}|"|answer|tool|:|,|```|json|\n| |<think>|</think>|\\|x){0,16}"#,
         Just(r#"{"tool": "get_weather", "arguments": {"city": "Paris", "days": "2"}}"#.to_owned()),
     ]
 }
