@@ -47,8 +47,7 @@ impl AnswerStream {
         let status = response.status();
         let content_type = headers.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         let kind = BodyKind::from_content_type(headers.content_type.as_deref());
-        let mode = endpoint.quirks_of(model, request).tool_mode;
-        let mut expectation = Expectation::in_mode(request, mode);
+        let mut expectation = Expectation::with(request, &endpoint.quirks_of(model, request));
         expectation.replays_reasoning = endpoint.replays_reasoning(model);
         expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
         let mut decoder = Decoder::new(dialect, kind, &expectation);

@@ -10,7 +10,7 @@ use crate::{
     calls::{Calls, Key, Known},
     calltext::Recogniser,
     decoder::Expectation,
-    error::WireError,
+    error::{Recovered, WireError},
     json, protocol,
     think::{Splitter, Start},
 };
@@ -112,9 +112,6 @@ impl Answer {
     /// What the splitter gives, without the calls in its text.
     fn visible(&mut self, split: impl FnOnce(&mut Splitter, &mut Vec<ModelEvent>)) {
         if !self.calls.is_empty() {
-            if let Some(protocol) = &mut self.protocol {
-                protocol.stop(&mut self.written, &mut self.events);
-            }
             self.written.stop(&mut self.events);
         }
         let mut found = Vec::new();
@@ -220,7 +217,9 @@ impl Answer {
         let held = self
             .protocol
             .as_mut()
-            .and_then(|protocol| protocol.finish(cut, &mut self.written, &mut self.events));
+            .and_then(|protocol| protocol.finish(cut, &mut self.written, &mut self.events))
+            // The server's own calls win.
+            .filter(|_| self.calls.is_empty());
         let written = self.written.finish(cut, &mut self.events);
         // A limit that came after a whole call cut off nothing of it.
         let called = held.is_some() || (!written.is_empty() && self.written.ends_with_call());
@@ -247,8 +246,9 @@ impl Answer {
     /// Reads what the server could not read as the text of the answer, and ends the answer with it. False, with
     /// nothing changed that shows, when that gives nothing to rely on.
     ///
-    /// A server has told of a call already while it came when the text has that call from its beginning.
-    pub(crate) fn recover(&mut self, text: &str) -> bool {
+    /// A server has told of a call already while it came when the text has that call from its beginning. Of what is
+    /// not all that the model wrote only calls are taken: its words may belong to a thought.
+    pub(crate) fn recover(&mut self, recovered: &Recovered) -> bool {
         if self.known.tools.is_empty() || self.spoke {
             return false;
         }
@@ -261,11 +261,17 @@ impl Answer {
             held.into_iter()
                 .filter(|event| matches!(event, ModelEvent::Reasoning(_))),
         );
+        if !recovered.from_start {
+            self.think = Splitter::new(Start::MaybeReasoning);
+        }
         self.written = Recogniser::new(self.known.tools.clone());
-        self.text(text);
+        self.text(&recovered.text);
         self.ended(EndReason::Stop);
         let finished = self.finish().is_ok();
-        let found = std::mem::replace(&mut self.events, before);
+        let mut found = std::mem::replace(&mut self.events, before);
+        if !recovered.from_start {
+            found.retain(|event| !matches!(event, ModelEvent::Text(_)));
+        }
         if !finished || !is_whole(&found, &begun, &self.known.tools) {
             self.end = None;
             return false;
@@ -293,11 +299,9 @@ fn is_whole(found: &[ModelEvent], begun: &Calls, tools: &Tools) -> bool {
             _ => {}
         }
     }
+    let text = text.trim_start();
     let mut begun = begun.names().map(|name| tools.known(name).unwrap_or(name));
-    if calls.is_empty() {
-        begun.next().is_none() && text.trim_start().starts_with(|c| !matches!(c, '<' | '['))
-    } else {
-        let mut calls = calls.into_iter();
-        begun.all(|name| calls.next() == Some(name))
-    }
+    let has_words = !text.is_empty() || !calls.is_empty();
+    let mut calls = calls.into_iter();
+    has_words && !text.starts_with(['<', '[']) && begun.all(|name| calls.next() == Some(name))
 }

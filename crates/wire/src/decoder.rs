@@ -1,18 +1,18 @@
 //! From the bytes of an answer to events.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
-use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Progress, ToolMode};
+use yabby_core::{ErrorKind, Message, ModelEvent, ModelRequest, Progress, Tool, ToolMode};
 
 use crate::{
     answer::{Answer, Decode},
     chat, classify,
-    dialect::Dialect,
+    dialect::{Dialect, Quirks},
     error::WireError,
     json, messages,
     ndjson::Lines,
-    ollama, protocol, responses,
+    ollama, protocol, reshape, responses,
     sse::{Frame, Framer, MAX_EVENT, TooLarge},
 };
 
@@ -30,7 +30,7 @@ pub enum BodyKind {
 /// What the request lets one expect of its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
-    /// The names of the tools that the request offers.
+    /// The names of the tools that the request offers: those that the answer may call.
     pub tools: Vec<String>,
     /// The JSON Schemas of their arguments, by name, as the tools gave them: what a model writes is made to fit them
     /// and checked. A tool may be missing here; then any object will do.
@@ -106,34 +106,39 @@ impl BodyKind {
 // === impl Expectation ===
 
 impl Expectation {
-    /// What `request` lets one expect.
+    /// What `request` lets one expect where nothing is special about its endpoint.
     pub fn of(request: &ModelRequest) -> Self {
+        let quirks = Quirks {
+            tool_mode: request.tool_mode.unwrap_or_default(),
+            ..Quirks::default()
+        };
+        Self::with(request, &quirks)
+    }
+
+    /// What `request` lets one expect, encoded with these quirks. Only a tool that was offered may be called.
+    pub fn with(request: &ModelRequest, quirks: &Quirks) -> Self {
+        let request = reshape::released(Cow::Borrowed(request), quirks);
+        let tool_mode = protocol::effective(&request, quirks.tool_mode);
+        let tools: Vec<&Tool> = match tool_mode {
+            ToolMode::None => Vec::new(),
+            ToolMode::Native | ToolMode::Text | ToolMode::Constrained => protocol::offered(&request).collect(),
+        };
         let calls = request.messages.iter().flat_map(|message| match message {
             Message::Assistant { tool_calls, .. } => tool_calls.as_slice(),
             Message::User { .. } | Message::ToolResult { .. } => &[],
         });
         Self {
-            tools: request.tools.iter().map(|tool| tool.name.clone()).collect(),
-            schemas: request
-                .tools
+            tools: tools.iter().map(|tool| tool.name.clone()).collect(),
+            schemas: tools
                 .iter()
                 .map(|tool| (tool.name.clone(), tool.parameters.clone()))
                 .collect(),
-            tool_mode: protocol::effective(request, request.tool_mode.unwrap_or_default()),
+            tool_mode,
             structured: request.output_schema.is_some(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
             replays_reasoning: false,
             call_ids: calls.map(|call| call.id.clone()).collect(),
-        }
-    }
-
-    /// The same where it is known better how the tools are offered: the [`crate::Quirks::tool_mode`] that the request
-    /// was encoded with.
-    pub fn in_mode(request: &ModelRequest, mode: ToolMode) -> Self {
-        Self {
-            tool_mode: protocol::effective(request, mode),
-            ..Self::of(request)
         }
     }
 }
@@ -176,11 +181,11 @@ impl Decoder {
     }
 
     fn take_up(&mut self, error: WireError) -> Result<(), WireError> {
-        let Some(text) = &error.recovered else {
+        let Some(recovered) = &error.recovered else {
             return Err(error);
         };
         self.dialect.finish(&mut self.answer);
-        if !self.answer.recover(text) {
+        if !self.answer.recover(recovered) {
             return Err(error);
         }
         self.state = State::Ended;

@@ -16,9 +16,18 @@ pub struct WireError {
     pub message: String,
     /// What the error names. With [`ErrorKind::UnsupportedField`] the field is what the server does not take.
     pub details: ErrorDetails,
-    /// With [`ErrorKind::ToolParser`]: what the model wrote after the place that the server's parser could not read,
-    /// where the server quotes it. Not made safe to print. See [`crate::Decoder::recover`].
-    pub recovered: Option<String>,
+    /// With [`ErrorKind::ToolParser`]: what the model wrote, where the server quotes it. See
+    /// [`crate::Decoder::recover`].
+    pub recovered: Option<Recovered>,
+}
+
+/// What a model wrote after the place that the server's parser could not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The model's words, not made safe to print.
+    pub text: String,
+    /// It is all that the model wrote. Otherwise it may begin inside a thought.
+    pub from_start: bool,
 }
 
 /// Text of a server made safe to print: one line, no terminal escapes, no control or direction characters, and

@@ -33,6 +33,6 @@ mod think;
 pub use classify::{ResponseHeaders, classify};
 pub use decoder::{BodyKind, Decoder, Expectation};
 pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode};
-pub use error::WireError;
+pub use error::{Recovered, WireError};
 pub use ladder::{Learned, Step, next_step};
 pub use lower::{SUBSET, lower_output, lower_parameters};

@@ -99,7 +99,7 @@ fn conclude(status: Option<u16>, reading: &Reading, headers: &ResponseHeaders) -
     error.recovered = reading
         .generated
         .clone()
-        .filter(|text| kind == ErrorKind::ToolParser && !text.trim().is_empty());
+        .filter(|generated| kind == ErrorKind::ToolParser && !generated.text.trim().is_empty());
     let details = &mut error.details;
     details.field = match kind {
         ErrorKind::UnsupportedField | ErrorKind::BadRequest | ErrorKind::Grammar => {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{error::clean, json};
+use crate::{
+    error::{Recovered, clean},
+    json,
+};
 
 /// How much of a body that is not JSON is looked at.
 const PLAIN_BYTES: usize = 16 * 1024;
@@ -45,7 +48,7 @@ pub(super) struct Reading {
     /// OpenRouter's and others' wait.
     pub retry_after: Option<Duration>,
     /// What the model had written, where the server says that it could not read it.
-    pub generated: Option<String>,
+    pub generated: Option<Recovered>,
 }
 
 /// What llama.cpp's builds of early 2026 write before a position, a colon and the rest of what the model wrote
@@ -53,12 +56,16 @@ pub(super) struct Reading {
 const UNREAD: &str = "Failed to parse input at pos ";
 
 /// The server's own words, and what the model had written after the place where the server's parser stopped.
-fn unread(message: &str) -> Option<(&str, &str)> {
+fn unread(message: &str) -> Option<(&str, Recovered)> {
     let rest = message.strip_prefix(UNREAD)?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
     let generated = rest[digits..].strip_prefix(':')?;
     let own = &message[..message.len() - generated.len()];
-    (digits > 0).then(|| (own, generated.strip_prefix(' ').unwrap_or(generated)))
+    let recovered = Recovered {
+        text: generated.strip_prefix(' ').unwrap_or(generated).to_owned(),
+        from_start: rest[..digits].bytes().all(|digit| digit == b'0'),
+    };
+    (digits > 0).then_some((own, recovered))
 }
 
 /// Where an error object keeps its codes. OpenRouter: `metadata.error_type`; Anthropic:
@@ -192,7 +199,7 @@ impl Reading {
     fn new(shape: Shape, message: String) -> Self {
         // What a model says is never taken for the words of an error.
         let (own, generated) = match unread(&message) {
-            Some((own, generated)) => (own, Some(generated.to_owned())),
+            Some((own, generated)) => (own, Some(generated)),
             None => (message.as_str(), None),
         };
         Self {

@@ -9,7 +9,7 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{Encoded, Target, seal, tools};
+use crate::dialect::{Encoded, Quirks, Target, seal, tools, without_pictures};
 
 /// What Ollama reads inside `options` (`docs/api.md`, "Generate request (With options)") and people write at the top
 /// of the extra fields, as the other APIs want it. At the top Ollama would ignore it.
@@ -57,7 +57,13 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     let reserved: Vec<&str> = ["model", "stream", "options"].into_iter().chain(OPTIONS).collect();
     Encoded {
         path: "/api/chat",
-        body: seal(fields, target.quirks, &reserved, "messages", conversation(request)),
+        body: seal(
+            fields,
+            target.quirks,
+            &reserved,
+            "messages",
+            conversation(request, target.quirks),
+        ),
         headers: Vec::new(),
     }
 }
@@ -96,7 +102,7 @@ fn write_call(call: &ToolCall) -> Value {
 }
 
 /// The messages, the system's first. Neighbours of the same role become one, as in Chat.
-fn conversation(request: &ModelRequest) -> Vec<Value> {
+fn conversation(request: &ModelRequest, quirks: &Quirks) -> Vec<Value> {
     let system = request
         .system
         .iter()
@@ -104,6 +110,9 @@ fn conversation(request: &ModelRequest) -> Vec<Value> {
     let mut out: Vec<Value> = system.collect();
     for message in &request.messages {
         match message {
+            Message::User { text, images } if quirks.string_content => {
+                say(&mut out, "user", &without_pictures(text, images));
+            }
             Message::User { text, images } => {
                 let said = say(&mut out, "user", text);
                 let pictures = images.iter().map(|image| Value::from(image.base64()));

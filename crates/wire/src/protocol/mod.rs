@@ -18,6 +18,7 @@ mod history;
 mod read;
 mod schema;
 mod string;
+mod value;
 
 use std::borrow::Cow;
 
@@ -72,7 +73,7 @@ pub(crate) fn rewritten<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> 
 }
 
 /// The tools that the answer may call.
-fn offered(request: &ModelRequest) -> impl Iterator<Item = &Tool> {
+pub(crate) fn offered(request: &ModelRequest) -> impl Iterator<Item = &Tool> {
     request.tools.iter().filter(|tool| match &request.tool_choice {
         ToolChoice::Auto | ToolChoice::Required => true,
         ToolChoice::None => false,

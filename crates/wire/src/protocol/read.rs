@@ -10,6 +10,7 @@ use yabby_core::ModelEvent;
 use super::{
     ANSWER, ARGUMENTS, TOOL,
     string::{Scan, Unescape},
+    value::Shown,
 };
 use crate::{
     calltext::Recogniser,
@@ -35,8 +36,10 @@ pub(crate) struct Reader {
     fenced: bool,
     /// The request has a schema of its own for answers.
     structured: bool,
+    /// White space behind the answer has been dropped.
+    dropped: bool,
     think: Splitter,
-    call: Option<(String, Value)>,
+    call: Option<Call>,
 }
 
 #[derive(Debug)]
@@ -45,8 +48,10 @@ enum State {
     Beginning,
     /// In the string of an answer.
     Answer(Unescape),
-    /// In an answer that is another value, which is given as it stands.
+    /// In an answer with a schema of its own, which is given as it stands.
     Value(Scan),
+    /// In an answer that is another value than a string.
+    Shown(Box<Shown>),
     /// After the value of an answer, in its object.
     Answered,
     /// In an object that is read when it is whole; where it begins in what is held.
@@ -76,7 +81,7 @@ fn beginning(held: &str) -> Beginning {
     if let Some(inside) = rest.strip_prefix("```") {
         match inside.split_once('\n') {
             Some((word, inside)) if matches!(word.trim(), "" | "json") => rest = inside.trim_start(),
-            None if "json".starts_with(inside.trim_end()) => return Beginning::More,
+            None if "json".starts_with(inside.trim()) => return Beginning::More,
             _ => return Beginning::Other,
         }
     } else if "```".starts_with(rest) {
@@ -114,19 +119,25 @@ fn beginning(held: &str) -> Beginning {
     Beginning::Other
 }
 
-/// An answer beside a call, and the call.
-fn call(object: &str) -> Option<(Option<String>, (String, Value))> {
+/// A name and what was given for arguments.
+type Call = (String, Value);
+
+/// What an object says: an answer, a call or both.
+fn said(object: &str) -> Option<(Option<String>, Option<Call>)> {
     let mut object: Map<String, Value> = serde_json::from_str(object).ok()?;
-    let Some(Value::String(name)) = object.remove(TOOL) else {
-        return None;
+    let call = match object.remove(TOOL) {
+        Some(Value::String(name)) if !name.trim().is_empty() => {
+            Some((name, object.remove(ARGUMENTS).unwrap_or(Value::Null)))
+        }
+        Some(_) => return None,
+        None => None,
     };
-    let arguments = object.remove(ARGUMENTS).unwrap_or(Value::Null);
     let answer = match object.remove(ANSWER) {
         Some(Value::String(answer)) => Some(answer),
         Some(Value::Null) | None => None,
         Some(_) => return None,
     };
-    (object.is_empty() && !name.trim().is_empty()).then_some((answer, (name, arguments)))
+    object.is_empty().then_some((answer, call))
 }
 
 // === impl Reader ===
@@ -138,6 +149,7 @@ impl Reader {
             held: String::new(),
             fenced: false,
             structured,
+            dropped: false,
             think: Splitter::new(Start::Text),
             call: None,
         }
@@ -156,21 +168,8 @@ impl Reader {
         !matches!(self.state, State::Plain)
     }
 
-    /// Text is only text from here: the server reads calls itself.
-    pub(crate) fn stop(&mut self, plain: &mut Recogniser, out: &mut Vec<ModelEvent>) {
-        self.end(false, plain, out);
-        if !matches!(self.state, State::Called) {
-            self.state = State::Plain;
-        }
-    }
-
     /// The answer is over; `cut` when a limit ended it. Gives the call: its name and what was given for arguments.
-    pub(crate) fn finish(
-        &mut self,
-        cut: bool,
-        plain: &mut Recogniser,
-        out: &mut Vec<ModelEvent>,
-    ) -> Option<(String, Value)> {
+    pub(crate) fn finish(&mut self, cut: bool, plain: &mut Recogniser, out: &mut Vec<ModelEvent>) -> Option<Call> {
         self.end(cut, plain, out);
         self.call.take()
     }
@@ -178,8 +177,9 @@ impl Reader {
     /// Gives out what is held.
     fn end(&mut self, cut: bool, plain: &mut Recogniser, out: &mut Vec<ModelEvent>) {
         let held = std::mem::take(&mut self.held);
-        match &self.state {
+        match &mut self.state {
             State::Answer(_) => self.think.finish(cut, out),
+            State::Shown(shown) => shown.finish(cut, out),
             // Of a call that the limit cut off, and of what may have become one, there is nothing to read.
             State::Beginning if !(cut && held.contains('{')) => plain.push(&held, out),
             State::Object(..) if !cut => plain.push(&held, out),
@@ -200,8 +200,11 @@ impl Reader {
                         let value = &piece[piece.len() - (self.held.len() - at)..];
                         self.fenced = self.held.trim_start().starts_with('`');
                         self.held.clear();
-                        if self.structured || !value.starts_with('"') {
+                        if self.structured {
                             self.state = State::Value(Scan::default());
+                            value
+                        } else if !value.starts_with('"') {
+                            self.state = State::Shown(Box::default());
                             value
                         } else {
                             self.state = State::Answer(Unescape::default());
@@ -237,6 +240,13 @@ impl Reader {
                     &piece[end..]
                 })
             }
+            State::Shown(shown) => {
+                let end = shown.push(piece, out);
+                end.map_or("", |end| {
+                    self.state = State::Answered;
+                    &piece[end..]
+                })
+            }
             State::Answered => {
                 let piece = piece.trim_start();
                 match piece.chars().next() {
@@ -265,20 +275,24 @@ impl Reader {
                 self.object(end, piece, plain, out)
             }
             State::Ended => {
+                let kept = if self.dropped { self.held.len() } else { MAX_BLANK };
                 self.held.push_str(piece);
                 let rest = self.held.trim_start();
-                match rest.strip_prefix("```").filter(|_| self.fenced) {
+                match rest.strip_prefix("```").map(str::len).filter(|_| self.fenced) {
                     Some(after) => {
                         self.fenced = false;
-                        self.held = after.to_owned();
+                        self.dropped = false;
+                        self.held.clear();
+                        return &piece[piece.len() - after..];
                     }
                     None if self.fenced && !rest.is_empty() && "```".starts_with(rest) => return "",
                     None => {}
                 }
                 let blank = self.held.len() - self.held.trim_start().len();
                 let is_blank = blank == self.held.len();
-                self.held
-                    .replace_range(self.held.floor_char_boundary(blank.min(MAX_BLANK))..blank, "");
+                let kept = self.held.floor_char_boundary(blank.min(kept));
+                self.dropped |= kept < blank;
+                self.held.replace_range(kept..blank, "");
                 if is_blank { "" } else { self.give_up(plain, out) }
             }
             State::Called => "",
@@ -305,17 +319,18 @@ impl Reader {
         };
         // Behind an answer it begins with a comma.
         let object = self.held[begin..end].replacen(',', "{", usize::from(self.held[begin..].starts_with(',')));
-        let Some((answer, call)) = call(&object) else {
+        let Some((answer, call)) = said(&object) else {
             return self.give_up(plain, out);
         };
         if let Some(answer) = answer {
+            self.think = Splitter::new(Start::Text);
             self.think.push(&answer, out);
             self.think.finish(false, out);
         }
         let left = &piece[piece.len() - (self.held.len() - end)..];
         self.held.clear();
-        self.call = Some(call);
-        self.state = State::Called;
+        self.state = if call.is_some() { State::Called } else { State::Ended };
+        self.call = call;
         left
     }
 

@@ -1,7 +1,8 @@
 //! Requests in another shape, before a dialect writes them: what [`Quirks`] ask for, and always a sound history.
 //!
 //! Everything here is a function of the request and the quirks alone, and works through the conversation from its
-//! beginning, so that a longer conversation begins with the bytes of the shorter one.
+//! beginning, so that a longer conversation begins with the bytes of the shorter one, up to a message that
+//! [`Quirks::end_with_user`] added behind it.
 
 mod plain;
 mod repair;
@@ -16,18 +17,24 @@ use crate::{dialect::Quirks, lower};
 const GO_ON: &str = "Go on.";
 
 /// The tools as the endpoint takes them: without those in quarantine, and bare if it must be.
-pub(crate) fn tools<'a>(mut request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+pub(crate) fn tools<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+    let mut request = released(request, quirks);
+    if quirks.bare_schemas && !request.tools.is_empty() {
+        for tool in &mut request.to_mut().tools {
+            tool.parameters = lower::bare_parameters(&tool.parameters);
+        }
+    }
+    request
+}
+
+/// Without the tools in quarantine; when one of them was to be called, any may be.
+pub(crate) fn released<'a>(mut request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
     if request.tools.iter().any(|tool| quirks.has_quarantined(tool)) {
         let request = request.to_mut();
         request.tools.retain(|tool| !quirks.has_quarantined(tool));
         let is_offered = |name: &String| request.tools.iter().any(|tool| &tool.name == name);
         if matches!(&request.tool_choice, ToolChoice::Named(name) if !is_offered(name)) {
             request.tool_choice = ToolChoice::Auto;
-        }
-    }
-    if quirks.bare_schemas && !request.tools.is_empty() {
-        for tool in &mut request.to_mut().tools {
-            tool.parameters = lower::bare_parameters(&tool.parameters);
         }
     }
     request

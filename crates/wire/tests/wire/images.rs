@@ -88,7 +88,7 @@ fn where_only_text_is_taken_the_model_is_told() {
         string_content: true,
         ..Quirks::default()
     };
-    for dialect in [Dialect::Chat, Dialect::Responses] {
+    for dialect in [Dialect::Chat, Dialect::Responses, Dialect::Ollama] {
         assert_eq!(
             sent(dialect, vec![asked("What is this?")], &quirks),
             json!([{"role": "user", "content": "[a picture that this server cannot take]\n\nWhat is this?"}])

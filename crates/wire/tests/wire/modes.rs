@@ -168,6 +168,71 @@ fn no_tools() {
     }
 }
 
+/// The names that are offered to the reader of the answer, and how.
+fn expected(request: &ModelRequest, quirks: &Quirks) -> (Vec<String>, usize, ToolMode) {
+    let expect = Expectation::with(request, quirks);
+    (expect.tools, expect.schemas.len(), expect.tool_mode)
+}
+
+#[test]
+fn only_what_was_offered_may_be_called() {
+    let both = ["get_weather".to_owned(), "calculate".to_owned()];
+    for mode in [ToolMode::Native, ToolMode::Text, ToolMode::Constrained] {
+        let quirks = Quirks {
+            tool_mode: mode,
+            ..Quirks::default()
+        };
+        let choosing = |tool_choice| ModelRequest {
+            tool_choice,
+            ..request()
+        };
+        assert_eq!(expected(&request(), &quirks), (both.to_vec(), 2, mode));
+        let named = choosing(ToolChoice::Named("calculate".into()));
+        assert_eq!(expected(&named, &quirks), (vec!["calculate".into()], 1, mode));
+        let (names, schemas, _) = expected(&choosing(ToolChoice::None), &quirks);
+        assert_eq!((names.len(), schemas), (0, 0));
+
+        // A tool in quarantine is not offered, and when it is the one that was named, all others are.
+        let quarantined = |count: usize| Quirks {
+            quarantined: request().tools[..count]
+                .iter()
+                .map(|tool| (tool.name.clone(), tool.parameters.clone()))
+                .collect(),
+            ..quirks.clone()
+        };
+        let other = (vec!["calculate".into()], 1, mode);
+        assert_eq!(expected(&request(), &quarantined(1)), other);
+        let named = choosing(ToolChoice::Named("get_weather".into()));
+        assert_eq!(expected(&named, &quarantined(1)), other);
+        let (names, schemas, none) = expected(&request(), &quarantined(2));
+        assert_eq!((names.len(), schemas), (0, 0));
+        assert_eq!(none == ToolMode::Native, mode == ToolMode::Native);
+    }
+    let off = Quirks {
+        tool_mode: ToolMode::None,
+        ..Quirks::default()
+    };
+    assert_eq!(expected(&request(), &off), (Vec::new(), 0, ToolMode::None));
+
+    // A call in the text stays text, and one that the server made out cannot be run.
+    let written = r#"<tool_call>{"name":"get_weather","arguments":{"city":"Paris"}}</tool_call>"#;
+    let native = json!({"tool_calls": [{"function": {"name": "get_weather", "arguments": "{\"city\": \"Paris\"}"}}]});
+    let none = Expectation::of(&ModelRequest {
+        tool_choice: ToolChoice::None,
+        ..request()
+    });
+    let read = |message: Value| {
+        let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]}).to_string();
+        fixtures::decode(Dialect::Chat, BodyKind::Json, &none, [body.as_bytes()]).0
+    };
+    let events = read(json!({"content": written}));
+    assert_eq!(
+        events,
+        [ModelEvent::Text(written.into()), ModelEvent::End(EndReason::Stop)]
+    );
+    assert!(matches!(&read(native)[0], ModelEvent::MalformedCall(call) if call.name == "get_weather"));
+}
+
 #[test]
 fn an_answer_with_a_schema_of_its_own() {
     let own = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});

@@ -146,6 +146,46 @@ fn words_and_reasoning_are_recovered() {
     assert_eq!(calls(&events).len(), 1);
 }
 
+/// What comes behind a position that is not the first may begin inside a thought.
+#[test]
+fn a_thought_is_not_given_out_as_text() {
+    const CALL: &str = "<tool_call>{\"name\":\"bash\",\"arguments\":{}}</tool_call>";
+    for rest in [
+        "the user must not know the secret plan.</think>\n\nHello.",
+        "the user must not know the secret plan.",
+        "I could write <tool_call>{\"name\":\"bash\",\"arguments\":{}}</tool_call>, but I will not.</think>Hello.",
+    ] {
+        let (events, error) = refused(&format!("Failed to parse input at pos 40: {rest}"), &offered());
+        let found = (events.len(), error.unwrap().kind);
+        assert_eq!(found, (0, ErrorKind::ToolParser), "{rest}");
+    }
+    for (rest, thought) in [
+        ("secret.</think>Hello.\nTEXT", Some("secret.")),
+        ("secret.\nTEXT", None),
+        ("TEXT\nsecret", None),
+        (" /tool_call>\nTEXT\n</tool_call>", None),
+    ] {
+        let rest = rest.replace("TEXT", CALL);
+        let (events, error) = refused(&format!("Failed to parse input at pos 40: {rest}"), &offered());
+        assert_eq!((error, calls(&events).len()), (None, 1), "{rest}");
+        let thought = thought.map(|thought| ModelEvent::Reasoning(thought.into()));
+        assert_eq!(
+            (events.len(), events.first().filter(|_| thought.is_some())),
+            (2 + usize::from(thought.is_some()), thought.as_ref()),
+            "{rest}"
+        );
+    }
+    // From the beginning words are words, unless they are a call that nobody could read.
+    let from_start = |text: &str| refused(&format!("Failed to parse input at pos 0: {text}{CALL}"), &offered());
+    let (events, error) = from_start("Let me look. ");
+    assert_eq!(
+        (events.first(), error),
+        (Some(&ModelEvent::Text("Let me look.".into())), None)
+    );
+    let (events, error) = from_start("<tool_call>{\"name\":\"unknown\"}</tool_call>\n");
+    assert_eq!((events.len(), error.unwrap().kind), (0, ErrorKind::ToolParser));
+}
+
 #[test]
 fn what_was_given_out_is_not_given_twice() {
     let (events, error) = broken_off(&[json!({"content": "Let me"})], TEXTS[0].1, &offered());

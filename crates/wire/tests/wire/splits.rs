@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use yabby_core::ErrorKind;
+use serde_json::json;
+use yabby_core::{ErrorKind, ToolMode};
 use yabby_wire::{BodyKind, Decoder, Dialect, Expectation};
 
 use crate::fixtures::{self, Fixture, decode};
@@ -67,6 +68,18 @@ fn a_stream_cut_short_is_an_error_or_complete() {
     }
 }
 
+/// One tool has a schema and one has none.
+fn with_tools(tool_mode: ToolMode) -> Expectation {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]});
+    Expectation {
+        tools: vec!["f".to_owned(), "now".to_owned()],
+        schemas: [("f".to_owned(), schema)].into(),
+        tool_mode,
+        may_start_in_reasoning: tool_mode == ToolMode::Text,
+        ..Expectation::default()
+    }
+}
+
 proptest! {
     #[test]
     fn cut_anywhere(
@@ -84,12 +97,16 @@ proptest! {
     #[test]
     fn nothing_panics(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
-        text in "(data: |event: |\\{\"(choices|error|type|output|content|message|done)\": ?|\\[|\\]|\\}|\"|[0-9]|<think>|\n| ){0,30}",
+        text in r#"(data: |event: |\{"(choices|error|type|output|content|message|done)": ?|\[|\]|\}|"|[0-9]|<think>|\n| ){0,30}"#,
+        said in r#"(\{|\}|"|answer|tool|arguments|name|f|now|a|:|,|[0-9]|```|json|\n| |\\|u0|</?think>|</?tool_call>|<function=|\[|\]){0,30}"#,
+        mode in prop::sample::select(vec![ToolMode::Native, ToolMode::Text, ToolMode::Constrained, ToolMode::None]),
     ) {
+        let expect = with_tools(mode);
+        let chat = json!({"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}).to_string();
         for dialect in Dialect::ALL {
             for kind in [BodyKind::EventStream, BodyKind::Lines, BodyKind::Json] {
-                for body in [&bytes, text.as_bytes()] {
-                    let mut decoder = Decoder::new(dialect, kind, &Expectation::default());
+                for body in [&bytes, text.as_bytes(), chat.as_bytes()] {
+                    let mut decoder = Decoder::new(dialect, kind, &expect);
                     let mut out = Vec::new();
                     let pushed = decoder.push(body, &mut out);
                     let finished = decoder.finish(&mut out);

@@ -25,6 +25,11 @@ fn read_as(structured: bool, pieces: &[&str], end: EndReason) -> (String, String
     for piece in pieces {
         answer.text(piece);
     }
+    outcome(answer, end)
+}
+
+/// The same for an answer that ends here.
+fn outcome(mut answer: Answer, end: EndReason) -> (String, String, Vec<(String, Value)>, EndReason) {
     answer.ended(end);
     let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
     let mut end = answer.finish().is_err().then_some(EndReason::Refused);
@@ -165,6 +170,61 @@ fn reasoning_is_told_apart_before_the_object_and_in_the_string() {
 }
 
 #[test]
+fn reasoning_is_told_apart_in_any_string_of_an_answer() {
+    for (whole, said) in [
+        (r#"{"answer": ["<think>secret</think>hi"]}"#, r#"["hi"]"#),
+        (
+            r#"{"answer": {"a": [1, "\u003cthink>secret</think>h\"i", "<th", null]} }"#,
+            r#"{"a": [1, "h\"i", "<th", null]}"#,
+        ),
+        (
+            r#"{"answer": "a", "answer": "<think>secret</think>b", "tool": "f", "arguments": {}}"#,
+            "ab",
+        ),
+        (r#"{"answer": "a", "answer": "<think>secret</think>b"}"#, "ab"),
+        (
+            r#"{"answer": "a", "tool": "f", "answer": "<think>secret</think>b"}"#,
+            "ab",
+        ),
+    ] {
+        let chars: Vec<&str> = whole.split_inclusive(|_| true).collect();
+        for pieces in [&[whole][..], &chars] {
+            let (text, reasoning, ..) = read_as(false, pieces, EndReason::Stop);
+            assert_eq!((text.as_str(), reasoning.as_str()), (said, "secret"), "{whole}");
+        }
+    }
+    let (text, reasoning, ..) = read_as(false, &[r#"{"answer": ["<think>sec"#], EndReason::Length);
+    assert_eq!((text.as_str(), reasoning.as_str()), ("[\"", "sec"));
+}
+
+#[test]
+fn no_answer_is_no_text() {
+    let whole = r#"{"answer": null, "tool": "f", "arguments": {}}"#;
+    assert_eq!(calls(whole), [("f".to_owned(), json!({}))]);
+    assert_eq!(text(r#"{"answer": null}"#), "");
+    assert_eq!(text(r#"{"answer": nil}"#), "nil");
+    assert_eq!(text(r#"{"answer": [null]}"#), "[null]");
+    assert_eq!(read_as(true, &[r#"{"answer": null}"#], EndReason::Stop).0, "null");
+}
+
+#[test]
+fn cuts_change_nothing() {
+    let blank = " ".repeat(62);
+    for (whole, said) in [
+        ("``` json\n{\"answer\": \"hi\"}\n```".to_owned(), "hi".to_owned()),
+        (
+            format!("{{\"answer\": \"hi\"}}{blank}\u{3000}  x"),
+            format!("hi{blank}x"),
+        ),
+    ] {
+        let chars: Vec<&str> = whole.split_inclusive(|_| true).collect();
+        for pieces in [&[whole.as_str()][..], &chars] {
+            assert_eq!(read_as(false, pieces, EndReason::Stop).0, said, "{whole}");
+        }
+    }
+}
+
+#[test]
 fn cut_by_the_limit() {
     let cut = |whole: &str| read_as(false, &[whole], EndReason::Length);
     assert_eq!(cut(r#"{"answer": "One tw\u00"#).0, "One tw");
@@ -184,38 +244,50 @@ fn cut_by_the_limit() {
     assert_eq!(cut("Plain te").0, "Plain te");
 }
 
+/// What comes of a text with a call of the server itself, of `f`, in it.
+fn around_a_call(before: &str, after: &str) -> (String, String, Vec<(String, Value)>, EndReason) {
+    let mut answer = Answer::new(&expectation(false));
+    answer.text(before);
+    let call = json!({"index": 0, "id": "x", "function": {"name": "f", "arguments": "{\"x\": 1}"}});
+    answer.calls.chat(&call).unwrap();
+    answer.text(after);
+    outcome(answer, EndReason::Stop)
+}
+
 #[test]
 fn calls_of_the_server_itself_win() {
-    let mut answer = Answer::new(&expectation(false));
-    answer.text("{\"to");
-    let call = json!({"id": "x", "function": {"name": "f", "arguments": "{}"}});
-    answer.calls.chat(&call).unwrap();
-    answer.text("day\"");
-    answer.ended(EndReason::Stop);
-    answer.finish().unwrap();
-    let text: String = answer
-        .events
-        .iter()
-        .filter_map(|event| {
-            if let ModelEvent::Text(text) = event {
-                Some(text.as_str())
-            } else {
-                None
-            }
-        })
-        .collect();
-    assert_eq!(text, "{\"today\"");
-    assert!(
-        answer
-            .events
-            .iter()
-            .any(|event| matches!(event, ModelEvent::ToolCall(_)))
-    );
+    let own = vec![("f".to_owned(), json!({"x": 1}))];
+    let call = r#"{"tool":"get_weather","arguments":{"city":"Rome"}}"#;
+    for (before, after, text) in [
+        ("{\"to", "day\"", "{\"today\""),
+        (call, "", ""),
+        ("", call, ""),
+        (&call[..20], &call[20..], ""),
+        (
+            r#"{"answer": "Hi", "tool": "#,
+            r#""get_weather", "arguments": {}}"#,
+            "Hi",
+        ),
+    ] {
+        let expected = (text.to_owned(), String::new(), own.clone(), EndReason::ToolCalls);
+        assert_eq!(around_a_call(before, after), expected, "{before} | {after}");
+    }
+}
+
+#[test]
+fn an_answer_goes_on_behind_a_call_of_the_server_itself() {
+    let whole = r#"{"answer": "<think>secret plan</think>h\u0069"}"#;
+    for (at, _) in whole.char_indices() {
+        let (text, reasoning, calls, _) = around_a_call(&whole[..at], &whole[at..]);
+        let found = (text.as_str(), reasoning.as_str(), calls.len());
+        assert_eq!(found, ("hi", "secret plan", 1), "{at}");
+    }
 }
 
 /// JSON of an answer or a call as some model may write it, and things that are near it.
 fn written() -> impl Strategy<Value = String> {
     let string = prop_oneof![
+        r#"(\[|\{|\}|\]|"|<think>|</think>|null|n|ull|5|:|,|é|\\|u003c| |x){0,10}"#,
         any::<String>().prop_map(|text| json!(text).to_string()),
         r#""([ -!#-\[\]-~]|\\n|\\"|\\\\|\\u00e9|\\ud83d\\ude00|\\u003cthink\\u003e|</think>|é|😀){0,12}"?"#,
     ];
@@ -235,7 +307,7 @@ fn written() -> impl Strategy<Value = String> {
     prop_oneof![
         object.clone(),
         object.prop_map(|object| format!("```json\n{object}\n```")),
-        r#"(\{|\}|"|answer|tool|:|,|```|json|\n| |<think>|</think>|\\|x){0,16}"#,
+        r#"(``` ?json ?\n ?)?(\{|\}|"|answer|tool|:|,|```|json|\n| |<think>|</think>|\\|x){0,16}"#,
         Just(r#"{"tool": "get_weather", "arguments": {"city": "Paris", "days": "2"}}"#.to_owned()),
     ]
 }
