@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, Progress, text};
-use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, ResponseHeaders, WireError, classify};
+use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, Quirks, ResponseHeaders, WireError, classify};
 
 use crate::{Endpoint, transport};
 
@@ -41,14 +41,14 @@ impl AnswerStream {
         dialect: Dialect,
         model: &str,
         request: &ModelRequest,
+        quirks: &Quirks,
         mut response: reqwest::Response,
     ) -> Result<Self, ModelError> {
         let headers = response_headers(&response);
         let status = response.status();
         let content_type = headers.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         let kind = BodyKind::from_content_type(headers.content_type.as_deref());
-        let mut expectation = Expectation::with(request, &endpoint.quirks_of(model, request));
-        expectation.replays_reasoning = endpoint.replays_reasoning(model);
+        let mut expectation = Expectation::with(request, quirks);
         expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
         let mut decoder = Decoder::new(dialect, kind, &expectation);
         if !status.is_success() || content_type.starts_with("text/html") {

@@ -233,7 +233,7 @@ impl Endpoint {
             .send()
             .await
             .map_err(|error| crate::transport::error(self, Phase::Connect, error))?;
-        AnswerStream::open(self.clone(), dialect, model, request, response).await
+        AnswerStream::open(self.clone(), dialect, model, request, &quirks, response).await
     }
 
     /// Asks beside a request that is under way whether the server lives. Any HTTP answer counts, also a refusal.
@@ -318,11 +318,6 @@ impl Endpoint {
             compat::apply(&entry.compat, &mut quirks);
         }
         quirks
-    }
-
-    /// Whether reasoning goes back with the answer it belongs to.
-    pub(crate) fn replays_reasoning(&self, model: &str) -> bool {
-        self.quirks(model).replays_reasoning
     }
 
     /// Whether the text of an answer may begin with the model's thoughts: a reasoning model behind a server that has

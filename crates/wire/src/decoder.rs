@@ -137,7 +137,7 @@ impl Expectation {
             structured: request.output_schema.is_some(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
-            replays_reasoning: false,
+            replays_reasoning: quirks.replays_reasoning,
             call_ids: calls.map(|call| call.id.clone()).collect(),
         }
     }
