@@ -178,9 +178,13 @@ pub fn answer(
                 };
 
                 let steps = if running.visible {
-                    Vec::new()
+                    Ok(Vec::new())
                 } else {
                     descent.next(&watch, &http, &endpoint, dialect, &request, &error).await
+                };
+                let (steps, error) = match steps {
+                    Ok(steps) => (steps, error),
+                    Err(worse) => (Vec::new(), worse),
                 };
                 let decision = decide(&Situation {
                     kind: error.kind,
@@ -199,7 +203,7 @@ pub fn answer(
                         continue;
                     }
                     Decision::Retry => retries += 1,
-                    Decision::Degrade => descent.take(&endpoint, steps),
+                    Decision::Degrade => descent.take(&endpoint, steps, &error),
                     Decision::UseChat => {
                         endpoint.learn_dialect(Dialect::Chat);
                         yield RouteEvent::Notice(text!(
