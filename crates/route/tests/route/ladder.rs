@@ -638,3 +638,32 @@ async fn no_schema_at_all_and_one_tool_left_out_before() {
         ["p cannot offer tools to m; described in the prompt from now on"]
     );
 }
+
+/// What a server does not tell is asked once for all attempts, and not beyond the deadline.
+#[tokio::test]
+async fn how_tools_are_offered_is_asked_once_and_in_time() {
+    let place = Place::new(&[Refusal::SystemRole]).await.alone();
+    place.server.route("/v1/models", 503, "application/json", "{}");
+    let request = ModelRequest {
+        tools: tools(2, &[], &Value::Null),
+        ..question()
+    };
+    assert_eq!(place.ask(&request).await.sent.len(), 2);
+    let lists = place
+        .server
+        .requests()
+        .into_iter()
+        .filter(|asked| asked.path == "/v1/models");
+    assert_eq!(lists.count(), 1);
+
+    place.server.fault(Fault::HangAllPaths);
+    let start = Instant::now();
+    let hasty = |_: &Endpoint| Deadlines {
+        silence: Duration::from_secs(5),
+        sign_of_life: Duration::from_secs(5),
+        total: Duration::from_millis(300),
+    };
+    let turn = place.ask_within(&request, hasty).await;
+    assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Timeout);
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+}
