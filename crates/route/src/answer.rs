@@ -93,6 +93,7 @@ pub fn answer(
             let watch = Watch::start(deadlines(&endpoint));
             let mut running = Running::start(model.clone(), endpoint.base_url.clone());
             let mut retries = 0;
+            let mut tools_unasked = true;
             loop {
                 let mut dialect = endpoint.dialect_for(model.model());
                 let mut unfinished = Unfinished::default();
@@ -112,8 +113,11 @@ pub fn answer(
                         Err(failed) => error = Some(failed),
                     }
                 }
+                if error.is_none() && std::mem::take(&mut tools_unasked) {
+                    let asked = endpoint.find_tool_mode(&http, model.model(), &request);
+                    error = watch.within(&endpoint, asked).await.err();
+                }
                 if error.is_none() {
-                    endpoint.find_tool_mode(&http, model.model(), &request).await;
                     dialect = endpoint.dialect_of(model.model(), &request);
                     pass_through(&mut request, &endpoint, dialect, &params);
                     let asked = endpoint.ask(&http, dialect, model.model(), &request);
@@ -178,9 +182,13 @@ pub fn answer(
                 };
 
                 let steps = if running.visible {
-                    Vec::new()
+                    Ok(Vec::new())
                 } else {
                     descent.next(&watch, &http, &endpoint, dialect, &request, &error).await
+                };
+                let (steps, error) = match steps {
+                    Ok(steps) => (steps, error),
+                    Err(worse) => (Vec::new(), worse),
                 };
                 let decision = decide(&Situation {
                     kind: error.kind,
@@ -196,10 +204,11 @@ pub fn answer(
                         // The same attempt goes on: its record counts the time of loading.
                         yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
                         tokio::time::sleep(LOADING_PAUSE).await;
+                        tools_unasked = true;
                         continue;
                     }
                     Decision::Retry => retries += 1,
-                    Decision::Degrade => descent.take(&endpoint, steps),
+                    Decision::Degrade => descent.take(&endpoint, steps, &error),
                     Decision::UseChat => {
                         endpoint.learn_dialect(Dialect::Chat);
                         yield RouteEvent::Notice(text!(

@@ -4,7 +4,7 @@
 //! the person is told once; steps that did not lead to an answer are forgotten, so that an error which only looked like
 //! a refusal costs nothing later.
 
-use yabby_core::{ModelError, ModelEvent, ModelRef, ModelRequest, Text, text};
+use yabby_core::{ErrorDetails, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Phase, Text, text};
 use yabby_servers::{Endpoint, Http};
 use yabby_wire::{Dialect, Step};
 
@@ -21,6 +21,14 @@ pub(crate) struct Descent {
     model: ModelRef,
     tried: Vec<Step>,
     taken: usize,
+    /// What was taken last, and the error that it was to mend.
+    last: Option<(Vec<Step>, ErrorKind, Box<ErrorDetails>)>,
+    /// Steps for a template that did not help alone, and are not offered again.
+    in_vain: Vec<Step>,
+    /// Whether those were tried together.
+    together: bool,
+    /// Whether schemas were given back to the tools that are left. Steps that reduce them again stay.
+    restored: bool,
 }
 
 impl Descent {
@@ -30,6 +38,10 @@ impl Descent {
             model: model.clone(),
             tried: Vec::new(),
             taken: 0,
+            last: None,
+            in_vain: Vec::new(),
+            together: false,
+            restored: false,
         }
     }
 
@@ -38,40 +50,95 @@ impl Descent {
         self.lasting.apart()
     }
 
-    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once.
+    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once, and
+    /// fails when the server does not live any longer.
     pub(crate) async fn next(
-        &self,
+        &mut self,
         watch: &Watch,
         http: &Http,
         trial: &Endpoint,
         dialect: Dialect,
         request: &ModelRequest,
         error: &ModelError,
-    ) -> Vec<Step> {
+    ) -> Result<Vec<Step>, ModelError> {
         if self.taken == MOST_STEPS {
-            return Vec::new();
+            return Ok(Vec::new());
         }
+        if self.has_no_chat(trial, dialect, error) {
+            return Ok(vec![Step::TextTools]);
+        }
+        self.take_back_in_vain(trial, error);
         let model = self.model.model();
-        match trial.next_step(dialect, model, request, error) {
+        Ok(match trial.next_step(dialect, model, request, error, &self.in_vain) {
             Some(Step::FindRefusedTools) => {
                 // In this turn it is not looked for again.
                 trial.learn(model, Step::FindRefusedTools);
                 let found = trial.find_refused_tools(http, dialect, model, request);
-                let refused = watch.within(trial, found).await.and_then(|found| found);
-                let refused = refused.unwrap_or_default();
-                if request.tool_mode.is_none() && refused.len() > 1 && refused.len() == request.tools.len() {
+                let refused = watch.wait(http, trial, Phase::Head, found).await?.unwrap_or_default();
+                let offered = trial.offered_tools(model, request).len();
+                if request.tool_mode.is_none() && refused.len() > 1 && refused.len() == offered {
                     // It is not the tools: the server compiles no schema at all.
-                    return vec![Step::TextTools];
+                    return Ok(vec![Step::TextTools]);
                 }
                 refused.iter().map(Step::quarantine).collect()
             }
+            None if error.kind == ErrorKind::Template && self.in_vain.len() > 1 && !self.together => {
+                self.together = true;
+                self.in_vain.clone()
+            }
             step => step.into_iter().collect(),
+        })
+    }
+
+    /// Whether the error is that of a server that has no Chat, where constrained calls go.
+    fn has_no_chat(&self, trial: &Endpoint, dialect: Dialect, error: &ModelError) -> bool {
+        self.tried.contains(&Step::ConstrainedTools)
+            && !self.tried.contains(&Step::TextTools)
+            && dialect != trial.dialect_for(self.model.model())
+            && error.phase == Phase::Head
+            && matches!(
+                error.kind,
+                ErrorKind::NotAnApi | ErrorKind::BadRequest | ErrorKind::ModelNotFound
+            )
+    }
+
+    /// After the very same error of a template, what was changed is not what it meant.
+    fn take_back_in_vain(&mut self, trial: &Endpoint, error: &ModelError) {
+        let same = |(_, kind, details): &mut (Vec<Step>, ErrorKind, Box<ErrorDetails>)| {
+            error.kind == ErrorKind::Template && *kind == error.kind && *details == error.details
+        };
+        if let Some((steps, ..)) = self.last.take_if(same) {
+            for step in steps {
+                self.take_back(trial, &step);
+                if !self.in_vain.contains(&step) {
+                    self.in_vain.push(step);
+                }
+            }
         }
     }
 
-    /// Takes the steps on `trial`.
-    pub(crate) fn take(&mut self, trial: &Endpoint, steps: Vec<Step>) {
+    fn take_back(&mut self, trial: &Endpoint, step: &Step) {
+        if self.tried.contains(step) {
+            self.tried.retain(|tried| tried != step);
+            trial.unlearn(self.model.model(), step);
+        }
+    }
+
+    /// Takes the steps on `trial`, after `error`.
+    pub(crate) fn take(&mut self, trial: &Endpoint, steps: Vec<Step>, error: &ModelError) {
         self.taken += 1;
+        let gone = |step: &Step| matches!(step, Step::Quarantine { .. } | Step::TextTools);
+        if !self.restored && steps.iter().any(gone) {
+            // Without what could not be compiled, the others may be as they were.
+            for step in [Step::PortableSchemas, Step::BareSchemas] {
+                self.restored |= self.tried.contains(&step);
+                self.take_back(trial, &step);
+            }
+        }
+        if steps.contains(&Step::TextTools) {
+            self.take_back(trial, &Step::ConstrainedTools);
+        }
+        self.last = Some((steps.clone(), error.kind, error.details.clone()));
         for step in steps {
             trial.learn(self.model.model(), step.clone());
             self.tried.push(step);
@@ -80,7 +147,11 @@ impl Descent {
 
     /// When the server begins to answer, what was tried is learned; the person is told what changes.
     pub(crate) fn seen(&mut self, event: &ModelEvent) -> Vec<Text> {
-        if matches!(event, ModelEvent::Progress(_) | ModelEvent::ServedBy(_)) || self.tried.is_empty() {
+        let answers = !matches!(
+            event,
+            ModelEvent::Progress(_) | ModelEvent::ServedBy(_) | ModelEvent::Usage(_) | ModelEvent::End(_)
+        );
+        if !answers || self.tried.is_empty() {
             return Vec::new();
         }
         let steps = std::mem::take(&mut self.tried);

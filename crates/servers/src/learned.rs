@@ -26,6 +26,10 @@ impl Memory {
         self.change(|models| models.entry(model.to_owned()).or_default().add(step));
     }
 
+    fn unlearn(&self, model: &str, step: &Step) {
+        self.change(|models| models.entry(model.to_owned()).or_default().remove(step));
+    }
+
     fn apart(&self) -> Self {
         Self(Arc::new(Mutex::new(self.change(|models| models.clone()))))
     }
@@ -40,6 +44,11 @@ impl Endpoint {
     /// Remembers a step for a model, in all clones, as long as the process lives.
     pub fn learn(&self, model: &str, step: Step) {
         self.memory.learn(model, step);
+    }
+
+    /// Forgets a step that did not help, in all clones.
+    pub fn unlearn(&self, model: &str, step: &Step) {
+        self.memory.unlearn(model, step);
     }
 
     /// The same endpoint with a memory of its own, which begins with what is known: for steps that are tried and may
@@ -59,16 +68,22 @@ impl Endpoint {
         self
     }
 
-    /// What to change after `error` so that the server may take the request.
-    pub fn next_step(&self, dialect: Dialect, model: &str, request: &ModelRequest, error: &ModelError) -> Option<Step> {
+    /// What to change after `error` so that the server may take the request. Steps that were tried `in_vain` are not
+    /// given again.
+    pub fn next_step(
+        &self,
+        dialect: Dialect,
+        model: &str,
+        request: &ModelRequest,
+        error: &ModelError,
+        in_vain: &[Step],
+    ) -> Option<Step> {
         let quirks = self.quirks_of(model, request);
-        next_step(
-            error,
-            dialect,
-            request,
-            &self.target(model, &quirks),
-            &self.memory.of(model),
-        )
+        let mut tried = self.memory.of(model);
+        for step in in_vain {
+            tried.add(step.clone());
+        }
+        next_step(error, dialect, request, &self.target(model, &quirks), &tried)
     }
 }
 

@@ -45,10 +45,9 @@ pub(crate) struct Page {
     pub(crate) body: Value,
 }
 
-/// What the server is, by its list of models.
-pub(crate) async fn kind(http: &Http, endpoint: &Endpoint, limit: Duration) -> Result<Option<ServerKind>, ModelError> {
-    let page = get(http, endpoint, &endpoint.list_url(), limit).await?;
-    Ok(fingerprint(&page))
+/// The list of models, which tells what the server is.
+pub(crate) async fn models(http: &Http, endpoint: &Endpoint, limit: Duration) -> Result<Page, ModelError> {
+    get(http, endpoint, &endpoint.list_url(), limit).await
 }
 
 async fn get(http: &Http, endpoint: &Endpoint, url: &str, limit: Duration) -> Result<Page, ModelError> {
@@ -104,16 +103,20 @@ fn header(response: &reqwest::Response, name: &str) -> String {
 
 /// Tells a server by its answer to `GET /v1/models` (recordings of November 2026; Ollama and LM Studio from their
 /// documentation).
-fn fingerprint(page: &Page) -> Option<ServerKind> {
+pub(crate) fn fingerprint(page: &Page) -> Option<ServerKind> {
     if page.server.eq_ignore_ascii_case("llama.cpp") {
         return Some(ServerKind::LlamaCpp);
     }
-    let first = page.body["data"].get(0)?;
+    let entries = page.body["data"].as_array()?;
+    // Ollama names the namespace of each model: those of its library may stand behind others.
+    if entries.iter().any(|entry| entry["owned_by"] == "library") {
+        return Some(ServerKind::Ollama);
+    }
+    let first = entries.first()?;
     match first["owned_by"].as_str()? {
         "llamacpp" => Some(ServerKind::LlamaCpp),
         "vllm" => Some(ServerKind::Vllm),
         "sglang" => Some(ServerKind::SgLang),
-        "library" => Some(ServerKind::Ollama),
         "organization_owner" => Some(ServerKind::LmStudio),
         // LiteLLM says "openai" for every model, as OpenAI's own list does for some; uvicorn tells them apart.
         "openai" if page.server == "uvicorn" => Some(ServerKind::LiteLlm),

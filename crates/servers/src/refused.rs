@@ -9,6 +9,13 @@ use crate::{Endpoint, Http};
 const MOST_PROBES: usize = 40;
 
 impl Endpoint {
+    /// The tools of `request` that are offered to the model, without those in quarantine.
+    pub fn offered_tools(&self, model: &str, request: &ModelRequest) -> Vec<Tool> {
+        let quirks = self.quirks_of(model, request);
+        let offered = request.tools.iter().filter(|tool| !quirks.has_quarantined(tool));
+        offered.cloned().collect()
+    }
+
     /// The tools of `request` whose schemas the server refuses, found by asking with halves of the suspects.
     ///
     /// Each question is a word of a person, an answer of at most one token, and some of the tools as they would be sent
@@ -21,9 +28,7 @@ impl Endpoint {
         model: &str,
         request: &ModelRequest,
     ) -> Result<Vec<Tool>, ModelError> {
-        let quirks = self.quirks_of(model, request);
-        let offered = request.tools.iter().filter(|tool| !quirks.has_quarantined(tool));
-        let mut untold: Vec<Vec<Tool>> = vec![offered.cloned().collect()];
+        let mut untold = vec![self.offered_tools(model, request)];
         let mut refused = Vec::new();
         for _ in 0..MOST_PROBES {
             let Some(group) = untold.pop() else { break };

@@ -13,7 +13,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use yabby_core::{ModelRequest, ToolChoice, ToolMode};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, ToolChoice, ToolMode};
 use yabby_wire::Dialect;
 
 use crate::{Endpoint, Http, Reach, ServerKind, probe};
@@ -69,7 +69,18 @@ fn offers_none(request: &ModelRequest) -> bool {
 async fn knows_tools(http: &Http, endpoint: &Endpoint, model: &str) -> Option<bool> {
     let kind = match endpoint.dialect {
         Dialect::Ollama => Some(ServerKind::Ollama),
-        Dialect::Chat | Dialect::Responses | Dialect::Messages => probe::kind(http, endpoint, PATIENCE).await.ok()?,
+        Dialect::Chat | Dialect::Responses | Dialect::Messages => {
+            let page = match probe::models(http, endpoint, PATIENCE).await {
+                Ok(page) => page,
+                Err(error) => return says_nothing(&error).then_some(true),
+            };
+            let kind = probe::fingerprint(&page);
+            if kind.is_none() && page.body["data"].get(0).is_none() {
+                // A server without models yet may be any.
+                return None;
+            }
+            kind
+        }
     };
     let root = endpoint.root();
     let client = http.client(endpoint).ok()?;
@@ -86,7 +97,10 @@ async fn knows_tools(http: &Http, endpoint: &Endpoint, model: &str) -> Option<bo
         Some(ServerKind::LmStudio) => client.get(format!("{root}/api/v1/models")),
         _ => return Some(true),
     };
-    let said = probe::fetch(endpoint, request, PATIENCE).await.ok()?.body;
+    let said = match probe::fetch(endpoint, request, PATIENCE).await {
+        Ok(page) => page.body,
+        Err(error) => return says_nothing(&error).then_some(true),
+    };
     let no_tools = match kind {
         Some(ServerKind::LlamaCpp) => said.pointer("/chat_template_caps/supports_tools") == Some(&Value::Bool(false)),
         Some(ServerKind::Ollama) => {
@@ -96,6 +110,19 @@ async fn knows_tools(http: &Http, endpoint: &Endpoint, model: &str) -> Option<bo
         _ => lm_studio(&said, model).is_some_and(|entry| entry["capabilities"]["trained_for_tool_use"] == false),
     };
     Some(!no_tools)
+}
+
+/// Whether the server refuses the question itself, so that it will not answer it later either.
+fn says_nothing(error: &ModelError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Auth
+            | ErrorKind::NotAnApi
+            | ErrorKind::ModelNotFound
+            | ErrorKind::BadRequest
+            | ErrorKind::UnsupportedField
+            | ErrorKind::UnsupportedFeature
+    )
 }
 
 /// The entry of a model, which is named by its key or by the id of a loaded instance.
@@ -284,6 +311,37 @@ mod tests {
         assert_eq!(mode(&endpoint, &request()).await, ToolMode::Native);
         assert!(start.elapsed() < PATIENCE * 2);
         server.clear_faults();
+        assert_eq!(mode(&endpoint, &request()).await, ToolMode::Constrained);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_the_question_is_not_asked_again() {
+        let server = played(Played::LlamaCpp { window: 2048, slots: 1 }).await;
+        for (path, status) in [
+            ("/props", 404),
+            ("/props", 401),
+            ("/v1/models", 404),
+            ("/v1/models", 400),
+        ] {
+            server.route(path, status, "application/json", r#"{"error":{"message":"no"}}"#);
+            let endpoint = endpoint(&server, "openai-completions", "{}");
+            assert_eq!(mode(&endpoint, &request()).await, ToolMode::Native);
+            let asked = server.requests().len();
+            assert_eq!(mode(&endpoint, &request()).await, ToolMode::Native);
+            assert_eq!(server.requests().len(), asked, "{path} {status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_tells_by_all_its_models_and_nothing_when_it_is_empty() {
+        let server = ModelServer::start().await;
+        let without = json!({"capabilities": ["completion"]});
+        server.route("/api/show", 200, "application/json", without.to_string());
+        let endpoint = endpoint(&server, "openai-completions", "{}");
+        server.route("/v1/models", 200, "application/json", r#"{"data": []}"#);
+        assert_eq!(mode(&endpoint, &request()).await, ToolMode::Native);
+        let list = json!({"data": [{"id": "x", "owned_by": "somebody"}, {"id": MODEL, "owned_by": "library"}]});
+        server.route("/v1/models", 200, "application/json", list.to_string());
         assert_eq!(mode(&endpoint, &request()).await, ToolMode::Constrained);
     }
 

@@ -1,6 +1,8 @@
 //! Servers that refuse a part of the request: what is left out or reshaped, how often is asked, what the person is
 //! told, and what the next request looks like.
 
+use std::time::{Duration, Instant};
+
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
 use yabby_config::{Environment, load_text};
@@ -59,8 +61,12 @@ impl Place {
     }
 
     async fn ask(&self, request: &ModelRequest) -> Turn {
+        self.ask_within(request, Deadlines::of).await
+    }
+
+    async fn ask_within(&self, request: &ModelRequest, deadlines: fn(&Endpoint) -> Deadlines) -> Turn {
         let before = self.server.model_calls().len();
-        let mut stream = answer(Http::default(), self.plan.clone(), request.clone(), Deadlines::of);
+        let mut stream = answer(Http::default(), self.plan.clone(), request.clone(), deadlines);
         let mut notices = Vec::new();
         let end = loop {
             match stream.next().await.unwrap() {
@@ -463,7 +469,7 @@ async fn a_ladder_has_an_end() {
     let turn = place.ask(&request).await;
     let failure = turn.end.unwrap_err();
     assert_eq!(failure.errors[0].1.kind, ErrorKind::Template);
-    assert!((3..=5).contains(&turn.sent.len()), "{}", turn.sent.len());
+    assert!((3..=6).contains(&turn.sent.len()), "{}", turn.sent.len());
     assert_eq!(turn.notices, [] as [&str; 0]);
     place.server.clear_faults();
     assert_eq!(place.ask(&request).await.sent[0], turn.sent[0]);
@@ -476,4 +482,188 @@ async fn nothing_is_asked_again_when_a_part_was_seen() {
     place.server.chat(script![text("Half"), error_event(error)]);
     let turn = place.ask(&question()).await;
     assert_eq!((turn.end.unwrap_err().partial.as_str(), turn.sent.len()), ("Half", 1));
+}
+
+/// A search is watched as every other request is: silence is not waited for until the deadline.
+#[tokio::test]
+async fn a_server_that_hangs_while_refused_tools_are_searched() {
+    let place = Place::new(&[]).await.hosted().alone();
+    let grammar = r#"{"error":{"message":"Failed to initialize samplers: failed to parse grammar","type":"x"}}"#;
+    place.server.fault_once(Fault::Status(400, grammar.to_owned()));
+    place.server.fault(Fault::HangAllPaths);
+    let request = ModelRequest {
+        tools: tools(4, &[], &Value::Null),
+        ..question()
+    };
+    let start = Instant::now();
+    let hasty = |_: &Endpoint| Deadlines {
+        silence: Duration::from_millis(100),
+        sign_of_life: Duration::from_millis(100),
+        total: Duration::from_secs(5),
+    };
+    let turn = place.ask_within(&request, hasty).await;
+    assert_eq!(turn.sent[1]["max_tokens"], 1, "the search had begun");
+    assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Hung);
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+/// Constrained calls go through Chat, which not every server has.
+#[tokio::test]
+async fn tools_refused_by_a_server_without_chat() {
+    for api in ["anthropic-messages", "openai-responses"] {
+        let place = Place::speaking(api, &[Refusal::Tools]).await.alone();
+        let missing = r#"{"detail":"Not Found"}"#;
+        place
+            .server
+            .route("/v1/chat/completions", 404, "application/json", missing);
+        let request = ModelRequest {
+            tools: tools(2, &[], &Value::Null),
+            ..question()
+        };
+        let told = "p cannot offer tools to m; described in the prompt from now on";
+        let sent = place.learns(&request, 3, &[told]).await;
+        assert_eq!(sent.get("tools"), None);
+        let own = place.server.model_calls().last().unwrap().path.clone();
+        assert_ne!(own, "/v1/chat/completions");
+    }
+}
+
+/// What a bad tool was reduced for in vain is not taken from the good ones.
+#[tokio::test]
+async fn good_tools_keep_their_schemas() {
+    let bad = json!({"type": "object", "properties": {"a": {"type": "string", "description": "nonsense"}}});
+    for refusal in [
+        Refusal::Schema("nonsense".to_owned()),
+        Refusal::NamedSchema("tool1".to_owned()),
+    ] {
+        let place = Place::new(&[refusal]).await.hosted();
+        let mut request = ModelRequest {
+            tools: tools(3, &[1], &bad),
+            ..question()
+        };
+        request.tools[0].parameters = json!({"type": "object", "properties": {
+            "a": {"type": "string", "enum": ["x", "y"], "pattern": "^[xy]$", "default": "x"}}});
+        let turn = place.ask(&request).await;
+        let told = "p cannot compile the schema of tool1; not offered to m from now on";
+        assert_eq!(turn.notices, [told]);
+        let next = place.ask(&request).await;
+        assert_eq!((next.sent.len(), next.notices.len()), (1, 0));
+        let tools = next.sent[0]["tools"].as_array().unwrap();
+        assert_eq!(tools.len(), 2);
+        assert_eq!(tools[0], turn.sent[0]["tools"][0]);
+    }
+}
+
+/// Tools that only a reduced schema makes right stay reduced, whatever is left out beside them.
+#[tokio::test]
+async fn a_schema_that_must_stay_reduced() {
+    let place = Place::new(&[
+        Refusal::Schema("anyOf".to_owned()),
+        Refusal::Schema("nonsense".to_owned()),
+    ])
+    .await;
+    let bad = json!({"type": "object", "properties": {"a": {"type": "string", "description": "nonsense"}}});
+    let mut request = ModelRequest {
+        tools: tools(3, &[1], &bad),
+        ..question()
+    };
+    request.tools[0].parameters =
+        json!({"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
+    let turn = place.ask(&request).await;
+    assert_eq!(turn.end.unwrap().model.model(), "m");
+    let next = place.ask(&request).await;
+    assert_eq!((next.sent.len(), next.notices.len()), (1, 0));
+    assert_eq!(next.sent[0]["tools"].as_array().unwrap().len(), 2);
+}
+
+/// Only the step that helped is kept and told.
+#[tokio::test]
+async fn a_template_step_that_did_not_help_is_taken_back() {
+    let place = Place::new(&[]).await;
+    let unclear =
+        r#"{"error":{"message":"while executing CallExpression: raise_exception('no')","type":"server_error"}}"#;
+    place.server.fault_times(2, Fault::Status(500, unclear.to_owned()));
+    let turn = place.ask(&with_history()).await;
+    let told = "the chat template of m takes no system prompt; sent with the first message from now on";
+    assert_eq!(turn.notices, [told]);
+    let roles = |body: &Value| -> Vec<Value> {
+        let messages = body["messages"].as_array().unwrap().iter();
+        messages.map(|message| message["role"].clone()).collect()
+    };
+    assert_eq!(roles(&turn.sent[1]), ["system", "user", "assistant", "user"]);
+    assert_eq!(roles(&turn.sent[2]), ["user", "assistant", "tool"]);
+    assert_eq!(place.ask(&with_history()).await.sent, &turn.sent[2..]);
+}
+
+/// A template may say the same words about two things; at last all that could help is done at once.
+#[tokio::test]
+async fn steps_that_help_only_together() {
+    let place = Place::new(&[]).await;
+    let unclear =
+        r#"{"error":{"message":"while executing CallExpression: raise_exception('no')","type":"server_error"}}"#;
+    place.server.fault_times(3, Fault::Status(500, unclear.to_owned()));
+    let turn = place.ask(&with_history()).await;
+    assert_eq!((turn.end.unwrap().model.model(), turn.notices.len()), ("m", 2));
+    assert_eq!(turn.sent[3]["messages"][0]["role"], "user");
+    assert_eq!(place.ask(&with_history()).await.sent, &turn.sent[3..]);
+}
+
+/// A server that ends before it says anything has not taken the request.
+#[tokio::test]
+async fn an_answer_that_is_only_an_end_teaches_nothing() {
+    let place = Place::new(&[]).await.alone();
+    let refused = json!({"error": {"message": "System role not supported", "type": "server_error"}});
+    place.server.fault_once(Fault::Status(500, refused.to_string()));
+    place.server.chat(script![finish("stop")]);
+    let turn = place.ask(&question()).await;
+    assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Empty);
+    assert_eq!((turn.notices.len(), turn.sent.len()), (0, 2));
+    assert_eq!(place.ask(&question()).await.sent[0], turn.sent[0]);
+}
+
+/// Tools that are not offered any longer do not count when all that are offered are refused.
+#[tokio::test]
+async fn no_schema_at_all_and_one_tool_left_out_before() {
+    let place = Place::new(&[Refusal::NamedSchema("tool0".to_owned())]).await;
+    let request = ModelRequest {
+        tools: tools(4, &[], &Value::Null),
+        ..question()
+    };
+    assert_eq!(place.ask(&request).await.notices.len(), 1);
+    place.server.clear_faults();
+    place.server.fault(Fault::Refuses(Refusal::Schema("tool".to_owned())));
+    let turn = place.ask(&request).await;
+    assert_eq!(
+        turn.notices,
+        ["p cannot offer tools to m; described in the prompt from now on"]
+    );
+}
+
+/// What a server does not tell is asked once for all attempts, and not beyond the deadline.
+#[tokio::test]
+async fn how_tools_are_offered_is_asked_once_and_in_time() {
+    let place = Place::new(&[Refusal::SystemRole]).await.alone();
+    place.server.route("/v1/models", 503, "application/json", "{}");
+    let request = ModelRequest {
+        tools: tools(2, &[], &Value::Null),
+        ..question()
+    };
+    assert_eq!(place.ask(&request).await.sent.len(), 2);
+    let lists = place
+        .server
+        .requests()
+        .into_iter()
+        .filter(|asked| asked.path == "/v1/models");
+    assert_eq!(lists.count(), 1);
+
+    place.server.fault(Fault::HangAllPaths);
+    let start = Instant::now();
+    let hasty = |_: &Endpoint| Deadlines {
+        silence: Duration::from_secs(5),
+        sign_of_life: Duration::from_secs(5),
+        total: Duration::from_millis(300),
+    };
+    let turn = place.ask_within(&request, hasty).await;
+    assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Timeout);
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
 }

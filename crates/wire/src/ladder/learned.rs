@@ -19,6 +19,11 @@ impl Learned {
         }
     }
 
+    /// Takes a step back.
+    pub fn remove(&mut self, step: &Step) {
+        self.steps.retain(|known| known != step);
+    }
+
     /// Whether the step is taken already.
     pub fn has(&self, step: &Step) -> bool {
         self.steps.contains(step)
