@@ -82,6 +82,9 @@ pub struct ToolCall {
     pub arguments: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The most characters that every server takes in the name of a tool.
+const NAME_CHARS: usize = 64;
+
 /// A call that cannot be run: the model named no known tool, or its arguments are not an object that fits the tool's
 /// schema. The model can be told, see [`MalformedCall::as_call`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +101,15 @@ pub struct MalformedCall {
 
 impl MalformedCall {
     /// The call as it goes into the conversation, so that a [`Message::ToolResult`] can answer it with the problem.
-    /// Arguments that are no object are left out, because a server fails on them in every later turn.
+    /// Arguments that are no object are left out, and the name is written as a tool's name may be, because a server
+    /// fails on them in every later turn.
     pub fn as_call(&self) -> ToolCall {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let name = self.name.trim().chars().take(NAME_CHARS);
+        let name: String = name.map(|c| if allowed(c) { c } else { '_' }).collect();
         ToolCall {
             id: self.id.clone(),
-            name: if self.name.is_empty() { "unknown" } else { &self.name }.to_owned(),
+            name: if name.is_empty() { "unknown".to_owned() } else { name },
             arguments: serde_json::from_str(&self.arguments).unwrap_or_default(),
         }
     }
@@ -129,9 +136,22 @@ mod tests {
         );
         let whole = MalformedCall {
             arguments: json!({"a": 1}).to_string(),
-            ..broken
+            ..broken.clone()
         };
         assert_eq!(json!(whole.as_call().arguments), json!({"a": 1}));
+        for (name, sent) in [
+            ("read file!", "read_file_"),
+            ("a.b", "a_b"),
+            ("é-1", "_-1"),
+            (" ", "unknown"),
+            (&"x".repeat(65), &"x".repeat(64)),
+        ] {
+            let named = MalformedCall {
+                name: name.to_owned(),
+                ..broken.clone()
+            };
+            assert_eq!(named.as_call().name, sent);
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::{
 /// The most bytes of arguments that one call may have.
 const MAX_ARGUMENTS: usize = 4 * 1024 * 1024;
 
-/// The most calls that one answer may have; keys are looked for one by one.
+/// The most calls that one answer may have; keys are looked for one by one. The model is told of the rest as of one
+/// call that cannot be run.
 const MAX_CALLS: usize = 128;
 
 /// What the pieces of one call have in common.
@@ -43,6 +44,8 @@ struct Slot {
     id: String,
     name: String,
     arguments: String,
+    /// It stands for all calls that are too many.
+    is_rest: bool,
 }
 
 /// Names and ids that the calls must fit to.
@@ -68,8 +71,12 @@ impl Calls {
     }
 
     /// Begins a call, or adds to the one with this key what it does not have yet.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "decoders use it as they use `append`, which may fail"
+    )]
     pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) -> Result<(), WireError> {
-        let slot = self.slot(key)?;
+        let slot = self.slot(key);
         if slot.id.is_empty() {
             id.clone_into(&mut slot.id);
         }
@@ -81,7 +88,10 @@ impl Calls {
 
     /// Adds a piece of arguments.
     pub(crate) fn append(&mut self, key: Key, piece: &str) -> Result<(), WireError> {
-        let slot = self.slot(key)?;
+        let slot = self.slot(key);
+        if slot.is_rest {
+            return Ok(());
+        }
         if slot.arguments.len() + piece.len() > MAX_ARGUMENTS {
             return Err(slot.malformed("are too long"));
         }
@@ -94,7 +104,7 @@ impl Calls {
         if arguments.is_empty() {
             return Ok(());
         }
-        self.slot(key.clone())?.arguments.clear();
+        self.slot(key.clone()).arguments.clear();
         self.append(key, arguments)
     }
 
@@ -117,6 +127,7 @@ impl Calls {
     pub(crate) fn finish(&mut self, cut: bool, known: &Known, out: &mut Vec<ModelEvent>) -> usize {
         let mut slots = std::mem::take(&mut self.slots);
         slots.sort_by_key(|slot| match slot.key {
+            _ if slot.is_rest => u64::MAX,
             Key::Index(index) => index,
             Key::Item(_) => 0,
         });
@@ -157,21 +168,22 @@ impl Calls {
         indices.max().unwrap_or(0)
     }
 
-    fn slot(&mut self, key: Key) -> Result<&mut Slot, WireError> {
+    fn slot(&mut self, key: Key) -> &mut Slot {
         let at = match self.slots.iter().rposition(|slot| slot.key == key) {
             Some(at) => at,
-            None if self.slots.len() >= MAX_CALLS => return Err(WireError::malformed("too many tool calls")),
+            None if self.slots.len() > MAX_CALLS => MAX_CALLS,
             None => {
                 self.slots.push(Slot {
                     key,
                     id: String::new(),
                     name: String::new(),
                     arguments: String::new(),
+                    is_rest: self.slots.len() == MAX_CALLS,
                 });
                 self.slots.len() - 1
             }
         };
-        Ok(&mut self.slots[at])
+        &mut self.slots[at]
     }
 }
 
@@ -197,6 +209,11 @@ impl Slot {
 
     /// The registered name and the arguments, or what is wrong.
     fn checked(&self, tools: &Tools) -> Result<(String, Map<String, Value>), String> {
+        if self.is_rest {
+            return Err(format!(
+                "an answer may have at most {MAX_CALLS} calls; this one and all after it were left out"
+            ));
+        }
         let name = self.name.trim();
         let name = tools.known(name).ok_or_else(|| tools.no_such_tool(name))?;
         let read = arguments::object(&self.arguments);

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    budget::{Budget, length, weight},
     check::Check,
     schema::{Schema, is_one_of, kind, whole},
 };
@@ -11,18 +12,21 @@ use super::{
 /// Deeper than this nothing is changed.
 const MAX_DEPTH: usize = 32;
 
+/// Decimal digits that every float keeps.
+const EXACT_DIGITS: usize = 15;
+
 /// A value that was written without a type.
-pub(super) fn untyped(text: String, schema: Option<Schema<'_>>) -> Value {
+pub(super) fn untyped(text: String, schema: Option<Schema<'_>>, budget: &Budget) -> Value {
     let types = schema.map(Schema::types).unwrap_or_default();
     if types.is_empty() {
         return parsed(&text).unwrap_or(Value::String(text));
     }
-    Coerce::default().value(Value::String(text), schema, 0)
+    Coerce::new(budget).value(Value::String(text), schema, 0)
 }
 
 /// The value that `schema` lets it be; itself where nothing fits better.
-pub(super) fn typed(value: Value, schema: Schema<'_>) -> Value {
-    Coerce::default().value(value, Some(schema), 0)
+pub(super) fn typed(value: Value, schema: Schema<'_>, budget: &Budget) -> Value {
+    Coerce::new(budget).value(value, Some(schema), 0)
 }
 
 /// What `text` says as JSON, also as Python writes it.
@@ -43,23 +47,36 @@ fn scalar(value: Value, schema: Schema<'_>) -> Value {
             _ => value,
         };
     }
-    if types.contains(&"string") {
-        return Value::String(value.to_string());
+    let text = value.to_string();
+    if types.contains(&"string") && (!value.is_f64() || is_exact(&text)) {
+        return Value::String(text);
     }
     value
 }
 
+/// Whether a float that is written so is surely the number that the model wrote.
+fn is_exact(float: &str) -> bool {
+    let digits = float.bytes().filter(u8::is_ascii_digit).count();
+    !float.contains(['e', 'E']) && digits <= EXACT_DIGITS
+}
+
 /// The work so far; it has a limit.
-#[derive(Debug, Default)]
-struct Coerce {
-    check: Check,
+#[derive(Debug)]
+struct Coerce<'b> {
+    check: Check<'b>,
 }
 
 // === impl Coerce ===
 
-impl Coerce {
+impl<'b> Coerce<'b> {
+    fn new(budget: &'b Budget) -> Self {
+        Self {
+            check: Check::new(budget),
+        }
+    }
+
     fn value(&mut self, value: Value, schema: Option<Schema<'_>>, depth: usize) -> Value {
-        let Some(schema) = schema.filter(|_| depth <= MAX_DEPTH && self.check.goes_on()) else {
+        let Some(schema) = schema.filter(|_| depth <= MAX_DEPTH && self.check.goes_on(1)) else {
             return value;
         };
         match value {
@@ -82,6 +99,9 @@ impl Coerce {
     }
 
     fn string(&mut self, text: String, schema: Schema<'_>, depth: usize) -> Value {
+        if !self.check.goes_on(length(&text)) {
+            return Value::String(text);
+        }
         let types = schema.types();
         let meant = parsed(&text).filter(|meant| !meant.is_string() && is_one_of(kind(meant), &types));
         let value = Value::String(text);
@@ -138,7 +158,8 @@ impl Coerce {
                     continue;
                 }
                 let meant = branches.into_iter().find_map(|branch| {
-                    let meant = self.value(value.clone(), Some(branch), depth + 1);
+                    let is_small = self.check.goes_on(weight(&value));
+                    let meant = is_small.then(|| self.value(value.clone(), Some(branch), depth + 1))?;
                     self.fits(&meant, branch).then_some(meant)
                 });
                 value = meant.unwrap_or(value);

@@ -4,6 +4,7 @@
 //! schema as the tool gave it (`check`), not as it was lowered for the server. Calls that the server made out and
 //! calls that stand in the text go the same way.
 
+mod budget;
 mod check;
 mod coerce;
 mod read;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub(crate) use self::read::object;
-use self::{check::Check, schema::Schema};
+use self::{budget::Budget, check::Check, schema::Schema};
 use crate::decoder::Expectation;
 
 /// What some models write before the name of a tool: gpt-oss and Kimi (`wire-facts.md` §7.1, §3); Gemini's code.
@@ -26,11 +27,13 @@ const PROBLEM_CHARS: usize = 300;
 /// The most characters of a name that nobody knows.
 const NAME_CHARS: usize = 64;
 
-/// The tools that a call may name.
-#[derive(Clone, Debug, Default)]
+/// The tools that a call may name, for one answer.
+#[derive(Debug, Default)]
 pub(crate) struct Tools {
     names: Vec<String>,
     schemas: BTreeMap<String, Value>,
+    /// What all calls of the answer share; with nothing left, no more arguments fit.
+    budget: Budget,
 }
 
 /// How a value is given.
@@ -49,6 +52,7 @@ impl Tools {
         Self {
             names: expect.tools.clone(),
             schemas: expect.schemas.clone(),
+            budget: Budget::default(),
         }
     }
 
@@ -73,11 +77,11 @@ impl Tools {
         let Some(schema) = self.schemas.get(name).map(Schema::new) else {
             return Ok(arguments);
         };
-        let value = coerce::typed(Value::Object(arguments), schema);
-        if let Err(fault) = Check::default().value(&value, schema) {
-            let path = if fault.path.is_empty() { "/" } else { &fault.path };
+        let value = coerce::typed(Value::Object(arguments), schema, &self.budget);
+        if let Err(fault) = Check::new(&self.budget).value(&value, schema) {
             return Err(problem(&format!(
-                "the arguments of the tool `{name}` do not fit: {path}: {}",
+                "the arguments of the tool `{name}` do not fit: {}: {}",
+                fault.place(),
                 fault.what
             )));
         }
@@ -100,7 +104,7 @@ impl Tools {
                 Given::Typed(value) => value,
                 Given::Text(text) => {
                     let wanted = schema.and_then(|schema| schema.property(&parts, &key).into_iter().next());
-                    coerce::untyped(text, wanted)
+                    coerce::untyped(text, wanted, &self.budget)
                 }
             };
             (key, value)

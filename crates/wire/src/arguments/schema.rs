@@ -1,15 +1,45 @@
 //! What a schema says about a place, with what it refers to.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 /// The most schemas that are looked at for one place: definitions may refer to each other without end.
 const MOST_PARTS: usize = 64;
+
+/// The most alternatives in alternatives that are asked for their types.
+const MOST_BRANCHING: usize = 32;
+
+/// Keywords that may say that a value does not fit, beside `min…` and `max…`.
+const CONSTRAINTS: [&str; 13] = [
+    "type",
+    "const",
+    "enum",
+    "required",
+    "properties",
+    "additionalProperties",
+    "items",
+    "prefixItems",
+    "anyOf",
+    "oneOf",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+];
 
 /// A schema with the document that its references point into.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schema<'a> {
     pub root: &'a Value,
     pub here: &'a Value,
+}
+
+/// The types that were told so far, each one once.
+#[derive(Debug, Default)]
+struct Types<'a> {
+    names: Vec<&'a str>,
+    /// The parts that were asked, and whether they told any.
+    seen: HashMap<*const Map<String, Value>, bool>,
 }
 
 /// The JSON type of a value.
@@ -42,6 +72,22 @@ pub(super) fn whole(value: &Value) -> Option<Value> {
 /// Whether a value of the type `kind` is one of `types`.
 pub(super) fn is_one_of(kind: &str, types: &[&str]) -> bool {
     types.contains(&kind) || (kind == "integer" && types.contains(&"number"))
+}
+
+// === impl Types ===
+
+impl<'a> Types<'a> {
+    /// Whether there was anything to add.
+    fn extend(&mut self, names: impl IntoIterator<Item = &'a str>) -> bool {
+        let mut any = false;
+        for name in names {
+            any = true;
+            if !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+        any
+    }
 }
 
 // === impl Schema ===
@@ -82,7 +128,7 @@ impl<'a> Schema<'a> {
     pub(super) fn property(self, parts: &[&'a Map<String, Value>], key: &str) -> Vec<Self> {
         let of = |part: &&'a Map<String, Value>| {
             let named = part.get("properties").and_then(|named| named.get(key));
-            named.or_else(|| part.get("additionalProperties").filter(|other| other.is_object()))
+            named.or_else(|| others(part).filter(|other| other.is_object()))
         };
         parts.iter().filter_map(of).map(|schema| self.at(schema)).collect()
     }
@@ -111,29 +157,58 @@ impl<'a> Schema<'a> {
 
     /// The JSON types that may stand here, from whatever tells them; empty when nothing does.
     pub(super) fn types(self) -> Vec<&'a str> {
-        let mut out = Vec::new();
+        let mut out = Types::default();
         self.add_types(&mut out, 0);
-        out
+        out.names
     }
 
-    fn add_types(self, out: &mut Vec<&'a str>, depth: usize) {
-        let before = out.len();
-        let parts = self.parts();
+    /// Whether anything told a type.
+    fn add_types(self, out: &mut Types<'a>, depth: usize) -> bool {
+        let mut told = false;
+        let mut parts = self.parts();
+        parts.retain(|part| match out.seen.get(&std::ptr::from_ref(*part)) {
+            Some(before) => {
+                told |= before;
+                false
+            }
+            None => true,
+        });
         for part in &parts {
-            out.extend(stated(part));
-            if depth < 8 {
+            // Definitions may refer to each other; each is asked once.
+            out.seen.insert(std::ptr::from_ref(*part), false);
+        }
+        for part in &parts {
+            told |= out.extend(stated(part));
+            if depth < MOST_BRANCHING {
                 for branch in self.branches(part).into_iter().flatten() {
-                    branch.add_types(out, depth + 1);
+                    told |= branch.add_types(out, depth + 1);
                 }
             }
         }
-        if out.len() == before {
+        if !told {
             for part in &parts {
                 let values = part.get("enum").and_then(Value::as_array).into_iter().flatten();
-                out.extend(values.chain(part.get("const")).map(|value| -> &'a str { kind(value) }));
+                told |= out.extend(values.chain(part.get("const")).map(|value| -> &'a str { kind(value) }));
             }
         }
+        for part in &parts {
+            out.seen.insert(std::ptr::from_ref(*part), told);
+        }
+        told
     }
+
+    /// Whether there may be a value that does not fit here.
+    pub(super) fn constrains(self) -> bool {
+        let parts = self.parts();
+        let mut keys = parts.iter().flat_map(|part| part.keys());
+        keys.any(|key| key.starts_with("min") || key.starts_with("max") || CONSTRAINTS.contains(&key.as_str()))
+    }
+}
+
+/// What is said of properties that are not named. Patterns are not read, so with them nobody knows which these are.
+pub(super) fn others(part: &Map<String, Value>) -> Option<&Value> {
+    let patterns = part.contains_key("patternProperties");
+    part.get("additionalProperties").filter(|_| !patterns)
 }
 
 /// The types that the keyword `type` of a part allows.

@@ -6,6 +6,7 @@ fn tools(schema: Value) -> Tools {
     Tools {
         names: vec!["f".into()],
         schemas: [("f".to_owned(), schema)].into(),
+        ..Tools::default()
     }
 }
 
@@ -228,6 +229,101 @@ fn deep_values_and_wide_alternatives_end() {
         let fitted = fit(&schema, &value);
         assert!(start.elapsed().as_secs() < 10, "{depth}");
         assert!(depth > 1 || fitted.is_err(), "{fitted:?}");
+    }
+}
+
+#[test]
+fn what_is_too_large_to_be_checked_does_not_fit() {
+    let safe = json!({"properties": {"xs": {"items": {"type": "integer"}}, "path": {"enum": ["safe"]}}});
+    for length in [100_001, 1_000_000] {
+        let bad = json!({"xs": vec![0; length], "path": "/etc/passwd"});
+        assert!(fit(&safe, &bad).is_err(), "{length}");
+    }
+    let deep = json!({"$ref": "#/$defs/n", "$defs": {"n": {
+        "anyOf": [{"properties": {"n": {"$ref": "#/$defs/n"}}}, {"properties": {"n": {"$ref": "#/$defs/n"}, "m": {}}}],
+        "properties": {"x": {"type": "integer"}},
+    }}});
+    for depth in [20, 40, 120] {
+        let mut value = json!({"x": "no"});
+        for _ in 0..depth {
+            value = json!({ "n": value });
+        }
+        assert!(fit(&deep, &value).is_err(), "{depth}");
+    }
+    // Deeper than what is checked, with and without a schema that says something there.
+    let mut value = json!({"x": "no"});
+    for _ in 0..200 {
+        value = json!({ "n": value });
+    }
+    let recursive = json!({"properties": {"n": {"$ref": "#"}, "x": {"type": "integer"}}});
+    let problem = fit(&recursive, &value).unwrap_err();
+    assert!(problem.starts_with("/n/n"), "{problem}");
+    assert_eq!(
+        fit(&json!({"properties": {"n": {"type": "object"}}}), &value),
+        Ok(value.clone())
+    );
+    assert_eq!(fit(&json!({"additionalProperties": {}}), &value), Ok(value));
+}
+
+#[test]
+fn the_calls_of_one_answer_share_their_time() {
+    let schema = json!({"$ref": "#/$defs/n", "$defs": {"n": {
+        "anyOf": [{"properties": {"n": {"$ref": "#/$defs/n"}}}, {"properties": {"n": {"$ref": "#/$defs/n"}, "m": {}}}],
+        "properties": {"x": {"type": "integer"}},
+    }}});
+    let mut value = json!({"x": "no"});
+    for _ in 0..40 {
+        value = json!({ "n": value });
+    }
+    let tools = tools(schema);
+    let start = std::time::Instant::now();
+    for _ in 0..500 {
+        assert!(tools.fit("f", value.as_object().unwrap().clone()).is_err());
+    }
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[test]
+fn definitions_that_refer_to_each_other_tell_their_types_soon() {
+    let branches = vec![json!({"$ref": "#/$defs/n"}); 10];
+    let schema = json!({"properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"anyOf": branches}}});
+    let start = std::time::Instant::now();
+    assert_eq!(fit(&schema, &json!({"a": "x"})), Ok(json!({"a": "x"})));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
+fn faults_of_alternatives_cost_little() {
+    let schema = json!({"additionalProperties": {"items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
+    let mut values = vec![json!(1); 40_000];
+    values.push(json!([]));
+    let start = std::time::Instant::now();
+    let problem = fit(&schema, &json!({"k".repeat(1_000_000): values})).unwrap_err();
+    assert!(start.elapsed().as_millis() < 2500, "{:?}", start.elapsed());
+    assert!(
+        problem.ends_with("k…/40000: must be a string or an integer, but is an array"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn what_is_not_known_is_left_as_it_is() {
+    let patterns =
+        json!({"patternProperties": {"^s_": {"type": "string"}}, "additionalProperties": {"type": "integer"}});
+    assert_eq!(fit(&patterns, &json!({"s_a": "12"})), Ok(json!({"s_a": "12"})));
+    let text = json!({"properties": {"a": {"type": "string"}}});
+    let long: Value = serde_json::from_str(r#"{"a": 12345678901234567890123}"#).unwrap();
+    assert_eq!(
+        fit(&text, &long),
+        Err("/a: must be a string, but is a number".to_owned())
+    );
+    for (given, expected) in [
+        ("0.5", "0.5"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("-3", "-3"),
+    ] {
+        let given: Value = serde_json::from_str(given).unwrap();
+        assert_eq!(fit(&text, &json!({"a": given})), Ok(json!({"a": expected})));
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{
 /// (`wire-facts.md` §4). Servers that fill two of them say the same in both.
 const REASONING: [&str; 3] = ["/reasoning_content", "/reasoning", "/reasoning_text"];
 
+/// The most details of reasoning that one answer may have; each piece is looked for among them.
+const MAX_DETAILS: usize = 256;
+
 /// Reads Chat answers.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -48,7 +51,7 @@ fn usage(data: &Value) -> Option<Usage> {
     })
 }
 
-/// Adds a piece of a detail to the one with its index and type, or begins one. Texts grow, everything else is replaced.
+/// Adds a piece of a detail to the one with its index and type, or begins one, if there are not too many. Texts grow, everything else is replaced.
 fn add_detail(details: &mut Vec<Value>, piece: &Value) {
     const TEXTS: [&str; 3] = ["text", "summary", "data"];
     let Some(piece) = piece.as_object() else { return };
@@ -59,7 +62,9 @@ fn add_detail(details: &mut Vec<Value>, piece: &Value) {
     };
     let found = piece.get("index").and_then(|_| details.iter_mut().find(same));
     let Some(detail) = found.and_then(Value::as_object_mut) else {
-        details.push(Value::Object(piece.clone()));
+        if details.len() < MAX_DETAILS {
+            details.push(Value::Object(piece.clone()));
+        }
         return;
     };
     for (name, value) in piece {
@@ -165,5 +170,28 @@ impl Decode for Reader {
         } else if let Some((name, text)) = self.replay.take().filter(|(_, text)| !text.is_empty()) {
             answer.opaque(Value::Object(Map::from_iter([(name.to_owned(), text.into())])));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_have_a_limit() {
+        let mut details = Vec::new();
+        let start = std::time::Instant::now();
+        for index in 0..20_000 {
+            add_detail(
+                &mut details,
+                &json!({"index": index, "type": "reasoning.text", "text": "a"}),
+            );
+        }
+        add_detail(
+            &mut details,
+            &json!({"index": 3, "type": "reasoning.text", "text": "b"}),
+        );
+        assert_eq!((details.len(), json::text(&details[3], "/text")), (MAX_DETAILS, "ab"));
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Reading {
     pub shape: Shape,
     /// The server's words.
     pub message: String,
-    /// The same in lower case.
+    /// The same in lower case, without what a model wrote.
     pub lower: String,
     /// Everything that stands as `type`, `code` or the like, in lower case.
     pub codes: Vec<String>,
@@ -55,17 +55,29 @@ pub(super) struct Reading {
 /// (`ggml-org/llama.cpp#24644`, `#23838`, `#20761`). Later builds do not tell the text.
 const UNREAD: &str = "Failed to parse input at pos ";
 
-/// The server's own words, and what the model had written after the place where the server's parser stopped.
-fn unread(message: &str) -> Option<(&str, Recovered)> {
+/// What Ollama writes before what the model wrote, in quotation marks that do not end it for sure.
+const UNPARSED: &str = "error parsing tool call";
+
+/// Where the server's own words end, in whatever it puts before them: the rest is what the model wrote.
+fn own_end(message: &str) -> usize {
+    // As long as the message, unlike what `to_lowercase` gives.
+    let lower = message.to_ascii_lowercase();
+    let unread = lower.find(&UNREAD.to_ascii_lowercase()).map(|at| at + UNREAD.len());
+    let unparsed = lower.find(UNPARSED).map(|at| at + UNPARSED.len());
+    let ends = [unread, unparsed].into_iter().flatten();
+    ends.min().unwrap_or(message.len())
+}
+
+/// What the model had written after the place where the server's parser stopped, where nothing stands before that.
+fn unread(message: &str) -> Option<Recovered> {
     let rest = message.strip_prefix(UNREAD)?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
     let generated = rest[digits..].strip_prefix(':')?;
-    let own = &message[..message.len() - generated.len()];
     let recovered = Recovered {
         text: generated.strip_prefix(' ').unwrap_or(generated).to_owned(),
         from_start: rest[..digits].bytes().all(|digit| digit == b'0'),
     };
-    (digits > 0).then_some((own, recovered))
+    (digits > 0).then_some(recovered)
 }
 
 /// Where an error object keeps its codes. OpenRouter: `metadata.error_type`; Anthropic:
@@ -85,7 +97,7 @@ const WAITS: [&str; 3] = ["/retry_after", "/availability/retry_after", "/metadat
 /// The first JSON object with an `error` inside a text: LiteLLM quotes what its upstream said
 /// (recording `litellm-1.106.2/msgs_overflow.txt`).
 fn quoted(message: &str) -> Option<Value> {
-    let start = message.find("{\"error\"")?;
+    let start = message[..own_end(message)].find("{\"error\"")?;
     let mut values = serde_json::Deserializer::from_str(&message[start..]).into_iter::<Value>();
     values.next()?.ok()
 }
@@ -198,14 +210,10 @@ impl Reading {
 
     fn new(shape: Shape, message: String) -> Self {
         // What a model says is never taken for the words of an error.
-        let (own, generated) = match unread(&message) {
-            Some((own, generated)) => (own, Some(generated)),
-            None => (message.as_str(), None),
-        };
         Self {
             shape,
-            lower: own.to_lowercase(),
-            generated,
+            lower: message[..own_end(&message)].to_lowercase(),
+            generated: unread(&message),
             message,
             codes: Vec::new(),
             code: None,

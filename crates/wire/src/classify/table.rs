@@ -146,7 +146,10 @@ pub(super) const TABLE: &[Row] = &[
     says(Template, &["raise_exception"]),
     says(Template, &["chat template"]),
     says(Template, &["system message must be"]),
-    says(Template, &["system role"]),
+    // Under another status it is about what a person may do, or about a model.
+    says_under(Template, &["system role"], 400),
+    says_under(Template, &["system role"], 500),
+    says_under(Template, &["system role"], NONE),
     says(Template, &["only user and assistant roles"]),
     says(Template, &["no user query found"]),
     says(Template, &["roles must alternate"]),

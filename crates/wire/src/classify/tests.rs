@@ -94,7 +94,11 @@ fn numbers_are_taken_out() {
 
 /// The field that would be dropped.
 fn dropped(error: &WireError) -> Option<&str> {
-    droppable(error.details.field.as_deref()?, Dialect::Messages)
+    droppable(
+        error.details.field.as_deref()?,
+        Dialect::Messages,
+        &yabby_core::ToolChoice::Auto,
+    )
 }
 
 #[test]
@@ -347,4 +351,13 @@ fn ordinary_answers_are_no_errors() {
     ] {
         assert_eq!(inside(None, &serde_json::from_str(body).unwrap()), None, "{body}");
     }
+}
+
+#[test]
+fn numbers_are_not_taken_from_what_a_model_wrote() {
+    let error = sample("maximum context length is 5 tokens");
+    assert_eq!(error.details.numbers, yabby_core::ErrorDetails::default().numbers);
+    assert_eq!(error.recovered, None);
+    // Only a text that is whole is what the model wrote.
+    assert_eq!(sample("maximum context length is 12").recovered, None);
 }

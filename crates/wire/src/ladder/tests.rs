@@ -174,8 +174,9 @@ fn one_case_a_row() {
             field("include"),
             vec![dropped("include")],
         ),
-        (Responses, E::UnsupportedField, field("store"), vec![dropped("store")]),
         // Not there, or needed.
+        (Responses, E::UnsupportedField, field("store"), vec![]),
+        (Ollama, E::UnsupportedField, field("truncate"), vec![]),
         (Chat, E::UnsupportedField, field("store"), vec![]),
         (Chat, E::UnsupportedField, field("model"), vec![]),
         (Chat, E::UnsupportedField, plain(), vec![]),
@@ -433,4 +434,12 @@ fn a_routing_object_is_never_dropped() {
         let step = next_step(&error, Dialect::Chat, &request, &target, &Learned::default());
         assert_eq!(step, None, "{path}");
     }
+}
+
+#[test]
+fn a_choice_of_tools_is_not_dropped() {
+    let droppable = |choice| droppable("tool_choice", Dialect::Chat, &choice);
+    assert_eq!(droppable(ToolChoice::Auto), Some("tool_choice"));
+    assert_eq!(droppable(ToolChoice::None), None);
+    assert_eq!(droppable(ToolChoice::Required), None);
 }
