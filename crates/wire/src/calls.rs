@@ -71,7 +71,10 @@ impl Calls {
     }
 
     /// Begins a call, or adds to the one with this key what it does not have yet.
-    #[expect(clippy::unnecessary_wraps, reason = "decoders use it as they use `append`, which may fail")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "decoders use it as they use `append`, which may fail"
+    )]
     pub(crate) fn open(&mut self, key: Key, id: &str, name: &str) -> Result<(), WireError> {
         let slot = self.slot(key);
         if slot.id.is_empty() {
