@@ -94,11 +94,7 @@ fn numbers_are_taken_out() {
 
 /// The field that would be dropped.
 fn dropped(error: &WireError) -> Option<&str> {
-    droppable(
-        error.details.field.as_deref()?,
-        Dialect::Messages,
-        &yabby_core::ToolChoice::Auto,
-    )
+    droppable(error.details.field.as_deref()?, Dialect::Messages)
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod learned;
 mod step;
 mod table;
 
-use yabby_core::{ModelError, ModelRequest, Tool, ToolChoice, ToolMode};
+use yabby_core::{ModelError, ModelRequest, Tool, ToolMode};
 
 use self::table::Take;
 pub use self::{learned::Learned, step::Step};
@@ -33,15 +33,13 @@ const NEEDED: [&str; 7] = [
 /// The top-level field that is dropped for the path of a refused field, if a request can do without it. `max_tokens`
 /// is mandatory in Messages (recordings `msgs_no_maxtokens`). Without `truncate` Ollama leaves out the oldest messages
 /// and says nothing. Without `store` `OpenAI` keeps what was said in Responses: a server that refuses the field does
-/// so openly, and its owner may write `compat.supportsStore: false`. `tool_choice` goes only where it says what is
-/// the default.
-pub(crate) fn droppable<'p>(path: &'p str, dialect: Dialect, choice: &ToolChoice) -> Option<&'p str> {
+/// so openly, and its owner may write `compat.supportsStore: false`.
+pub(crate) fn droppable(path: &str, dialect: Dialect) -> Option<&str> {
     let name = path.split(['.', '[']).next()?;
     let mandatory = match name {
         "max_tokens" => dialect == Dialect::Messages,
         "store" => dialect == Dialect::Responses,
         "truncate" => dialect == Dialect::Ollama,
-        "tool_choice" => *choice != ToolChoice::Auto,
         _ => false,
     };
     (!name.is_empty() && !mandatory && !NEEDED.contains(&name)).then_some(name)
@@ -63,9 +61,7 @@ pub fn next_step(
         Take::Fixed(step) => Some(step.clone()),
         Take::DropNamed => {
             let field = error.details.field.as_deref()?;
-            Some(Step::DropField(
-                droppable(field, dialect, &request.tool_choice)?.to_owned(),
-            ))
+            Some(Step::DropField(droppable(field, dialect)?.to_owned()))
         }
         Take::Drop(name) => Some(Step::DropField((*name).to_owned())),
         Take::QuarantineNamed => named_tool(error, request, target.quirks).map(Step::quarantine),

@@ -435,11 +435,3 @@ fn a_routing_object_is_never_dropped() {
         assert_eq!(step, None, "{path}");
     }
 }
-
-#[test]
-fn a_choice_of_tools_is_not_dropped() {
-    let droppable = |choice| droppable("tool_choice", Dialect::Chat, &choice);
-    assert_eq!(droppable(ToolChoice::Auto), Some("tool_choice"));
-    assert_eq!(droppable(ToolChoice::None), None);
-    assert_eq!(droppable(ToolChoice::Required), None);
-}
