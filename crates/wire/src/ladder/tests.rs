@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use yabby_core::{ErrorDetails, ErrorKind, Image, Message, Phase, PromptCache, Refused, Text, ToolCall, text};
+use yabby_core::{
+    ErrorDetails, ErrorKind, Image, Message, Phase, PromptCache, Refused, Text, ToolCall, ToolChoice, text,
+};
 
 use super::*;
 
@@ -434,4 +436,27 @@ fn a_routing_object_is_never_dropped() {
         let step = next_step(&error, Dialect::Chat, &request, &target, &Learned::default());
         assert_eq!(step, None, "{path}");
     }
+}
+
+/// A server that was found not to take `tool_choice` must not be offered tools that may not be called.
+#[test]
+fn a_choice_that_cannot_be_said_is_made() {
+    let mut request = request();
+    request.messages.truncate(1);
+    let mut learned = Learned::default();
+    learned.add(Step::DropField("tool_choice".to_owned()));
+    let sent = |request: &ModelRequest| {
+        let mut quirks = Quirks::default();
+        learned.apply(&mut quirks);
+        let target = Target {
+            endpoint: "http://s/v1",
+            model: "m",
+            quirks: &quirks,
+        };
+        String::from_utf8(encode(Dialect::Chat, request, &target).body).unwrap()
+    };
+    request.tool_choice = ToolChoice::None;
+    assert!(!sent(&request).contains("\"tools\""));
+    request.tool_choice = ToolChoice::Auto;
+    assert!(sent(&request).contains("\"tools\""));
 }

@@ -27,8 +27,16 @@ pub(crate) fn tools<'a>(request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<
     request
 }
 
-/// Without the tools in quarantine; when one of them was to be called, any may be.
+/// Without the tools in quarantine; when one of them was to be called, any may be. Where it cannot be said that none
+/// may be called, none is offered.
 pub(crate) fn released<'a>(mut request: Cow<'a, ModelRequest>, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+    let unsaid = quirks
+        .extra_body
+        .get("tool_choice")
+        .is_some_and(serde_json::Value::is_null);
+    if unsaid && request.tool_choice == ToolChoice::None && !request.tools.is_empty() {
+        request.to_mut().tools.clear();
+    }
     if request.tools.iter().any(|tool| quirks.has_quarantined(tool)) {
         let request = request.to_mut();
         request.tools.retain(|tool| !quirks.has_quarantined(tool));
