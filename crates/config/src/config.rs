@@ -1,6 +1,6 @@
 //! The typed configuration: what the rest of Yabby reads.
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{fmt, ops::Deref, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret};
@@ -93,6 +93,8 @@ pub struct Provider {
     pub id: String,
     /// Where its API lies.
     pub base_url: BaseUrl,
+    /// Further addresses that serve the same models.
+    pub replicas: Vec<BaseUrl>,
     /// The protocol of its models, unless they say otherwise.
     pub api: Api,
     /// The key, if there is one.
@@ -105,6 +107,10 @@ pub struct Provider {
     pub auth_header: Option<bool>,
     /// How long one request may take in all.
     pub timeout: Option<Duration>,
+    /// The program that serves it, where Yabby starts one.
+    pub service: Option<LocalService>,
+    /// Whether its models are kept loaded.
+    pub keep_warm: KeepWarm,
     /// Models named by the config. The server may have more.
     pub models: Vec<ModelEntry>,
     /// Whether Yabby knows this provider without config.
@@ -113,6 +119,37 @@ pub struct Provider {
     pub configured: bool,
     /// Parameters of every request.
     pub params: Params,
+}
+
+/// A server program that is started when a model of its provider is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalService {
+    /// The program: an absolute path.
+    pub command: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The folder in which it runs.
+    pub cwd: Option<PathBuf>,
+    /// Environment variables that it gets besides Yabby's own.
+    pub env: Vec<(String, Secret)>,
+    /// Where it answers when it is ready; the list of models when unset.
+    pub health_url: Option<String>,
+    /// How long it may take until it is ready.
+    pub ready_timeout: Duration,
+    /// How long after the last request it is stopped; `None` keeps it until Yabby ends.
+    pub idle_stop: Option<Duration>,
+}
+
+/// Whether models are loaded before they are needed, and kept loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepWarm {
+    /// The server decides.
+    #[default]
+    No,
+    /// As long as Yabby runs.
+    Always,
+    /// For this long after the last use.
+    For(Duration),
 }
 
 /// A key and where it came from.

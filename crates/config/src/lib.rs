@@ -30,6 +30,7 @@ mod render;
 mod resolve;
 mod schema;
 mod secret;
+mod service;
 mod show;
 mod source;
 mod tree;
@@ -39,8 +40,8 @@ mod variables;
 pub use api::Api;
 pub use base_url::BaseUrl;
 pub use config::{
-    Agent, AgentDefaults, Agents, ApiKey, Config, KeySource, Mode, ModelEntry, ModelPolicy, ModelSettings, Models,
-    Params, Provider,
+    Agent, AgentDefaults, Agents, ApiKey, Config, KeepWarm, KeySource, LocalService, Mode, ModelEntry, ModelPolicy,
+    ModelSettings, Models, Params, Provider,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
 pub use edit::{include_and_set_primary, set_primary};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::params::RequestParams;
@@ -139,6 +139,9 @@ pub(crate) enum Mode {
 pub(crate) struct Provider {
     /// Address of the API, usually ending in `/v1`.
     pub(crate) base_url: Option<String>,
+    /// Further addresses that serve the same models: replicas. A session stays with the one that has its beginning in
+    /// its cache; others help when that one is full or off. A key of Yabby's own.
+    pub(crate) base_urls: Vec<String>,
     /// The key of the API: text, `${VARIABLE}`, the name of a variable, or a reference to a secret.
     pub(crate) api_key: Option<SecretInput>,
     /// The protocol: `openai-responses`, `openai-completions` (default), `anthropic-messages` or `ollama`.
@@ -159,11 +162,49 @@ pub(crate) struct Provider {
     /// The longest answer of models that state none, in tokens.
     #[schemars(range(min = 1))]
     pub(crate) max_tokens: Option<u32>,
+    /// A server program that is started when a model of this provider is needed.
+    pub(crate) local_service: Option<LocalService>,
+    /// Whether models of this provider are loaded before they are needed and kept loaded: `true`, `false` (default), or
+    /// for how long after the last use, such as `"30m"`. A key of Yabby's own.
+    pub(crate) keep_warm: Option<KeepWarm>,
     /// Parameters sent with every request to this provider.
     #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
     /// The models of this server. Servers that list their models need none here.
     pub(crate) models: Vec<Model>,
+}
+
+/// A server program that is started when a model of its provider is needed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LocalService {
+    /// The program: an absolute path.
+    pub(crate) command: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub(crate) args: Vec<String>,
+    /// The folder in which it runs.
+    pub(crate) cwd: Option<String>,
+    /// Environment variables that it gets besides Yabby's own.
+    #[serde(default)]
+    pub(crate) env: OrderedMap<String>,
+    /// Where it answers when it is ready; the list of models below `baseUrl` when unset.
+    pub(crate) health_url: Option<String>,
+    /// Milliseconds that it may take until it is ready; 120000 when unset.
+    #[schemars(range(min = 1))]
+    pub(crate) ready_timeout_ms: Option<u32>,
+    /// Milliseconds after the last request until it is stopped; 0 (default) stops it when Yabby ends.
+    pub(crate) idle_stop_ms: Option<u32>,
+}
+
+/// Whether models are kept loaded.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum KeepWarm {
+    /// `true` for ever, `false` not at all.
+    Switch(bool),
+    /// For how long after the last use: a number with `s`, `m` or `h`, such as `30m`.
+    For(String),
 }
 
 /// A secret, or where to find it.
@@ -227,7 +268,7 @@ pub(crate) struct Model {
 }
 
 /// A kind of input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// Text.

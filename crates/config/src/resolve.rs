@@ -9,7 +9,9 @@ use crate::{
     Api, ApiKey, BaseUrl, Config, KeySource, Modality,
     builtin::{self, BUILT_IN, BuiltIn},
     check::set_variable,
-    config::{Agent, AgentDefaults, Agents, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider},
+    config::{
+        Agent, AgentDefaults, Agents, KeepWarm, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider,
+    },
     diagnostic::{Diagnostic, DiagnosticKind},
     known, params,
     path::{Seg, at, dotted},
@@ -136,6 +138,9 @@ impl Resolver<'_> {
         Some(Provider {
             id: known.id.to_owned(),
             base_url: BaseUrl::parse(known.base_url, &known.api).ok()?,
+            replicas: Vec::new(),
+            service: None,
+            keep_warm: KeepWarm::No,
             api: known.api.clone(),
             key: self.key_from_env(known.key_env),
             key_env: known.key_env.to_vec(),
@@ -155,7 +160,23 @@ impl Resolver<'_> {
             Some(name) => self.api(&name, &below(path, "api")),
             None => known.map_or(Api::Completions, |known| known.api.clone()),
         };
-        let base_url = self.base_url(raw.base_url.as_deref(), known, &api, path)?;
+        let mut addresses = raw.base_urls.iter().map(String::as_str).enumerate();
+        let base_url = match raw.base_url.as_deref().filter(|text| !text.trim().is_empty()) {
+            None if known.is_none() && !raw.base_urls.is_empty() => {
+                let (index, first) = addresses.next()?;
+                self.base_url(Some(first), None, &api, path, &replica(path, index))?
+            }
+            written => self.base_url(written, known, &api, path, &below(path, "baseUrl"))?,
+        };
+        // A replica with a mistake in it is off; the others serve.
+        let replicas: Vec<BaseUrl> = addresses
+            .filter_map(|(index, text)| self.base_url(Some(text), None, &api, path, &replica(path, index)))
+            .filter(|replica| replica.as_str() != base_url.as_str())
+            .collect();
+        let keep_warm = self.keep_warm(raw.keep_warm.as_ref(), &below(path, "keepWarm"));
+        let service = raw
+            .local_service
+            .and_then(|service| self.service(service, &below(path, "localService")));
         let key_env: &[&'static str] = known.map_or(&[], |known| known.key_env);
         let key = self.key(raw.api_key.as_ref(), &below(path, "apiKey"));
         let defaults = (raw.context_window, raw.context_tokens, raw.max_tokens);
@@ -179,6 +200,9 @@ impl Resolver<'_> {
         }
         Some(Provider {
             base_url,
+            replicas,
+            service,
+            keep_warm,
             api,
             key: key.or_else(|| self.key_from_env(key_env)),
             key_env: key_env.to_vec(),
@@ -193,9 +217,15 @@ impl Resolver<'_> {
         })
     }
 
-    fn base_url(&mut self, raw: Option<&str>, known: Option<&BuiltIn>, api: &Api, path: &[Seg]) -> Option<BaseUrl> {
-        let path_of_url = below(path, "baseUrl");
-        let written = raw.filter(|text| !text.trim().is_empty() && self.is_complete(&path_of_url));
+    fn base_url(
+        &mut self,
+        raw: Option<&str>,
+        known: Option<&BuiltIn>,
+        api: &Api,
+        path: &[Seg],
+        path_of_url: &[Seg],
+    ) -> Option<BaseUrl> {
+        let written = raw.filter(|text| !text.trim().is_empty() && self.is_complete(path_of_url));
         let Some(written) = written else {
             if let Some(known) = known {
                 return BaseUrl::parse(known.base_url, api).ok();
@@ -213,7 +243,7 @@ impl Resolver<'_> {
                 for note in url.notes() {
                     let help = text!("{url} is used", url = url);
                     let diagnostic = Diagnostic::warning(DiagnosticKind::BaseUrl, note.text()).with_help(help);
-                    self.push(diagnostic, &path_of_url);
+                    self.push(diagnostic, path_of_url);
                 }
                 Some(url)
             }
@@ -223,7 +253,7 @@ impl Resolver<'_> {
                     key = dotted(path)
                 );
                 let diagnostic = Diagnostic::error(DiagnosticKind::BaseUrl, error.text()).with_help(help);
-                self.push(diagnostic, &path_of_url);
+                self.push(diagnostic, path_of_url);
                 None
             }
         }
@@ -402,11 +432,11 @@ impl Resolver<'_> {
     }
 
     /// Whether every variable in the text at `path` is set.
-    fn is_complete(&self, path: &[Seg]) -> bool {
+    pub(crate) fn is_complete(&self, path: &[Seg]) -> bool {
         self.tree.find(path).is_none_or(|node| node.missing.is_empty())
     }
 
-    fn push(&mut self, diagnostic: Diagnostic, path: &[Seg]) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic, path: &[Seg]) {
         // A value that stands nowhere is blamed on the section around it.
         let node = (0..=path.len())
             .rev()
@@ -443,7 +473,13 @@ impl Default for Config {
     }
 }
 
-fn below(path: &[Seg], key: &str) -> Vec<Seg> {
+fn replica(path: &[Seg], index: usize) -> Vec<Seg> {
+    let mut path = below(path, "baseUrls");
+    path.push(Seg::Index(index));
+    path
+}
+
+pub(crate) fn below(path: &[Seg], key: &str) -> Vec<Seg> {
     path.iter().cloned().chain([Seg::from(key)]).collect()
 }
 

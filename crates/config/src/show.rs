@@ -1,11 +1,13 @@
 //! The effective config as JSON, without secrets.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
-    config::{Agent, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
+    config::{Agent, KeepWarm, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
     secret,
 };
 
@@ -68,6 +70,8 @@ fn provider(provider: &Provider) -> (String, Value) {
     let mut out = Map::new();
     put(&mut out, "builtIn", provider.built_in.then_some(true));
     put(&mut out, "baseUrl", Some(provider.base_url.as_str()));
+    let replicas: Vec<&str> = provider.replicas.iter().map(crate::BaseUrl::as_str).collect();
+    put(&mut out, "baseUrls", (!replicas.is_empty()).then_some(replicas));
     put(&mut out, "api", Some(provider.api.name()));
     put(
         &mut out,
@@ -81,9 +85,43 @@ fn provider(provider: &Provider) -> (String, Value) {
         "timeoutSeconds",
         provider.timeout.map(|timeout| timeout.as_secs()),
     );
+    put(&mut out, "localService", provider.service.as_ref().map(service));
+    put(&mut out, "keepWarm", keep_warm(provider.keep_warm));
     put_map(&mut out, "params", &provider.params);
     out.insert("models".to_owned(), provider.models.iter().map(model).collect());
     (provider.id.clone(), out.into())
+}
+
+fn service(service: &LocalService) -> Value {
+    let env = service.env.iter();
+    let env: Map<String, Value> = env
+        .map(|(name, value)| (name.clone(), value.to_string().into()))
+        .collect();
+    let mut out = Map::new();
+    put(&mut out, "command", service.command.to_str());
+    put(
+        &mut out,
+        "args",
+        (!service.args.is_empty()).then(|| service.args.clone()),
+    );
+    put(&mut out, "cwd", service.cwd.as_ref().and_then(|folder| folder.to_str()));
+    put_map(&mut out, "env", &env);
+    put(&mut out, "healthUrl", service.health_url.as_deref());
+    put(&mut out, "readyTimeoutMs", Some(milliseconds(service.ready_timeout)));
+    put(&mut out, "idleStopMs", Some(service.idle_stop.map_or(0, milliseconds)));
+    out.into()
+}
+
+fn keep_warm(keep_warm: KeepWarm) -> Option<Value> {
+    match keep_warm {
+        KeepWarm::No => None,
+        KeepWarm::Always => Some(true.into()),
+        KeepWarm::For(time) => Some(format!("{}s", time.as_secs()).into()),
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn model(model: &ModelEntry) -> Value {

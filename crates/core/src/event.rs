@@ -1,5 +1,7 @@
 //! What a model answers: one event stream for every dialect.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,6 +35,13 @@ pub enum ModelEvent {
 pub enum Progress {
     /// Bytes came that carry nothing else (SSE comments, keep-alive frames, an opening event).
     Alive,
+    /// All slots of the server are taken, as far as Yabby's own requests go.
+    Queued {
+        /// How many requests come before this one.
+        ahead: u32,
+        /// How long it will wait, where answers of this server have been timed.
+        expected: Option<Duration>,
+    },
     /// The prompt is being read; counts are tokens.
     Prefill {
         /// Tokens read so far, cached ones included.
@@ -41,7 +50,15 @@ pub enum Progress {
         total: u32,
     },
     /// The model is being loaded.
-    Loading,
+    Loading {
+        /// How long loading took before, where it was timed.
+        usual: Option<Duration>,
+    },
+    /// The server is silent in the answer and says beside it that it works: it reads the prompt.
+    Working {
+        /// How long until the first token, counted from the beginning of the request, where its speed is known.
+        expected: Option<Duration>,
+    },
 }
 
 /// Why an answer ended.

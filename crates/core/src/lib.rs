@@ -1,8 +1,9 @@
 //! The nouns of Yabby: what rooms say to each other.
 //!
-//! Nothing here does I/O, reads a clock or knows a server. See `ARCHITECTURE.md` for who uses what.
+//! Nothing here does I/O, reads a clock (apart from the time of a [`Fact`]) or knows a server. See `ARCHITECTURE.md` for who uses what.
 
 mod attempt;
+mod caller;
 mod details;
 mod error;
 mod event;
@@ -17,10 +18,11 @@ mod secret;
 pub mod text;
 
 pub use attempt::{Attempt, Outcome};
+pub use caller::{Caller, Priority};
 pub use details::{ErrorDetails, Numbers, Refused};
 pub use error::{ErrorKind, ModelError, Phase};
 pub use event::{EndReason, ModelEvent, Progress, Usage};
-pub use facts::{Fact, FactSource};
+pub use facts::{Fact, FactSource, now};
 pub use final_text::{FinalText, Unfinished};
 pub use image::{Image, ImageType};
 pub use message::{MalformedCall, Message, ToolCall};

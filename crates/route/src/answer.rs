@@ -104,7 +104,7 @@ pub fn answer(
 
                 // A managed server may have to be started, or started again.
                 if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
-                    yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
+                    yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
                     match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
                         Ok(place) => {
                             running.endpoint.clone_from(&place.base_url);
@@ -202,7 +202,7 @@ pub fn answer(
                 match decision {
                     Decision::Wait if watch.runs() => {
                         // The same attempt goes on: its record counts the time of loading.
-                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading));
+                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
                         tokio::time::sleep(LOADING_PAUSE).await;
                         tools_unasked = true;
                         continue;

@@ -1,7 +1,7 @@
 //! Which models are tried, in which order.
 
 use yabby_config::{Config, Params};
-use yabby_core::{ModelRef, Text, text};
+use yabby_core::{Caller, ModelRef, Text, text};
 use yabby_servers::{Endpoint, Fleet};
 
 /// Candidates in the order in which they are tried; never empty.
@@ -11,6 +11,8 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// Models of the policy that cannot be tried.
     pub left_out: Vec<LeftOut>,
+    /// On whose behalf they are asked.
+    pub caller: Caller,
 }
 
 /// A model of the policy that cannot be tried.
@@ -111,6 +113,7 @@ pub fn plan(
         return Ok(Plan {
             candidates: vec![candidate(config, fleet, model)?],
             left_out: Vec::new(),
+            caller: Caller::default(),
         });
     }
     let policy = config.policy();
@@ -139,7 +142,11 @@ pub fn plan(
             .next()
             .map_or(PlanError::NoModel, |first| first.error));
     }
-    Ok(Plan { candidates, left_out })
+    Ok(Plan {
+        candidates,
+        left_out,
+        caller: Caller::default(),
+    })
 }
 
 fn candidate(config: &Config, fleet: &Fleet, model: ModelRef) -> Result<Candidate, PlanError> {

@@ -1,8 +1,9 @@
-//! What is known about a server, and how it is known.
+//! What is known about a server, and how it is known. What nobody has said is `None`, never a guess.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
+use yabby_config::Modality;
 use yabby_core::{Fact, ModelError};
 
 /// A kind of model server, told by its answers.
@@ -21,6 +22,8 @@ pub enum ServerKind {
     SgLang,
     /// The LiteLLM proxy.
     LiteLlm,
+    /// OpenRouter.
+    OpenRouter,
 }
 
 impl ServerKind {
@@ -33,23 +36,46 @@ impl ServerKind {
             Self::Ollama => "Ollama",
             Self::SgLang => "SGLang",
             Self::LiteLlm => "LiteLLM",
+            Self::OpenRouter => "OpenRouter",
         }
     }
 }
 
-/// What one probe found out.
-#[derive(Debug)]
+/// What one probe found out about a server.
+#[derive(Clone, Debug, Default)]
 pub struct ServerFacts {
     /// What the server is; unknown servers stay unknown.
     pub kind: Option<ServerKind>,
     /// Its version, where it tells.
     pub version: Option<String>,
+    /// Whether one process serves many models and loads them on demand (llama.cpp's router mode).
+    pub router: bool,
+    /// Which way of counting the tokens of a request it has.
+    pub counter: Option<Fact<TokenCounter>>,
+    /// Whether its usage says how much of a prompt came from its prefix cache.
+    pub reports_cached: Option<Fact<bool>>,
+    /// Whether it reports usage at the end of a stream.
+    pub stream_usage: Option<Fact<bool>>,
     /// The models that it offers.
     pub models: Vec<ModelFacts>,
     /// Why it gave no list of models, if so.
-    pub error: Option<ModelError>,
+    pub error: Option<Arc<ModelError>>,
     /// How long the probe took.
     pub took: Duration,
+    /// When it was made, in seconds since 1970.
+    pub at: u64,
+}
+
+/// A server's own way of counting the tokens of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenCounter {
+    /// `POST …/input_tokens` beside Chat and Responses, `…/count_tokens` beside Messages (llama.cpp).
+    InputTokens,
+    /// `POST /v1/messages/count_tokens` (Anthropic, vLLM, LiteLLM).
+    CountTokens,
+    /// `POST /tokenize` with the messages of a chat (vLLM).
+    Tokenize,
 }
 
 impl ServerFacts {
@@ -57,8 +83,18 @@ impl ServerFacts {
     pub fn model(&self, id: &str) -> Option<&ModelFacts> {
         // Ollama reads a name without a tag as `:latest`.
         let latest = (self.kind == Some(ServerKind::Ollama)).then(|| format!("{id}:latest"));
-        let found = |wanted: &str| self.models.iter().find(|model| model.id == wanted);
+        let found = |wanted: &str| {
+            let named = |model: &&ModelFacts| model.id == wanted;
+            let instance = |model: &&ModelFacts| model.instances.iter().any(|instance| instance.id == wanted);
+            let models = &self.models;
+            models.iter().find(named).or_else(|| models.iter().find(instance))
+        };
         found(id).or_else(|| found(&latest?))
+    }
+
+    /// Whether it gave an answer.
+    pub fn is_reachable(&self) -> bool {
+        self.error.is_none()
     }
 }
 
@@ -67,16 +103,84 @@ impl ServerFacts {
 pub struct ModelFacts {
     /// The id that requests name.
     pub id: String,
-    /// Whether it can answer now.
-    pub state: ModelState,
-    /// The window that one request may fill, in tokens, as served now.
-    pub window: Option<Fact<u32>>,
     /// Whether it is a chat model; embedding models are not.
     pub chat: bool,
+    /// Whether it can answer now.
+    pub state: ModelState,
+    /// The window that one request may fill, in tokens, as served now: of one slot, where there are several.
+    pub window: Option<Fact<u32>>,
+    /// The largest window that the model can be loaded with, in tokens.
+    pub max_window: Option<Fact<u32>>,
+    /// Requests that are answered at the same time.
+    pub slots: Option<Fact<u32>>,
+    /// How many of the slots answer now.
+    pub busy: Option<Fact<u32>>,
+    /// What it can read.
+    pub input: Option<Fact<Vec<Modality>>>,
+    /// Whether tools can be offered to it with the server's own fields.
+    pub tools: Option<Fact<bool>>,
+    /// Whether it reasons, and whether that can be switched.
+    pub reasoning: Option<Fact<Reasoning>>,
+    /// The bytes of its weights, on disk or as loaded.
+    pub size: Option<Fact<u64>>,
+    /// Loaded instances, where the server names them; each serves a window of its own.
+    pub instances: Vec<Instance>,
+}
+
+impl ModelFacts {
+    /// A model of which nothing is known but its name.
+    pub fn new(id: impl Into<String>, state: ModelState) -> Self {
+        Self {
+            id: id.into(),
+            chat: true,
+            state,
+            window: None,
+            max_window: None,
+            slots: None,
+            busy: None,
+            input: None,
+            tools: None,
+            reasoning: None,
+            size: None,
+            instances: Vec::new(),
+        }
+    }
+
+    /// The window of the instance that answers a request for `id`: that instance's own where one has this id, else the
+    /// one of the model, which is the smallest of its instances.
+    pub fn window_for(&self, id: &str) -> Option<&Fact<u32>> {
+        let mut instances = self.instances.iter();
+        let own = instances.find(|instance| instance.id == id);
+        own.and_then(|instance| instance.window.as_ref())
+            .or(self.window.as_ref())
+    }
+}
+
+/// A model that is loaded under a name of its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Instance {
+    /// The name, which requests may use.
+    pub id: String,
+    /// The window that it was loaded with.
+    pub window: Option<Fact<u32>>,
+    /// Requests that it answers at the same time.
+    pub slots: Option<Fact<u32>>,
+}
+
+/// Whether a model thinks before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reasoning {
+    /// It does not.
+    Never,
+    /// It does, and it cannot be told not to.
+    Always,
+    /// It can be switched on and off.
+    Switchable,
 }
 
 /// Whether a model can answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelState {
     /// Loaded, or the server does not distinguish.
@@ -85,6 +189,10 @@ pub enum ModelState {
     Loading,
     /// Known to the server and loaded on demand.
     Unloaded,
+    /// Loaded, and leaving memory: its time is over, or another one needs the room.
+    Evicting,
+    /// The server has it and cannot load or run it.
+    Failing,
     /// The config names it and the server does not have it.
     Absent,
     /// The server wants a key, or another one.
@@ -102,6 +210,8 @@ impl ModelState {
             Self::Ready => "ready",
             Self::Loading => "loading",
             Self::Unloaded => "unloaded",
+            Self::Evicting => "evicting",
+            Self::Failing => "failing",
             Self::Absent => "absent",
             Self::Locked => "locked",
             Self::Unreachable => "unreachable",

@@ -20,7 +20,7 @@ mod vendor;
 pub use answer::AnswerStream;
 pub use discover::{WellKnown, discover};
 pub use endpoint::{Endpoint, EndpointOrigin};
-pub use facts::{ModelFacts, ModelState, ServerFacts, ServerKind};
+pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};
 pub use fleet::Fleet;
 pub use http::Http;
 pub use probe::probe;

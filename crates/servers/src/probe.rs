@@ -1,9 +1,12 @@
 //! Asking a server what it is and serves. Probes are cheap and never load or wake a model.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
-use yabby_core::{Fact, FactSource, ModelError, Phase};
+use yabby_core::{Fact, FactSource, ModelError, Phase, now};
 use yabby_wire::{Dialect, ResponseHeaders, classify};
 
 use crate::{Endpoint, Http, ModelFacts, ModelState, ServerFacts, ServerKind, answer::read_at_most};
@@ -14,11 +17,8 @@ use crate::{Endpoint, Http, ModelFacts, ModelState, ServerFacts, ServerKind, ans
 pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerFacts {
     let start = Instant::now();
     let mut facts = ServerFacts {
-        kind: None,
-        version: None,
-        models: Vec::new(),
-        error: None,
-        took: Duration::ZERO,
+        at: now(),
+        ..ServerFacts::default()
     };
     match get(http, endpoint, &endpoint.list_url(), limit).await {
         Ok(page) => {
@@ -30,7 +30,7 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
                 side_channel(http, endpoint, kind, limit, &mut facts).await;
             }
         }
-        Err(error) => facts.error = Some(error),
+        Err(error) => facts.error = Some(Arc::new(error)),
     }
     facts.took = start.elapsed();
     facts
@@ -149,9 +149,8 @@ fn list(body: &Value) -> Vec<ModelFacts> {
             };
             Some(ModelFacts {
                 chat: is_chat(&id, entry),
-                id,
-                state,
                 window: window.map(|tokens| Fact::new(tokens, FactSource::Probe)),
+                ..ModelFacts::new(id, state)
             })
         })
         .collect()
@@ -164,10 +163,8 @@ fn tags(body: &Value) -> (Option<ServerKind>, Vec<ModelFacts>) {
     };
     let names = entries.iter().filter_map(|entry| entry["name"].as_str());
     let models = names.map(|name| ModelFacts {
-        id: name.to_owned(),
-        state: ModelState::Ready,
-        window: None,
         chat: is_chat(name, &Value::Null),
+        ..ModelFacts::new(name, ModelState::Ready)
     });
     (Some(ServerKind::Ollama), models.collect())
 }
@@ -237,6 +234,6 @@ async fn side_channel(http: &Http, endpoint: &Endpoint, kind: ServerKind, limit:
                 }
             }
         }
-        ServerKind::Vllm | ServerKind::SgLang | ServerKind::LiteLlm => {}
+        ServerKind::Vllm | ServerKind::SgLang | ServerKind::LiteLlm | ServerKind::OpenRouter => {}
     }
 }

@@ -36,7 +36,25 @@ impl Waiting {
     /// It gave a sign of life.
     pub(crate) fn progress(&mut self, progress: Progress) {
         match progress {
-            Progress::Loading => self.show(&text!("the model is being loaded")),
+            Progress::Loading { usual: None } => self.show(&text!("the model is being loaded")),
+            Progress::Loading { usual: Some(time) } => self.show(&text!(
+                "the model is being loaded ({seconds} s usually)",
+                seconds = time.as_secs().max(1)
+            )),
+            Progress::Queued { ahead, expected: None } => self.show(&text!("{count} ahead of you", count = ahead)),
+            Progress::Queued {
+                ahead,
+                expected: Some(time),
+            } => self.show(&text!(
+                "{count} ahead of you, about {seconds} s",
+                count = ahead,
+                seconds = time.as_secs().max(1)
+            )),
+            Progress::Working { expected: None } => self.show(&text!("the server is reading the prompt")),
+            Progress::Working { expected: Some(time) } => self.show(&text!(
+                "the server is reading the prompt (about {seconds} s)",
+                seconds = time.as_secs().max(1)
+            )),
             Progress::Prefill { done, total } => self.show(&text!(
                 "reading the prompt: {done} of {total} tokens",
                 done = done,

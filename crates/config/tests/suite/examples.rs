@@ -1,6 +1,8 @@
 //! OpenClaw's documented configs work unchanged.
 
-use yabby_config::{Api, BaseUrl, Cost, KeySource, Loaded, Modality, ModelEntry, ModelPolicy, Params, Provider};
+use yabby_config::{
+    Api, BaseUrl, Cost, KeepWarm, KeySource, Loaded, Modality, ModelEntry, ModelPolicy, Params, Provider,
+};
 use yabby_core::Secret;
 
 use super::support;
@@ -30,6 +32,9 @@ fn a_local_server_and_an_alias() {
     let expected = Provider {
         id: "lmstudio".to_owned(),
         base_url: BaseUrl::parse("http://127.0.0.1:1234/v1", &Api::Responses).unwrap(),
+        replicas: Vec::new(),
+        service: None,
+        keep_warm: KeepWarm::No,
         api: Api::Responses,
         key: Some(yabby_config::ApiKey {
             secret: Secret::new("lmstudio"),

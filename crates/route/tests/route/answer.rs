@@ -177,7 +177,10 @@ async fn a_server_that_loads_for_ever_is_left_in_the_end() {
         total: 1200 * MS,
     };
     let seen = ask(&[loading.base_url(), good.base_url()], brief).await;
-    assert!(seen.events.contains(&ModelEvent::Progress(Progress::Loading)));
+    assert!(
+        seen.events
+            .contains(&ModelEvent::Progress(Progress::Loading { usual: None }))
+    );
     let answer = seen.end.unwrap();
     assert_eq!(
         (answer.model.provider(), answer.attempts.len()),

@@ -34,7 +34,9 @@ fn a_table_of_what_there_is() {
     insta::assert_snapshot!(home.stable(&ran.stdout));
     let json = home.run(&["models", "--json"]);
     let rows: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(rows[0]["window"], serde_json::json!({"value": 4096, "source": "probe"}));
+    let window = &rows[0]["window"];
+    assert_eq!((&window["value"], &window["source"]), (&4096.into(), &"probe".into()));
+    assert!(window["at"].as_u64().is_some_and(|at| at > 1_700_000_000), "{window}");
     assert_eq!(
         (&rows[0]["state"], &rows[1]["state"], &rows[2]["state"]),
         (&"ready".into(), &"absent".into(), &"unreachable".into())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
+use yabby_core::{Caller, ErrorKind, Message, ModelRef, ModelRequest, text};
 use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, answer};
 
 use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts, probe};
@@ -63,6 +63,7 @@ pub(super) async fn ask(app: &App, candidate: Candidate) -> Finding {
     let plan = Plan {
         candidates: vec![candidate],
         left_out: Vec::new(),
+        caller: Caller::default(),
     };
     let request = ModelRequest {
         messages: vec![Message::user("Hi")],

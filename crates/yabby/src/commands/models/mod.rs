@@ -95,6 +95,9 @@ fn cells(app: &App, row: &Row) -> Vec<String> {
     }
     let source = row.window.as_ref().map(|window| match window.source {
         FactSource::Probe => app.terminal.say(&text!("server")),
+        FactSource::Measured => app.terminal.say(&text!("measured")),
+        FactSource::Learned => app.terminal.say(&text!("learned")),
+        FactSource::Catalogue => app.terminal.say(&text!("catalogue")),
         FactSource::Config => app.terminal.say(&text!("config")),
         FactSource::Default => app.terminal.say(&text!("default")),
     });
