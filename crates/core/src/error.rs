@@ -114,6 +114,20 @@ impl ModelError {
         }
     }
 
+    /// The same error for another reader. The cause stays with the first.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            phase: self.phase,
+            endpoint: self.endpoint.clone(),
+            message: self.message.clone(),
+            hint: self.hint.clone(),
+            details: self.details.clone(),
+            source: None,
+        }
+    }
+
     /// Adds what the person can do.
     #[must_use]
     pub fn with_hint(mut self, hint: Text) -> Self {

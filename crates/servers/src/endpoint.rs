@@ -9,7 +9,10 @@ use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
+use crate::{
+    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, tool_mode::ToolModes,
+    vendor::Vendor,
+};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Endpoint {
     pub(crate) tool_modes: ToolModes,
     /// What it has taught, shared by all clones.
     pub(crate) memory: Memory,
+    /// What is known of it right now, shared by all clones.
+    pub(crate) live: Live,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -91,6 +96,7 @@ impl Endpoint {
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
+            live: Live::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -127,6 +133,7 @@ impl Endpoint {
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
+            live: Live::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
@@ -234,19 +241,6 @@ impl Endpoint {
             .await
             .map_err(|error| crate::transport::error(self, Phase::Connect, error))?;
         AnswerStream::open(self.clone(), dialect, model, request, &quirks, response).await
-    }
-
-    /// Asks beside a request that is under way whether the server lives. Any HTTP answer counts, also a refusal.
-    ///
-    /// Fails with [`ErrorKind::Hung`] when there is none within `limit`, or with what the socket said.
-    pub async fn sign_of_life(&self, http: &Http, limit: Duration) -> Result<(), ModelError> {
-        let request = http.client(self)?.get(self.list_url());
-        let asked = self.authorise(request, self.dialect).send();
-        match tokio::time::timeout(limit, asked).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(crate::transport::error(self, Phase::Connect, error)),
-            Err(_) => Err(self.hung(limit)),
-        }
     }
 
     pub(crate) fn hung(&self, limit: Duration) -> ModelError {

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use yabby_config::Modality;
 use yabby_core::{Fact, ModelError};
 
 /// A kind of model server, told by its answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerKind {
     /// llama.cpp's `llama-server`.
@@ -90,6 +90,14 @@ impl ServerFacts {
             models.iter().find(named).or_else(|| models.iter().find(instance))
         };
         found(id).or_else(|| found(&latest?))
+    }
+
+    /// The model of a server that has one and answers with it whatever is asked for (llama.cpp without a router).
+    pub fn only_model(&self) -> Option<&ModelFacts> {
+        match self.models.as_slice() {
+            [only] if self.kind == Some(ServerKind::LlamaCpp) && !self.router => Some(only),
+            _ => None,
+        }
     }
 
     /// Whether it gave an answer.

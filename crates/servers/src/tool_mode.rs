@@ -38,6 +38,7 @@ impl Endpoint {
         if let Ok(Some(knows)) = asked.await {
             let mode = if knows { ToolMode::Native } else { ToolMode::Constrained };
             self.tool_modes.set(model, mode);
+            self.note();
         }
     }
 
@@ -138,6 +139,15 @@ fn lm_studio<'a>(said: &'a Value, model: &str) -> Option<&'a Value> {
 // === impl ToolModes ===
 
 impl ToolModes {
+    /// The models of which something is known.
+    pub(crate) fn models(&self) -> BTreeMap<String, ToolMode> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What is known of a model.
     pub(crate) fn of(&self, model: &str) -> ToolMode {
         self.get(model).unwrap_or_default()
@@ -148,7 +158,7 @@ impl ToolModes {
         known.get(model).copied()
     }
 
-    fn set(&self, model: &str, mode: ToolMode) {
+    pub(crate) fn set(&self, model: &str, mode: ToolMode) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(model.to_owned(), mode);
     }

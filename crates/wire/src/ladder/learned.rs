@@ -1,12 +1,14 @@
 //! What an endpoint has taught about a model.
 
+use serde::{Deserialize, Serialize};
 use yabby_core::Tool;
 
 use super::Step;
 use crate::dialect::Quirks;
 
 /// The steps that are taken from now on, in the order in which they were learned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Learned {
     steps: Vec<Step>,
 }
@@ -22,6 +24,11 @@ impl Learned {
     /// Takes a step back.
     pub fn remove(&mut self, step: &Step) {
         self.steps.retain(|known| known != step);
+    }
+
+    /// Whether nothing was learned.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
     }
 
     /// Whether the step is taken already.

@@ -1,12 +1,14 @@
 //! One step down.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use yabby_core::{PromptCache, Tool, ToolMode};
 
 use crate::dialect::{MaxTokensField, Quirks};
 
 /// One thing to drop or reshape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// A top-level field is left out, whoever put it there.
     DropField(String),

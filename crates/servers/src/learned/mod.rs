@@ -1,5 +1,7 @@
 //! What endpoints have taught, and the next step down.
 
+mod notebook;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -8,47 +10,85 @@ use std::{
 use yabby_core::{ModelError, ModelRequest};
 use yabby_wire::{Dialect, Learned, Step, next_step};
 
+pub use notebook::Notebook;
+
+use self::notebook::ServerId;
 use crate::Endpoint;
 
 /// What an endpoint has taught about each of its models. Clones share it.
 ///
-/// It lives as long as the process: the next start learns again, at the price of one refused request a step.
+/// A [`Notebook`] keeps it over restarts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory(Arc<Mutex<BTreeMap<String, Learned>>>);
+pub(crate) struct Memory(Arc<Mutex<Known>>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The server that taught it.
+    server: Option<ServerId>,
+    models: BTreeMap<String, Learned>,
+}
 
 impl Memory {
     /// What is known of a model.
     pub(crate) fn of(&self, model: &str) -> Learned {
-        self.change(|models| models.get(model).cloned().unwrap_or_default())
+        self.change(|known| known.models.get(model).cloned().unwrap_or_default())
     }
 
     fn learn(&self, model: &str, step: Step) {
-        self.change(|models| models.entry(model.to_owned()).or_default().add(step));
+        self.change(|known| known.models.entry(model.to_owned()).or_default().add(step));
     }
 
     fn unlearn(&self, model: &str, step: &Step) {
-        self.change(|models| models.entry(model.to_owned()).or_default().remove(step));
+        self.change(|known| known.models.entry(model.to_owned()).or_default().remove(step));
     }
 
     fn apart(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.change(|models| models.clone()))))
+        Self(Arc::new(Mutex::new(self.change(|known| known.clone()))))
+    }
+
+    /// The models of which something is known.
+    fn models(&self) -> BTreeMap<String, Learned> {
+        self.change(|known| known.models.clone())
+    }
+
+    fn set(&self, model: &str, learned: Learned) {
+        self.change(|known| known.models.insert(model.to_owned(), learned));
+    }
+
+    fn forget(&self) {
+        self.change(|known| known.models.clear());
+    }
+
+    fn server(&self) -> Option<ServerId> {
+        self.change(|known| known.server.clone())
+    }
+
+    fn set_server(&self, server: Option<ServerId>) {
+        self.change(|known| known.server = server);
     }
 
     /// The lock is held for this call alone.
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Learned>) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Endpoint {
-    /// Remembers a step for a model, in all clones, as long as the process lives.
+    /// Remembers a step for a model, in all clones.
     pub fn learn(&self, model: &str, step: Step) {
         self.memory.learn(model, step);
+        self.note();
     }
 
     /// Forgets a step that did not help, in all clones.
     pub fn unlearn(&self, model: &str, step: &Step) {
         self.memory.unlearn(model, step);
+        self.note();
+    }
+
+    /// What was learned about a model.
+    pub fn learned(&self, model: &str) -> Learned {
+        self.memory.of(model)
     }
 
     /// The same endpoint with a memory of its own, which begins with what is known: for steps that are tried and may
@@ -65,6 +105,7 @@ impl Endpoint {
     pub fn remembering(mut self, other: &Self) -> Self {
         self.memory = other.memory.clone();
         self.tool_modes = other.tool_modes.clone();
+        self.live = other.live.clone();
         self
     }
 

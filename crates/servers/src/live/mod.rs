@@ -1,0 +1,172 @@
+//! What is known of one endpoint right now, shared by everybody who uses it.
+//!
+//! Facts come from probes ([`Endpoint::refresh`]), which are shared: who asks while another asks gets the same answer.
+//! What requests have shown stands beside them ([`Observed`]), because a probe cannot know it.
+
+mod look;
+mod observed;
+mod window;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout};
+use yabby_core::ErrorKind;
+
+pub use look::Doing;
+pub use observed::{Observed, Speed, Timing};
+
+use crate::{Endpoint, Http, ModelState, ServerFacts, probe};
+
+/// The live state of one endpoint. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    now: Mutex<Now>,
+    /// Held while the server is asked.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    /// The latest probe, whatever came of it.
+    facts: Option<(Arc<ServerFacts>, Instant)>,
+    /// The latest probe that was answered.
+    answered: Option<Arc<ServerFacts>>,
+    /// When a model was asked for an answer.
+    used: Option<Instant>,
+    /// What requests have shown, by model.
+    observed: BTreeMap<String, Observed>,
+    /// Whether something was learned that is not written down yet.
+    news: bool,
+    /// The last error of a request, in words.
+    trouble: Option<Trouble>,
+}
+
+/// The last error of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What kind.
+    pub kind: ErrorKind,
+    /// In words, English.
+    pub message: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+impl Endpoint {
+    /// What the latest probe of this process found out; nothing is asked.
+    pub fn known(&self) -> Option<Arc<ServerFacts>> {
+        Some(Arc::clone(&self.live.lock().facts.as_ref()?.0))
+    }
+
+    /// What the latest probe found out, which is made now when it is older than `max_age`.
+    ///
+    /// The server is asked once, however many wait for it. It never loads or wakes a model. After `limit` this returns
+    /// what is known by then.
+    pub async fn refresh(&self, http: &Http, max_age: Duration, limit: Duration) -> Arc<ServerFacts> {
+        let begun = Instant::now();
+        if let Some(facts) = self.live.since(begun.checked_sub(max_age).unwrap_or(begun)) {
+            return facts;
+        }
+        let asked = async {
+            let _one = self.live.0.asking.lock().await;
+            // Another may have asked while this one waited.
+            if let Some(facts) = self.live.since(begun) {
+                return facts;
+            }
+            let facts = Arc::new(probe(http, self, limit).await);
+            self.take_in(&facts);
+            facts
+        };
+        if let Ok(facts) = timeout(limit + limit / 4, asked).await {
+            return facts;
+        }
+        self.known().unwrap_or_else(|| {
+            Arc::new(ServerFacts {
+                error: Some(Arc::new(self.hung(limit))),
+                took: begun.elapsed(),
+                ..ServerFacts::default()
+            })
+        })
+    }
+
+    /// Takes over what a probe of this endpoint found out.
+    pub(crate) fn take_in(&self, facts: &Arc<ServerFacts>) {
+        if let Some(kind) = facts.kind {
+            self.forget_other_versions(kind, facts.version.as_deref());
+        }
+        let mut now = self.live.lock();
+        now.facts = Some((Arc::clone(facts), Instant::now()));
+        if facts.is_reachable() {
+            now.answered = Some(Arc::clone(facts));
+        }
+    }
+
+    /// The state of a model, as far as it is known; nothing is asked.
+    pub fn state_of(&self, model: &str) -> ModelState {
+        let Some(facts) = self.known() else {
+            return ModelState::Unknown;
+        };
+        facts.state_of(model)
+    }
+
+    /// Notes that a model is asked for an answer.
+    pub fn used(&self) {
+        self.live.lock().used = Some(Instant::now());
+    }
+
+    /// How long ago a model was asked for an answer by this process.
+    pub fn idle(&self) -> Option<Duration> {
+        Some(self.live.lock().used?.elapsed())
+    }
+
+    /// Notes that something was learned that is worth keeping.
+    pub(crate) fn note(&self) {
+        self.live.lock().news = true;
+    }
+
+    /// Whether something was learned since the last call.
+    pub(crate) fn take_news(&self) -> bool {
+        std::mem::take(&mut self.live.lock().news)
+    }
+
+    /// The last error of a request of this process.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.live.lock().trouble.clone()
+    }
+}
+
+// === impl Live ===
+
+impl Live {
+    /// The lock is held for a moment, never across an await.
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The facts that were found out at `time` or later.
+    fn since(&self, time: Instant) -> Option<Arc<ServerFacts>> {
+        let now = self.lock();
+        let (facts, at) = now.facts.as_ref()?;
+        (*at >= time).then(|| Arc::clone(facts))
+    }
+}
+
+impl ServerFacts {
+    /// The state of a model; of one that the server does not list too.
+    pub fn state_of(&self, model: &str) -> ModelState {
+        match (self.model(model), self.error.as_ref().map(|error| error.kind)) {
+            (Some(model), _) => model.state,
+            (None, None) => ModelState::Absent,
+            (None, Some(ErrorKind::Auth)) => ModelState::Locked,
+            (None, Some(ErrorKind::Loading)) => ModelState::Loading,
+            (None, Some(_)) => ModelState::Unreachable,
+        }
+    }
+}
