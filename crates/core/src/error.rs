@@ -21,6 +21,10 @@ pub enum ErrorKind {
     Unreachable,
     /// The server accepted the connection and then gave no sign of life on any path.
     Hung,
+    /// It failed so often lately that it is not asked now; it is looked at in the background.
+    Resting,
+    /// Background work gave its slot to a person.
+    Preempted,
     /// The time for the whole request ran out.
     Timeout,
     /// The connection ended before the answer did.

@@ -38,7 +38,7 @@ pub enum Progress {
     /// All slots of the server are taken, as far as Yabby's own requests go.
     Queued {
         /// How many requests come before this one.
-        ahead: u32,
+        ahead: usize,
         /// How long it will wait, where answers of this server have been timed.
         expected: Option<Duration>,
     },

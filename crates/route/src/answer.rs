@@ -1,20 +1,23 @@
 //! One request, tried until it is answered or nothing is left to try.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use serde_json::Value;
-use yabby_config::Params;
 use yabby_core::{
     Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
     Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
 };
-use yabby_servers::{Endpoint, EndpointOrigin, Http};
+use yabby_servers::{Admission, Endpoint, EndpointOrigin, Http, Reach};
 use yabby_wire::Dialect;
 
 use crate::{
-    Candidate, Deadlines, Decision, Plan, Situation, attempt::Running, decide, degrade::Descent, watch::Watch,
+    Candidate, Deadlines, Decision, Plan, Situation,
+    attempt::Running,
+    decide,
+    degrade::Descent,
+    fitted::{fitted, pass_through},
+    watch::{Waited, Watch},
 };
 
 /// What happens on the way to an answer. The last event is `Done` or `Failed`.
@@ -69,6 +72,11 @@ pub struct RouteFailure {
 /// Between two looks at a server that is loading its model.
 const LOADING_PAUSE: Duration = Duration::from_millis(500);
 
+/// While a server near by is in use, it is asked beside a request what it is and serves, when that is older than this.
+const FRESH: Duration = Duration::from_secs(30);
+/// How long such a question may take.
+const BESIDE: Duration = Duration::from_secs(2);
+
 /// Answers `request` with the first candidate of `plan` that can.
 ///
 /// Dropping the stream closes the connection to the server, which stops its work.
@@ -82,163 +90,208 @@ pub fn answer(
         for left_out in &plan.left_out {
             yield RouteEvent::Notice(left_out.text());
         }
+        let caller = plan.caller;
         let mut attempts = Vec::new();
         let mut errors = Vec::new();
-        let mut candidates = plan.candidates.into_iter().peekable();
+        let spread = |candidate: Candidate| candidate.replicas(&caller);
+        let mut candidates = plan.candidates.into_iter().flat_map(spread).peekable();
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
+            // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
+            if let Some(next) = candidates.peek()
+                && let Some(error) = endpoint.resting()
+            {
+                yield RouteEvent::Notice(passed_over(&model, &error, next));
+                errors.push((model, error));
+                continue 'candidates;
+            }
             yield RouteEvent::Trying(model.clone());
             let mut request = fitted(&request, &endpoint, &model, &params);
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
-            let watch = Watch::start(deadlines(&endpoint));
-            let mut running = Running::start(model.clone(), endpoint.base_url.clone());
-            let mut retries = 0;
-            let mut tools_unasked = true;
-            loop {
-                let mut dialect = endpoint.dialect_for(model.model());
-                let mut unfinished = Unfinished::default();
-                let (mut tool_calls, mut malformed_calls, mut opaque) = (Vec::new(), Vec::new(), Vec::new());
-                let mut served_by = None;
-                let mut finished = None;
-                let mut error = None;
-
-                // A managed server may have to be started, or started again.
-                if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
-                    yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
-                    match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
-                        Ok(place) => {
-                            running.endpoint.clone_from(&place.base_url);
-                            endpoint = place.remembering(&endpoint);
+            'admitted: loop {
+                let mut queue = endpoint.enter(model.model(), &caller);
+                let permit = loop {
+                    match queue.next().await {
+                        Admission::Granted(permit) => break permit,
+                        Admission::Queued { ahead, expected } => {
+                            yield RouteEvent::Model(ModelEvent::Progress(Progress::Queued { ahead, expected }));
                         }
-                        Err(failed) => error = Some(failed),
                     }
+                };
+                endpoint.used();
+                let mut watch = Watch::start(&http, model.model(), deadlines(&endpoint), permit);
+                if endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_)) {
+                    let (http, endpoint) = (http.clone(), endpoint.clone());
+                    watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
                 }
-                if error.is_none() && std::mem::take(&mut tools_unasked) {
-                    let asked = endpoint.find_tool_mode(&http, model.model(), &request);
-                    error = watch.within(&endpoint, asked).await.err();
-                }
-                if error.is_none() {
-                    dialect = endpoint.dialect_of(model.model(), &request);
-                    pass_through(&mut request, &endpoint, dialect, &params);
-                    let asked = endpoint.ask(&http, dialect, model.model(), &request);
-                    match watch.wait(&http, &endpoint, Phase::Head, asked).await.and_then(|opened| opened) {
-                        Err(failed) => error = Some(failed),
-                        Ok(mut stream) => {
-                            running.head();
-                            loop {
-                                let next = watch.wait(&http, &endpoint, running.phase, stream.next()).await;
-                                running.bytes = stream.bytes();
-                                let event = match next {
-                                    Err(failed) | Ok(Some(Err(failed))) => {
-                                        error = Some(failed);
-                                        break;
+                let mut running = Running::start(model.clone(), endpoint.base_url.clone());
+                let mut retries = 0;
+                let mut tools_unasked = true;
+                loop {
+                    let mut dialect = endpoint.dialect_for(model.model());
+                    let mut unfinished = Unfinished::default();
+                    let (mut tool_calls, mut malformed_calls, mut opaque) = (Vec::new(), Vec::new(), Vec::new());
+                    let mut served_by = None;
+                    let mut finished = None;
+                    let mut error = None;
+
+                    // A managed server may have to be started, or started again.
+                    if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
+                        let usual = endpoint.usual_load(model.model());
+                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual }));
+                        match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
+                            Ok(place) => {
+                                running.endpoint.clone_from(&place.base_url);
+                                endpoint = place.remembering(&endpoint);
+                            }
+                            Err(failed) => error = Some(failed),
+                        }
+                    }
+                    if error.is_none() && std::mem::take(&mut tools_unasked) {
+                        let asked = endpoint.find_tool_mode(&http, model.model(), &request);
+                        error = watch.within(&endpoint, asked).await.err();
+                    }
+                    if error.is_none() {
+                        dialect = endpoint.dialect_of(model.model(), &request);
+                        pass_through(&mut request, &endpoint, dialect, &params);
+                        let mut asked = pin!(endpoint.ask(&http, dialect, model.model(), &request));
+                        let opened = loop {
+                            match watch.next(&endpoint, Phase::Head, asked.as_mut()).await {
+                                Ok(Waited::Value(opened)) => break opened,
+                                Ok(Waited::Sign(progress)) => {
+                                    running.progress(progress);
+                                    yield RouteEvent::Model(ModelEvent::Progress(progress));
+                                }
+                                Err(failed) => break Err(failed),
+                            }
+                        };
+                        match opened {
+                            Err(failed) => error = Some(failed),
+                            Ok(mut stream) => {
+                                running.head();
+                                loop {
+                                    let next = watch.next(&endpoint, running.phase, pin!(stream.next())).await;
+                                    running.bytes = stream.bytes();
+                                    let event = match next {
+                                        Err(failed) | Ok(Waited::Value(Some(Err(failed)))) => {
+                                            error = Some(failed);
+                                            break;
+                                        }
+                                        Ok(Waited::Value(None)) => break,
+                                        Ok(Waited::Sign(progress)) => ModelEvent::Progress(progress),
+                                        Ok(Waited::Value(Some(Ok(event)))) => event,
+                                    };
+                                    running.event(&event);
+                                    for notice in descent.seen(&event) {
+                                        yield RouteEvent::Notice(notice);
                                     }
-                                    Ok(None) => break,
-                                    Ok(Some(Ok(event))) => event,
-                                };
-                                running.event(&event);
-                                for notice in descent.seen(&event) {
-                                    yield RouteEvent::Notice(notice);
-                                }
-                                finished = unfinished.push(&event).or(finished);
-                                match &event {
-                                    ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
-                                    ModelEvent::MalformedCall(call) => malformed_calls.push(call.clone()),
-                                    ModelEvent::Opaque(data) => opaque.push(Opaque {
-                                        from: endpoint.opaque_source(model.model()),
-                                        data: data.clone(),
-                                    }),
-                                    ModelEvent::ServedBy(name) => served_by = Some(name.clone()),
-                                    _ => {}
-                                }
-                                if !matches!(event, ModelEvent::End(_)) {
-                                    yield RouteEvent::Model(event);
+                                    finished = unfinished.push(&event).or(finished);
+                                    match &event {
+                                        ModelEvent::ToolCall(call) => tool_calls.push(call.clone()),
+                                        ModelEvent::MalformedCall(call) => malformed_calls.push(call.clone()),
+                                        ModelEvent::Opaque(data) => opaque.push(Opaque {
+                                            from: endpoint.opaque_source(model.model()),
+                                            data: data.clone(),
+                                        }),
+                                        ModelEvent::ServedBy(name) => served_by = Some(name.clone()),
+                                        _ => {}
+                                    }
+                                    if !matches!(event, ModelEvent::End(_)) {
+                                        yield RouteEvent::Model(event);
+                                    }
                                 }
                             }
                         }
                     }
-                }
-                let error = match (error, finished) {
-                    (Some(error), _) => error,
-                    (None, Some((text, end)))
-                        if !text.is_blank() || !tool_calls.is_empty() || !malformed_calls.is_empty() =>
-                    {
-                        let usage = running.usage;
-                        attempts.push(running.answered());
-                        yield RouteEvent::Done(Answer {
-                            text,
-                            tool_calls,
-                            malformed_calls,
-                            opaque,
-                            served_by: served_by.filter(|name| name != model.model()),
-                            model,
-                            end,
-                            usage,
-                            attempts,
-                        });
-                        return;
+                    let error = match (error, finished) {
+                        (Some(error), _) => error,
+                        (None, Some((text, end)))
+                            if !text.is_blank() || !tool_calls.is_empty() || !malformed_calls.is_empty() =>
+                        {
+                            let usage = running.usage;
+                            endpoint.succeeded();
+                            endpoint.answered(&caller);
+                            running.report_to(&endpoint, request.delivery);
+                            attempts.push(running.answered());
+                            yield RouteEvent::Done(Answer {
+                                text,
+                                tool_calls,
+                                malformed_calls,
+                                opaque,
+                                served_by: served_by.filter(|name| name != model.model()),
+                                model,
+                                end,
+                                usage,
+                                attempts,
+                            });
+                            return;
+                        }
+                        (None, finished) => empty(&endpoint, running.phase, finished.map(|(_, end)| end)),
+                    };
+                    if error.kind != ErrorKind::Preempted {
+                        endpoint.failed(model.model(), &error);
                     }
-                    (None, finished) => empty(&endpoint, running.phase, finished.map(|(_, end)| end)),
-                };
 
-                let steps = if running.visible {
-                    Ok(Vec::new())
-                } else {
-                    descent.next(&watch, &http, &endpoint, dialect, &request, &error).await
-                };
-                let (steps, error) = match steps {
-                    Ok(steps) => (steps, error),
-                    Err(worse) => (Vec::new(), worse),
-                };
-                let decision = decide(&Situation {
-                    kind: error.kind,
-                    phase: error.phase,
-                    visible: running.visible,
-                    managed: matches!(endpoint.origin, EndpointOrigin::Managed(_)),
-                    responses: dialect == Dialect::Responses,
-                    retries,
-                    step: !steps.is_empty(),
-                });
-                match decision {
-                    Decision::Wait if watch.runs() => {
-                        // The same attempt goes on: its record counts the time of loading.
-                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
-                        tokio::time::sleep(LOADING_PAUSE).await;
-                        tools_unasked = true;
-                        continue;
-                    }
-                    Decision::Retry => retries += 1,
-                    Decision::Degrade => descent.take(&endpoint, steps, &error),
-                    Decision::UseChat => {
-                        endpoint.learn_dialect(Dialect::Chat);
-                        yield RouteEvent::Notice(text!(
-                            "{provider} has no /v1/responses; asked through /v1/chat/completions instead (set api to openai-completions to skip this step)",
-                            provider = endpoint.provider
-                        ));
-                    }
-                    Decision::Wait | Decision::Next => {
-                        if let Some(next) = candidates.peek() {
+                    let steps = if running.visible {
+                        Ok(Vec::new())
+                    } else {
+                        descent.next(&mut watch, &http, &endpoint, dialect, &request, &error).await
+                    };
+                    let (steps, error) = match steps {
+                        Ok(steps) => (steps, error),
+                        Err(worse) => (Vec::new(), worse),
+                    };
+                    let decision = decide(&Situation {
+                        kind: error.kind,
+                        phase: error.phase,
+                        visible: running.visible,
+                        managed: matches!(endpoint.origin, EndpointOrigin::Managed(_)),
+                        responses: dialect == Dialect::Responses,
+                        retries,
+                        step: !steps.is_empty(),
+                    });
+                    match decision {
+                        Decision::Wait if watch.runs() => {
+                            // The same attempt goes on: its record counts the time of loading.
+                            let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
+                            running.progress(progress);
+                            yield RouteEvent::Model(ModelEvent::Progress(progress));
+                            tokio::time::sleep(LOADING_PAUSE).await;
+                            tools_unasked = true;
+                            continue;
+                        }
+                        Decision::Requeue => {
+                            attempts.push(running.failed(&error));
+                            continue 'admitted;
+                        }
+                        Decision::Retry => retries += 1,
+                        Decision::Degrade => descent.take(&endpoint, steps, &error),
+                        Decision::UseChat => {
+                            endpoint.learn_dialect(Dialect::Chat);
                             yield RouteEvent::Notice(text!(
-                                "{model} failed ({error}); trying {next}",
-                                model = model,
-                                error = error.message,
-                                next = next.model
+                                "{provider} has no /v1/responses; asked through /v1/chat/completions instead (set api to openai-completions to skip this step)",
+                                provider = endpoint.provider
                             ));
                         }
-                        attempts.push(running.failed(&error));
-                        errors.push((model, error));
-                        continue 'candidates;
+                        Decision::Wait | Decision::Next => {
+                            if let Some(next) = candidates.peek() {
+                                yield RouteEvent::Notice(passed_over(&model, &error, next));
+                            }
+                            attempts.push(running.failed(&error));
+                            errors.push((model, error));
+                            continue 'candidates;
+                        }
+                        Decision::Stop => {
+                            attempts.push(running.failed(&error));
+                            errors.push((model, error));
+                            let partial = unfinished.so_far().to_owned();
+                            yield RouteEvent::Failed(RouteFailure { errors, attempts, partial });
+                            return;
+                        }
                     }
-                    Decision::Stop => {
-                        attempts.push(running.failed(&error));
-                        errors.push((model, error));
-                        let partial = unfinished.so_far().to_owned();
-                        yield RouteEvent::Failed(RouteFailure { errors, attempts, partial });
-                        return;
-                    }
+                    let next = Running::start(model.clone(), endpoint.base_url.clone());
+                    attempts.push(std::mem::replace(&mut running, next).failed(&error));
                 }
-                let next = Running::start(model.clone(), endpoint.base_url.clone());
-                attempts.push(std::mem::replace(&mut running, next).failed(&error));
             }
         }
         yield RouteEvent::Failed(RouteFailure { errors, attempts, partial: String::new() });
@@ -246,64 +299,22 @@ pub fn answer(
     events.boxed()
 }
 
-/// The request with what is known of the model. What the person asked for goes before `params` of the config, and
-/// those before what the model needs.
-fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params: &Params) -> ModelRequest {
-    let mut request = request.clone();
-    let count = |name: &str| {
-        params
-            .get(name)
-            .and_then(Value::as_u64)
-            .and_then(|count| u32::try_from(count).ok())
-    };
-    let temperature = params.get("temperature").and_then(Value::as_f64);
-    let longest = count("maxTokens").or_else(|| endpoint.listed_model(model.model())?.max_tokens);
-    let embedded = match &endpoint.origin {
-        EndpointOrigin::Managed(lease) => lease.embedded(),
-        _ => None,
-    };
-    request.temperature = request
-        .temperature
-        .or(temperature)
-        .or(embedded.map(|model| model.temperature));
-    request.max_output_tokens = request
-        .max_output_tokens
-        .or(longest)
-        .or(embedded.map(|model| model.max_output_tokens));
-    request.prompt_cache = request
-        .prompt_cache
-        .or_else(|| serde_json::from_value(params.get("cacheRetention")?.clone()).ok());
-    request.tool_mode = request
-        .tool_mode
-        .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
-    request
-}
-
-/// Adds the fields of `params` that go into the body as they are.
-fn pass_through(request: &mut ModelRequest, endpoint: &Endpoint, dialect: Dialect, params: &Params) {
-    let passed: &[&str] = match dialect {
-        Dialect::Chat => &["chat_template_kwargs"],
-        Dialect::Ollama => &["num_ctx", "keep_alive"],
-        Dialect::Responses | Dialect::Messages => &[],
-    };
-    let routing = endpoint.takes_routing().then_some(&"provider");
-    for name in passed.iter().chain(routing) {
-        if let Some(value) = params.get(*name) {
-            request.extra_body.insert((*name).to_owned(), value.clone());
-        }
+/// That one candidate failed and which is tried now: another model, or the same at another address.
+fn passed_over(model: &ModelRef, error: &ModelError, next: &Candidate) -> Text {
+    if next.model == *model {
+        return text!(
+            "{model} failed ({error}); trying it at {url}",
+            model = model,
+            error = error.message,
+            url = next.endpoint.base_url
+        );
     }
-    // OpenClaw's pass-through fields win over everything that is made here, but they undo no limit of where a prompt
-    // may go.
-    for name in ["extra_body", "extraBody"] {
-        for (name, value) in params.get(name).and_then(Value::as_object).into_iter().flatten() {
-            match (request.extra_body.get_mut(name), value) {
-                (Some(Value::Object(limits)), value) if name == "provider" => {
-                    limits.extend(value.as_object().cloned().unwrap_or_default());
-                }
-                _ => drop(request.extra_body.insert(name.clone(), value.clone())),
-            }
-        }
-    }
+    text!(
+        "{model} failed ({error}); trying {next}",
+        model = model,
+        error = error.message,
+        next = next.model
+    )
 }
 
 fn empty(endpoint: &Endpoint, phase: Phase, end: Option<EndReason>) -> ModelError {

@@ -1,8 +1,9 @@
 //! The record of an attempt while it runs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use yabby_core::{Attempt, ModelError, ModelEvent, ModelRef, Outcome, Phase, Usage};
+use yabby_core::{Attempt, Delivery, ModelError, ModelEvent, ModelRef, Outcome, Phase, Progress, Usage};
+use yabby_servers::{Endpoint, Timing};
 
 /// Collects times and counts until the attempt is over.
 pub(crate) struct Running {
@@ -16,6 +17,8 @@ pub(crate) struct Running {
     pub(crate) usage: Usage,
     /// Whether text or a tool call has been passed on.
     pub(crate) visible: bool,
+    /// Whether the model was being loaded when it was asked.
+    loaded: bool,
 }
 
 impl Running {
@@ -30,6 +33,7 @@ impl Running {
             bytes: 0,
             usage: Usage::default(),
             visible: false,
+            loaded: false,
         }
     }
 
@@ -37,6 +41,35 @@ impl Running {
     pub(crate) fn head(&mut self) {
         self.phase = Phase::FirstToken;
         self.head_ms = Some(self.elapsed());
+    }
+
+    /// The server has said what it does.
+    pub(crate) fn progress(&mut self, progress: Progress) {
+        self.loaded |= matches!(progress, Progress::Loading { .. });
+    }
+
+    /// Tells the endpoint how fast it was, as far as the server has counted tokens.
+    pub(crate) fn report_to(&self, endpoint: &Endpoint, delivery: Delivery) {
+        let model = self.model.model();
+        let first_token = self.first_token_ms.map(Duration::from_millis);
+        if let Some(time) = first_token.filter(|_| self.loaded) {
+            endpoint.saw_load(model, time);
+            return;
+        }
+        let (Some(first_token), Delivery::Stream) = (first_token, delivery) else {
+            return;
+        };
+        let usage = &self.usage;
+        let read = usage.input_tokens.map(|tokens| tokens.saturating_sub(usage.cached_tokens.unwrap_or(0)));
+        endpoint.saw_timing(
+            model,
+            Timing {
+                read: read.unwrap_or(0),
+                first_token,
+                written: usage.output_tokens.unwrap_or(0),
+                writing: self.start.elapsed().saturating_sub(first_token),
+            },
+        );
     }
 
     /// An event has come.
@@ -53,7 +86,8 @@ impl Running {
             ModelEvent::Reasoning(_) => self.token(),
             ModelEvent::Usage(usage) => self.usage.update(*usage),
             ModelEvent::End(_) => self.phase = Phase::Done,
-            ModelEvent::Progress(_) | ModelEvent::ServedBy(_) | ModelEvent::Opaque(_) => {}
+            ModelEvent::Progress(progress) => self.progress(*progress),
+            ModelEvent::ServedBy(_) | ModelEvent::Opaque(_) => {}
         }
     }
 

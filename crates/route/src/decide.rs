@@ -33,6 +33,8 @@ pub enum Decision {
     UseChat,
     /// Take the next step of the ladder, then ask the same server again.
     Degrade,
+    /// Wait for a free slot of the same server, then ask it again.
+    Requeue,
     /// Go on with the next candidate.
     Next,
     /// End with the error: nothing else would help, or a part of the answer was seen.
@@ -45,6 +47,8 @@ pub fn decide(at: &Situation) -> Decision {
     match at {
         // A second answer would repeat what was seen.
         Situation { visible: true, .. } => Decision::Stop,
+        // Nobody waits for it, and nothing is wrong with the server.
+        Situation { kind: E::Preempted, .. } => Decision::Requeue,
         // Loading is not failure.
         Situation { kind: E::Loading, .. } => Decision::Wait,
         // The supervisor starts a crashed server again; and a connection that was kept from an earlier request may
@@ -111,6 +115,22 @@ mod tests {
                 Situation {
                     visible: true,
                     kind: E::Loading,
+                    ..PLAIN
+                },
+                Decision::Stop,
+            ),
+            (
+                Situation {
+                    kind: E::Preempted,
+                    phase: Phase::Streaming,
+                    ..PLAIN
+                },
+                Decision::Requeue,
+            ),
+            (
+                Situation {
+                    kind: E::Preempted,
+                    visible: true,
                     ..PLAIN
                 },
                 Decision::Stop,

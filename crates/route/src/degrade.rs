@@ -54,7 +54,7 @@ impl Descent {
     /// fails when the server does not live any longer.
     pub(crate) async fn next(
         &mut self,
-        watch: &Watch,
+        watch: &mut Watch,
         http: &Http,
         trial: &Endpoint,
         dialect: Dialect,
@@ -74,7 +74,7 @@ impl Descent {
                 // In this turn it is not looked for again.
                 trial.learn(model, Step::FindRefusedTools);
                 let found = trial.find_refused_tools(http, dialect, model, request);
-                let refused = watch.wait(http, trial, Phase::Head, found).await?.unwrap_or_default();
+                let refused = watch.wait(trial, Phase::Head, found).await?.unwrap_or_default();
                 let offered = trial.offered_tools(model, request).len();
                 if request.tool_mode.is_none() && refused.len() > 1 && refused.len() == offered {
                     // It is not the tools: the server compiles no schema at all.

@@ -5,6 +5,7 @@ mod attempt;
 mod deadlines;
 mod decide;
 mod degrade;
+mod fitted;
 mod plan;
 mod watch;
 

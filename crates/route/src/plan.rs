@@ -172,6 +172,18 @@ fn candidate(config: &Config, fleet: &Fleet, model: ModelRef) -> Result<Candidat
     Err(PlanError::NoEndpoint { model, missing })
 }
 
+impl Candidate {
+    /// The same model at each address that serves it, the one for this caller first.
+    pub(crate) fn replicas(self, caller: &Caller) -> Vec<Self> {
+        let places = self.endpoint.in_order_for(self.model.model(), caller);
+        let at = |endpoint| Self {
+            endpoint,
+            ..self.clone()
+        };
+        places.into_iter().map(at).collect()
+    }
+}
+
 impl LeftOut {
     /// In words.
     pub fn text(&self) -> Text {

@@ -1,8 +1,9 @@
 //! Model servers that run on this machine without being configured.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use yabby_config::{Environment, vars};
 use yabby_core::ErrorKind;
 use yabby_wire::Dialect;
 
@@ -36,6 +37,11 @@ impl WellKnown {
         .collect()
     }
 
+    /// The places of `YABBY_DISCOVER`, or the defaults.
+    pub fn here(env: &Environment) -> Vec<Self> {
+        env.get(vars::DISCOVER).map_or_else(Self::defaults, Self::parse)
+    }
+
     /// Reads the value of `YABBY_DISCOVER`: `off`, or pairs such as `llamacpp:8080,vllm:8001`. Pairs that cannot be
     /// read are left out.
     pub fn parse(value: &str) -> Vec<Self> {
@@ -59,21 +65,22 @@ const LIMIT: Duration = Duration::from_millis(900);
 /// models, which may be empty, or with the wish for a key (`facts.error`).
 ///
 /// Ports of endpoints that are `known` already are not asked again.
-pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> Vec<(Endpoint, ServerFacts)> {
+pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> Vec<(Endpoint, Arc<ServerFacts>)> {
     let probes = ports
         .iter()
         .map(|place| Endpoint::loopback(&place.provider, place.port, EndpointOrigin::Discovered))
         .filter(|endpoint| !known.iter().any(|other| same_place(other, endpoint)))
         .map(|mut endpoint| async move {
-            let facts = probe(http, &endpoint, LIMIT).await;
+            let facts = Arc::new(probe(http, &endpoint, LIMIT).await);
             if facts.kind == Some(ServerKind::Ollama) {
                 // Over /v1 it drops the oldest messages of a prompt that is too long, and says nothing
                 // (`wire-facts.md` §7.4).
                 endpoint.dialect = Dialect::Ollama;
             }
+            endpoint.take_in(&facts);
             (endpoint, facts)
         });
-    let mut found: Vec<(Endpoint, ServerFacts)> = join_all(probes).await;
+    let mut found: Vec<(Endpoint, Arc<ServerFacts>)> = join_all(probes).await;
     found.retain(|(_, facts)| facts.error.as_ref().is_none_or(|error| error.kind == ErrorKind::Auth));
     let mut taken: Vec<String> = known
         .iter()

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
+use yabby_config::{Api, BaseUrl, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
-    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, tool_mode::ToolModes,
+    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, replicas::Replicas, tool_mode::ToolModes,
     vendor::Vendor,
 };
 
@@ -55,6 +55,8 @@ pub struct Endpoint {
     pub(crate) memory: Memory,
     /// What is known of it right now, shared by all clones.
     pub(crate) live: Live,
+    /// Other addresses that serve the same models.
+    pub(crate) replicas: Replicas,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -73,18 +75,24 @@ pub enum EndpointOrigin {
 impl Endpoint {
     /// The endpoint of a configured or built-in provider; `None` when its `api` is one that Yabby cannot speak.
     pub fn from_provider(provider: &Provider) -> Option<Self> {
+        let first = Self::at(provider, &provider.base_url)?;
+        let others = provider.replicas.iter().filter_map(|url| Self::at(provider, url));
+        Some(first.with_replicas(others.collect()))
+    }
+
+    /// The endpoint at one address of a provider.
+    fn at(provider: &Provider, base_url: &BaseUrl) -> Option<Self> {
         let dialect = dialect(&provider.api)?;
         // Ollama's own API lies at the root; a model with an API of its own is asked below `/v1`.
         let version = if provider.api == Api::Ollama { "/v1" } else { "" };
         Some(Self {
             provider: provider.id.clone(),
-            reach: Reach::of_host(provider.base_url.host()),
-            vendor: Vendor::of_host(provider.base_url.host()),
-            base_url: provider.base_url.to_string().trim_end_matches('/').to_owned(),
-            url: format!("{}{version}", provider.base_url.as_str().trim_end_matches('/')),
+            reach: Reach::of_host(base_url.host()),
+            vendor: Vendor::of_host(base_url.host()),
+            base_url: base_url.to_string().trim_end_matches('/').to_owned(),
+            url: format!("{}{version}", base_url.as_str().trim_end_matches('/')),
             dialect,
-            basic: provider
-                .base_url
+            basic: base_url
                 .credentials()
                 .map(|(user, password)| (user.to_owned(), password.clone())),
             bearer: provider.auth_header == Some(true),
@@ -97,6 +105,7 @@ impl Endpoint {
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
             live: Live::default(),
+            replicas: Replicas::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -134,6 +143,7 @@ impl Endpoint {
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
             live: Live::default(),
+            replicas: Replicas::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
@@ -205,8 +215,31 @@ impl Endpoint {
         (!self.url.ends_with("/v1")).then(|| Self {
             base_url: format!("{}/v1", self.base_url),
             url: format!("{}/v1", self.url),
+            live: Live::default(),
             ..self.clone()
         })
+    }
+
+    /// The same endpoint at another port of its host; `None` when that is its port.
+    pub fn with_port(&self, port: u16) -> Option<Self> {
+        let moved = |url: &str| {
+            let mut url = reqwest::Url::parse(url).ok()?;
+            let before = url.port_or_known_default()?;
+            url.set_port(Some(port)).ok()?;
+            (before != port).then(|| url.to_string().trim_end_matches('/').to_owned())
+        };
+        Some(Self {
+            base_url: moved(&self.base_url)?,
+            url: moved(&self.url)?,
+            live: Live::default(),
+            ..self.clone()
+        })
+    }
+
+    /// The port that requests go to.
+    pub fn port(&self) -> u16 {
+        let url = reqwest::Url::parse(&self.url).ok();
+        url.and_then(|url| url.port_or_known_default()).unwrap_or_default()
     }
 
     /// Sends one request in `dialect` and returns the answer as it comes.

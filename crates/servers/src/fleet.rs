@@ -1,36 +1,47 @@
 //! All endpoints that there are right now.
 
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
 use yabby_core::ModelRef;
 
-use crate::{Endpoint, ServerFacts};
+use crate::{Endpoint, EndpointOrigin, Http, Reach, ServerFacts};
 
-/// Configured, built-in, discovered and managed endpoints, and what is known about them.
-#[derive(Debug, Default)]
+/// Configured, built-in, discovered and managed endpoints, replicas included.
+#[derive(Clone, Debug, Default)]
 pub struct Fleet {
-    members: Vec<(Endpoint, Option<ServerFacts>)>,
+    endpoints: Vec<Endpoint>,
 }
 
+/// Servers near by answer in milliseconds; hosted ones get longer.
+const NEAR: Duration = Duration::from_millis(900);
+const FAR: Duration = Duration::from_secs(5);
+
 impl Fleet {
-    /// A fleet of endpoints about which nothing is known yet.
+    /// A fleet of endpoints and their replicas.
     pub fn new(endpoints: Vec<Endpoint>) -> Self {
-        Self {
-            members: endpoints.into_iter().map(|endpoint| (endpoint, None)).collect(),
+        let mut fleet = Self::default();
+        for endpoint in endpoints {
+            fleet.add(endpoint);
         }
+        fleet
     }
 
-    /// Adds an endpoint.
-    pub fn add(&mut self, endpoint: Endpoint, facts: Option<ServerFacts>) {
-        self.members.push((endpoint, facts));
+    /// Adds an endpoint and its replicas.
+    pub fn add(&mut self, endpoint: Endpoint) {
+        let replicas = endpoint.replicas().to_vec();
+        self.endpoints.push(endpoint);
+        self.endpoints.extend(replicas);
     }
 
-    /// All endpoints, in order.
+    /// All endpoints, in order; a replica stands behind the endpoint that it belongs to.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.members.iter().map(|(endpoint, _)| endpoint)
+        self.endpoints.iter()
     }
 
-    /// All endpoints with what is known about them.
-    pub fn members(&self) -> impl Iterator<Item = (&Endpoint, Option<&ServerFacts>)> {
-        self.members.iter().map(|(endpoint, facts)| (endpoint, facts.as_ref()))
+    /// All endpoints with what the last probe found out about them.
+    pub fn members(&self) -> impl Iterator<Item = (&Endpoint, Option<Arc<ServerFacts>>)> {
+        self.endpoints.iter().map(|endpoint| (endpoint, endpoint.known()))
     }
 
     /// The endpoint of a provider; ids are compared without regard to case.
@@ -39,15 +50,30 @@ impl Fleet {
             .find(|endpoint| endpoint.provider.eq_ignore_ascii_case(provider))
     }
 
-    /// The one endpoint that is known to serve a model of this id, as a full reference.
+    /// The one provider that is known to serve a model of this id, as a full reference.
     pub fn find_model(&self, id: &str) -> Option<ModelRef> {
-        let mut holders = self.members.iter().filter(|(endpoint, facts)| {
-            endpoint.listed_model(id).is_some() || facts.as_ref().is_some_and(|facts| facts.model(id).is_some())
-        });
-        let (endpoint, _) = holders.next()?;
-        if holders.next().is_some() {
+        let serves = |endpoint: &&Endpoint| {
+            endpoint.listed_model(id).is_some() || endpoint.known().is_some_and(|facts| facts.model(id).is_some())
+        };
+        let mut holders = self.endpoints.iter().filter(serves);
+        let first = holders.next()?;
+        if holders.any(|other| other.provider != first.provider) {
             return None;
         }
-        ModelRef::new(&endpoint.provider, id).ok()
+        ModelRef::new(&first.provider, id).ok()
+    }
+
+    /// Asks every endpoint at once that was not asked within `max_age`. What Yabby manages itself is not asked: it may
+    /// not run, and its lease knows.
+    pub async fn refresh(&self, http: &Http, max_age: Duration) {
+        let asked = self
+            .endpoints
+            .iter()
+            .filter(|endpoint| !matches!(endpoint.origin, EndpointOrigin::Managed(_)));
+        join_all(asked.map(|endpoint| async move {
+            let limit = if endpoint.reach == Reach::Hosted { FAR } else { NEAR };
+            endpoint.refresh(http, max_age, limit).await
+        }))
+        .await;
     }
 }

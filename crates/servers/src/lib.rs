@@ -13,6 +13,7 @@ mod live;
 pub mod managed;
 mod probe;
 mod reach;
+mod replicas;
 mod refused;
 mod tool_mode;
 mod transport;

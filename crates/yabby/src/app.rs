@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
-use yabby_servers::Http;
+use yabby_core::text;
+use yabby_servers::{Fleet, Http, Notebook};
 
 use crate::{exit::Exit, terminal::Terminal};
 
@@ -14,6 +15,8 @@ pub(crate) struct App {
     pub(crate) loaded: Loaded,
     pub(crate) terminal: Terminal,
     pub(crate) http: Http,
+    /// What servers have taught, kept over restarts.
+    pub(crate) notebook: Notebook,
 }
 
 impl App {
@@ -21,9 +24,21 @@ impl App {
         Self {
             loaded: load(&env, &paths, config),
             http: Http::default(),
+            notebook: Notebook::of(&paths.state_dir),
             env,
             paths,
             terminal,
+        }
+    }
+
+    /// Writes down what the servers of `fleet` have taught.
+    pub(crate) fn keep(&self, fleet: &Fleet) {
+        if let Err(error) = self.notebook.keep(fleet) {
+            self.terminal.notice(&text!(
+                "what was learned about the servers cannot be kept in {path}: {error}",
+                path = self.paths.state_dir.display(),
+                error = error
+            ));
         }
     }
 

@@ -107,6 +107,10 @@ pub(crate) struct Models {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Draw the list again every two seconds, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Subcommand)]

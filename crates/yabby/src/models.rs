@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use yabby_config::vars;
 use yabby_core::{ModelError, ModelRef, Text, text};
 use yabby_servers::{
     Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, ServerKind, WellKnown, discover,
@@ -34,6 +33,12 @@ pub(crate) enum Look {
 
 /// Configured endpoints, servers found on this machine, and the embedded server where it is installed.
 pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Result<Here, ModelError> {
+    let here = found(app, requested, look).await?;
+    app.notebook.recall(&here.fleet);
+    Ok(here)
+}
+
+async fn found(app: &App, requested: Option<&str>, look: Look) -> Result<Here, ModelError> {
     let mut here = Here {
         fleet: Fleet::new(Endpoint::from_config(app.config())),
         ..Here::default()
@@ -54,12 +59,12 @@ pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Resu
         return Ok(here);
     }
     let known: Vec<Endpoint> = here.fleet.endpoints().cloned().collect();
-    for (endpoint, facts) in discover(&app.http, &ports(app), &known).await {
+    for (endpoint, facts) in discover(&app.http, &WellKnown::here(&app.env), &known).await {
         here.notices.extend(unusable(&endpoint, &facts));
         if here.default.is_none() {
             here.default = best(&endpoint, &facts);
         }
-        here.fleet.add(endpoint, Some(facts));
+        here.fleet.add(endpoint);
     }
     let wanted = named.iter().any(|name| names_embedded(name));
     let last_resort = named.is_empty() && here.default.is_none();
@@ -68,7 +73,7 @@ pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Resu
     {
         here.embedded = true;
         let lease = Lease::acquire(&app.paths.state_dir, &spec).await?;
-        here.fleet.add(lease.endpoint(), None);
+        here.fleet.add(lease.endpoint());
         if here.default.is_none() {
             here.default = embedded_ref(&lease);
         }
@@ -124,10 +129,4 @@ fn unusable(endpoint: &Endpoint, facts: &ServerFacts) -> Option<Text> {
             url = endpoint.base_url
         )
     })
-}
-
-fn ports(app: &App) -> Vec<WellKnown> {
-    app.env
-        .get(vars::DISCOVER)
-        .map_or_else(WellKnown::defaults, WellKnown::parse)
 }

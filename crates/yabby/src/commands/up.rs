@@ -76,7 +76,7 @@ async fn available(app: &App, arguments: &Up, bars: &Bars) -> Result<(Here, Opti
         }
         let lease = lease(app, None, bars).await?;
         here.default = embedded_ref(&lease);
-        here.fleet.add(lease.endpoint(), None);
+        here.fleet.add(lease.endpoint());
     }
     Ok((here, requested.map(str::to_owned)))
 }

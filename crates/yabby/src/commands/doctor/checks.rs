@@ -1,16 +1,11 @@
 //! What `doctor` looks at without asking a model for an answer.
 
-use std::time::Duration;
-
-use futures_util::future::join_all;
-use yabby_core::{ErrorKind, FactSource, text};
+use yabby_core::text;
 use yabby_route::{Plan, plan};
-use yabby_servers::{Endpoint, EndpointOrigin, Fleet, ModelState, ServerFacts, managed, probe};
+use yabby_servers::managed;
 
 use super::Finding;
 use crate::{app::App, models::Here};
-
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// The config file and its mistakes.
 pub(super) fn config(app: &App) -> Vec<Finding> {
@@ -29,106 +24,6 @@ pub(super) fn config(app: &App) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-/// Every endpoint: does it answer `GET /v1/models`, and does it have what the config says.
-pub(super) async fn endpoints(app: &App, fleet: &Fleet) -> Vec<Finding> {
-    let probes = fleet
-        .members()
-        .filter(|(endpoint, _)| !matches!(endpoint.origin, EndpointOrigin::Managed(_)))
-        .map(|(endpoint, known)| async move {
-            match known {
-                Some(facts) => one_endpoint(app, endpoint, facts).await,
-                None => one_endpoint(app, endpoint, &probe(&app.http, endpoint, LIMIT).await).await,
-            }
-        });
-    let mut findings: Vec<Finding> = join_all(probes).await.into_iter().flatten().collect();
-    if findings.is_empty() {
-        findings.push(Finding::good(text!(
-            "none is configured, and none runs on a well-known port"
-        )));
-    }
-    findings
-}
-
-async fn one_endpoint(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding> {
-    let name = &endpoint.provider;
-    if let Some(error) = &facts.error {
-        let fix = match error.kind {
-            ErrorKind::NotAnApi => missing_version(app, endpoint).await,
-            _ => None,
-        };
-        let message = text!("{provider}: {error}", provider = name, error = error.message);
-        return vec![Finding::bad(message, fix.or_else(|| error.hint.clone()))];
-    }
-    let kind = match (facts.kind, &facts.version) {
-        (Some(kind), Some(version)) => format!("{} {version}", kind.name()),
-        (Some(kind), None) => kind.name().to_owned(),
-        (None, _) => "OpenAI API".to_owned(),
-    };
-    let mut findings = vec![Finding::good(text!(
-        "{provider}: {url} answers in {milliseconds} ms ({kind}; models: {count})",
-        provider = name,
-        url = endpoint.base_url,
-        kind = kind,
-        count = facts.models.len(),
-        milliseconds = facts.took.as_millis()
-    ))];
-    for entry in &endpoint.listed {
-        let Some(served) = facts.model(&entry.id) else {
-            let has: Vec<&str> = facts.models.iter().map(|model| model.id.as_str()).take(8).collect();
-            findings.push(Finding::bad(
-                text!(
-                    "{provider}: there is no model {model}",
-                    provider = name,
-                    model = entry.id
-                ),
-                Some(text!(
-                    "the server has: {models}; put one of these ids into models[].id",
-                    models = has.join(", ")
-                )),
-            ));
-            continue;
-        };
-        if served.state == ModelState::Unloaded {
-            findings.push(Finding::note(
-                text!("{provider}: {model} is not loaded", provider = name, model = entry.id),
-                text!("the first question waits until the server has loaded it"),
-            ));
-        }
-        if let (Some(window), Some(configured)) = (&served.window, entry.context_tokens.or(entry.context_window))
-            && window.source == FactSource::Probe
-            && window.value < configured
-        {
-            findings.push(Finding::note(
-                text!(
-                    "{provider}: {model} serves a window of {served} tokens, the config says {configured}",
-                    provider = name,
-                    model = entry.id,
-                    served = window.value,
-                    configured = configured
-                ),
-                text!(
-                    "load the model with a larger context, or set contextWindow to {served}",
-                    served = window.value
-                ),
-            ));
-        }
-    }
-    findings
-}
-
-/// A base URL with a path but without a version: does the API live one step deeper?
-async fn missing_version(app: &App, endpoint: &Endpoint) -> Option<yabby_core::Text> {
-    let deeper = endpoint.with_version()?;
-    let facts = probe(&app.http, &deeper, LIMIT).await;
-    facts.error.is_none().then(|| {
-        text!(
-            "set models.providers.{provider}.baseUrl to {url}",
-            provider = endpoint.provider,
-            url = deeper.base_url
-        )
-    })
 }
 
 /// The embedded model, where it is installed: complete and unchanged?

@@ -2,6 +2,8 @@
 
 mod checks;
 mod deep;
+mod endpoint;
+mod machine;
 
 use yabby_core::{Text, text};
 
@@ -64,7 +66,10 @@ pub(crate) async fn run(app: &App, arguments: &Doctor) -> Exit {
         }
     };
     report.title(&text!("Model servers"));
-    report.all(checks::endpoints(app, &here.fleet).await);
+    report.all(endpoint::all(app, &here.fleet).await);
+    app.keep(&here.fleet);
+    report.title(&text!("This machine"));
+    report.all(machine::room(app).await);
     report.title(&text!("Embedded model"));
     report.all(checks::embedded(app, here.embedded).await);
     report.title(&text!("Models in use"));

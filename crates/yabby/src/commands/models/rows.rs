@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde::Serialize;
 use yabby_core::{ErrorKind, Fact, FactSource, ModelRef};
 use yabby_route::resolve;
-use yabby_servers::{Endpoint, EndpointOrigin, Fleet, ModelState, Reach, ServerFacts, ServerKind, probe};
+use yabby_servers::{
+    BreakerState, Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, Reasoning, ServerFacts, ServerKind, Speed,
+};
+use yabby_wire::Step;
 
 use crate::app::App;
-
-/// Servers near by answer in milliseconds; hosted ones get longer.
-const NEAR: Duration = Duration::from_millis(1500);
-const FAR: Duration = Duration::from_secs(5);
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -25,32 +23,92 @@ pub(super) struct Row {
     pub(super) configured_window: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) server: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
     pub(super) aliases: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) role: Option<&'static str>,
+    /// What the server says of it, as far as it says something.
+    #[serde(flatten)]
+    pub(super) facts: Said,
+    /// What requests have shown.
+    pub(super) speed: Speed,
+    pub(super) breaker: BreakerState,
+    /// Requests of this process that the endpoint answers now, and that wait.
+    pub(super) running: usize,
+    pub(super) waiting: usize,
+    /// What the server has taught, in the words of `docs/compat.md`.
+    pub(super) learned: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
 }
 
+/// What a server says of a model.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Said {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_window: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) slots: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) busy: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tools: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<Reasoning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<u64>,
+}
+
 impl Row {
+    fn new(model: String, endpoint: String) -> Self {
+        Self {
+            model,
+            endpoint,
+            state: ModelState::Unknown,
+            window: None,
+            configured_window: None,
+            server: None,
+            version: None,
+            aliases: Vec::new(),
+            role: None,
+            facts: Said::default(),
+            speed: Speed::default(),
+            breaker: BreakerState::default(),
+            running: 0,
+            waiting: 0,
+            learned: Vec::new(),
+            error: None,
+        }
+    }
+
     fn is(&self, model: &ModelRef) -> bool {
         self.model.eq_ignore_ascii_case(&model.to_string())
     }
 }
 
-/// Asks every endpoint that has not been asked, and lists what is configured, what is found and what is named.
-pub(super) async fn collect(app: &App, fleet: &Fleet, default: Option<ModelRef>) -> Vec<Row> {
-    let probes = fleet.members().map(|(endpoint, facts)| async move {
-        match facts {
-            Some(_) => None,
-            None if matches!(endpoint.origin, EndpointOrigin::Managed(_)) => None,
-            None => Some(probe(&app.http, endpoint, limit(endpoint)).await),
+impl Said {
+    fn of(model: &ModelFacts) -> Self {
+        fn value<T: Copy>(fact: Option<&Fact<T>>) -> Option<T> {
+            fact.map(|fact| fact.value)
         }
-    });
-    let probed = join_all(probes).await;
+        Self {
+            max_window: value(model.max_window.as_ref()),
+            slots: value(model.slots.as_ref()),
+            busy: value(model.busy.as_ref()),
+            tools: value(model.tools.as_ref()),
+            reasoning: value(model.reasoning.as_ref()),
+            size: value(model.size.as_ref()),
+        }
+    }
+}
+
+/// Asks every endpoint that was not asked within `max_age`, and lists what is configured, what is found and what is named.
+pub(super) async fn collect(app: &App, fleet: &Fleet, default: Option<ModelRef>, max_age: Duration) -> Vec<Row> {
+    fleet.refresh(&app.http, max_age).await;
     let mut rows = Vec::new();
-    for ((endpoint, known), fresh) in fleet.members().zip(&probed) {
-        rows.extend(rows_of(endpoint, known.or(fresh.as_ref())));
+    for (endpoint, facts) in fleet.members() {
+        rows.extend(rows_of(endpoint, facts.as_deref()));
     }
     let policy = app.config().policy();
     let primary = policy
@@ -92,10 +150,6 @@ pub(super) async fn collect(app: &App, fleet: &Fleet, default: Option<ModelRef>)
     rows
 }
 
-fn limit(endpoint: &Endpoint) -> Duration {
-    if endpoint.reach == Reach::Hosted { FAR } else { NEAR }
-}
-
 /// A model that the config names and no endpoint lists: its state is that of its provider, where there is one.
 fn named_row(app: &App, fleet: &Fleet, model: &ModelRef, rows: &[Row]) -> Row {
     let beside = rows.iter().find(|row| {
@@ -106,22 +160,15 @@ fn named_row(app: &App, fleet: &Fleet, model: &ModelRef, rows: &[Row]) -> Row {
     });
     let provider = app.config().provider(model.provider());
     let without_key = fleet.endpoint(model.provider()).is_none();
+    let url = provider.map(|provider| provider.base_url.to_string());
     Row {
-        model: model.to_string(),
-        endpoint: provider
-            .map(|provider| provider.base_url.to_string())
-            .unwrap_or_default(),
         state: match beside.map(|row| row.state) {
             Some(state @ (ModelState::Unreachable | ModelState::Locked)) => state,
             _ if without_key => ModelState::Locked,
             _ => ModelState::Unknown,
         },
-        window: None,
-        configured_window: None,
         server: beside.and_then(|row| row.server),
-        aliases: Vec::new(),
-        role: None,
-        error: None,
+        ..Row::new(model.to_string(), url.unwrap_or_default())
     }
 }
 
@@ -134,20 +181,25 @@ fn is_hosted(fleet: &Fleet, row: &Row) -> bool {
 
 /// The models of an endpoint: those that the config lists, then the others that the server has.
 fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
-    let server = facts.and_then(|facts| facts.kind).map(ServerKind::name);
     let error = facts
         .and_then(|facts| facts.error.as_ref())
         .map(|error| error.message.english());
-    let row = |id: &str| Row {
-        model: format!("{}/{id}", endpoint.provider),
-        endpoint: endpoint.base_url.clone(),
-        state: ModelState::Unknown,
-        window: None,
-        configured_window: None,
-        server,
-        aliases: Vec::new(),
-        role: None,
-        error: error.clone(),
+    let row = |id: &str| {
+        let said = facts.and_then(|facts| facts.model(id).or(facts.only_model()));
+        let queue = endpoint.queue_of(id);
+        Row {
+            window: endpoint.served_window(id),
+            server: facts.and_then(|facts| facts.kind).map(ServerKind::name),
+            version: facts.and_then(|facts| facts.version.clone()),
+            facts: said.map(Said::of).unwrap_or_default(),
+            speed: endpoint.observed(id).speed,
+            breaker: endpoint.breaker_state(),
+            running: queue.running.len(),
+            waiting: queue.waiting,
+            learned: endpoint.learned(id).steps().to_vec(),
+            error: error.clone(),
+            ..Row::new(format!("{}/{id}", endpoint.provider), endpoint.base_url.clone())
+        }
     };
     if let EndpointOrigin::Managed(lease) = &endpoint.origin {
         return vec![Row {
@@ -164,20 +216,16 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
     }
     let mut rows = Vec::new();
     for entry in &endpoint.listed {
-        let served = facts.and_then(|facts| facts.model(&entry.id));
         let configured = entry.context_tokens.or(entry.context_window);
+        let row = row(&entry.id);
         rows.push(Row {
-            state: match (facts, served) {
-                (_, Some(served)) => served.state,
-                (Some(facts), None) if facts.error.is_some() => unanswered(facts),
-                (Some(_), None) => ModelState::Absent,
-                (None, None) => ModelState::Unknown,
-            },
-            window: served
-                .and_then(|served| served.window.clone())
+            state: facts.map_or(ModelState::Unknown, |facts| facts.state_of(&entry.id)),
+            window: row
+                .window
+                .clone()
                 .or(configured.map(|tokens| Fact::new(tokens, FactSource::Config))),
             configured_window: configured,
-            ..row(&entry.id)
+            ..row
         });
     }
     // OpenRouter and OpenAI offer hundreds; a hosted catalogue is not what this list is for.
@@ -188,7 +236,6 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
     for model in others {
         rows.push(Row {
             state: model.state,
-            window: model.window.clone(),
             ..row(&model.id)
         });
     }
@@ -203,9 +250,10 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
 
 /// The state of models whose server gave no list.
 fn unanswered(facts: &ServerFacts) -> ModelState {
-    match &facts.error {
+    match facts.error.as_ref().map(|error| error.kind) {
         None => ModelState::Unknown,
-        Some(error) if error.kind == ErrorKind::Auth => ModelState::Locked,
+        Some(ErrorKind::Auth) => ModelState::Locked,
+        Some(ErrorKind::Loading) => ModelState::Loading,
         Some(_) => ModelState::Unreachable,
     }
 }

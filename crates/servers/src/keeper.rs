@@ -1,0 +1,56 @@
+//! What goes on in the background while Yabby runs: servers that rest are looked at, those in use are asked what changed,
+//! and models that are to be kept warm are touched.
+
+use std::time::Duration;
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{Endpoint, EndpointOrigin, Fleet, Http, Reach};
+
+/// How often it is looked whether something is due. Looking costs nothing.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a server in use is asked what changed.
+const REFRESH: Duration = Duration::from_secs(30);
+/// A server that was not used for this long is left alone.
+const IN_USE: Duration = Duration::from_mins(5);
+/// How long a look may take: near and hosted.
+const NEAR: Duration = Duration::from_secs(4);
+const FAR: Duration = Duration::from_secs(10);
+
+/// Looks after the endpoints of a fleet until it is dropped.
+#[derive(Debug)]
+pub struct Keeper {
+    _tasks: JoinSet<()>,
+}
+
+impl Keeper {
+    /// Starts to look after all endpoints. Must be called within a runtime.
+    pub fn start(http: &Http, fleet: &Fleet) -> Self {
+        let mut tasks = JoinSet::new();
+        for endpoint in fleet.endpoints() {
+            tasks.spawn(look_after(http.clone(), endpoint.clone()));
+        }
+        Self { _tasks: tasks }
+    }
+}
+
+async fn look_after(http: Http, endpoint: Endpoint) {
+    let limit = if endpoint.reach == Reach::Hosted { FAR } else { NEAR };
+    // A hosted service is not asked what it has: its list is long and does not change. Whether a managed server runs is
+    // its supervisor's business.
+    let refreshed = endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_));
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if endpoint.probe_is_due() {
+            endpoint.probe_breaker(&http, limit).await;
+        } else if refreshed && endpoint.idle().is_some_and(|idle| idle < IN_USE) {
+            endpoint.refresh(&http, REFRESH, limit).await;
+        }
+        endpoint.keep_warm(&http, Instant::now()).await;
+    }
+}

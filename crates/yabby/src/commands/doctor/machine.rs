@@ -1,0 +1,118 @@
+//! This machine: room on the disk, memory, and networks in which `localhost` is not where people think.
+
+use std::path::Path;
+
+use yabby_core::{Text, text};
+use yabby_servers::{Endpoint, Reach, fit};
+
+use super::Finding;
+use crate::app::App;
+
+/// Less than this is not enough for the next model, nor for a log that grows: 2 GiB.
+const LITTLE_DISK: u64 = 2 << 30;
+/// Less than this and the machine swaps as soon as a model computes: 1 GiB.
+const LITTLE_MEMORY: u64 = 1 << 30;
+
+/// Disk and memory.
+pub(super) async fn room(app: &App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(free) = free_on_disk(&app.paths.state_dir) {
+        let path = app.paths.state_dir.display();
+        findings.push(if free < LITTLE_DISK {
+            Finding::note(
+                text!("{path}: {free} free on the disk", path = path, free = gib(free)),
+                text!("make room: models, logs and conversations are kept there"),
+            )
+        } else {
+            Finding::good(text!("{path}: {free} free on the disk", path = path, free = gib(free)))
+        });
+    }
+    let memory = fit::memory().await;
+    if let (Some(free), Some(total)) = (memory.ram_free, memory.ram_total) {
+        let words = text!("memory: {free} of {total} free", free = gib(free), total = gib(total));
+        findings.push(if free < LITTLE_MEMORY {
+            Finding::note(words, text!("close other programs, or use a smaller model or window"))
+        } else {
+            Finding::good(words)
+        });
+    }
+    for (free, total) in &memory.vram {
+        findings.push(Finding::good(text!(
+            "graphics memory: {free} of {total} free",
+            free = gib(*free),
+            total = gib(*total)
+        )));
+    }
+    findings
+}
+
+/// The bytes that may be written to the file system of a folder, or of the first one above it that is there.
+fn free_on_disk(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|folder| folder.is_dir())?;
+    let stat = rustix::fs::statvfs(there).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn gib(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+    let gib = bytes as f64 / f64::from(1 << 30);
+    format!("{gib:.1} GiB")
+}
+
+/// The fix for a loopback address inside WSL or a container, where it means the inside.
+pub(super) fn other_network(app: &App, endpoint: &Endpoint) -> Option<Text> {
+    if endpoint.reach != Reach::Loopback {
+        return None;
+    }
+    let inside = inside(Path::new("/"), app.env.get("container").is_some())?;
+    let port = endpoint.port();
+    Some(match inside {
+        Inside::Wsl => text!(
+            "this is WSL: a server on Windows is reached with networkingMode=mirrored in .wslconfig, or at the address of the Windows host (ip route show default), and it must listen on 0.0.0.0:{port}",
+            port = port
+        ),
+        Inside::Container => text!(
+            "this is a container: a server on its host is reached at http://host.docker.internal:{port} (Podman: host.containers.internal; Docker on Linux: --add-host=host.docker.internal:host-gateway), and it must listen on 0.0.0.0",
+            port = port
+        ),
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Inside {
+    Wsl,
+    Container,
+}
+
+/// What `root` is the root of: WSL's kernel names Microsoft; Docker and Podman leave a file, systemd-nspawn and others set
+/// the variable `container`.
+fn inside(root: &Path, said: bool) -> Option<Inside> {
+    let kernel = std::fs::read_to_string(root.join("proc/version")).unwrap_or_default();
+    if kernel.to_ascii_lowercase().contains("microsoft") {
+        return Some(Inside::Wsl);
+    }
+    let marked = root.join(".dockerenv").exists() || root.join("run/.containerenv").exists();
+    (marked || said).then_some(Inside::Container)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_with_another_localhost() {
+        let root = tempfile::TempDir::new().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("proc/version", "Linux version 6.12.0-debian");
+        assert_eq!(inside(root.path(), false), None);
+        assert_eq!(inside(root.path(), true), Some(Inside::Container));
+        write("run/.containerenv", "");
+        assert_eq!(inside(root.path(), false), Some(Inside::Container));
+        write("proc/version", "Linux version 6.6.87.2-microsoft-standard-WSL2");
+        assert_eq!(inside(root.path(), false), Some(Inside::Wsl));
+    }
+}
