@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
 mod answer;
+mod breaker;
 mod compat;
 mod credentials;
 mod discover;
@@ -19,7 +21,9 @@ mod tool_mode;
 mod transport;
 mod vendor;
 
+pub use admission::{Admission, AdmissionQueue, AdmissionStatus, Permit, Waiting};
 pub use answer::AnswerStream;
+pub use breaker::{Breaker, BreakerState, BreakerStatus, Jitter, ProbeTicket, Verdict};
 pub use discover::{WellKnown, discover};
 pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};
