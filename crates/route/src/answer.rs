@@ -98,7 +98,7 @@ pub fn answer(
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
             if let Some(next) = candidates.peek()
-                && let Some(error) = endpoint.resting()
+                && let Some(error) = endpoint.resting(&http).await
             {
                 yield RouteEvent::Notice(passed_over(&model, &error, next));
                 errors.push((model, error));

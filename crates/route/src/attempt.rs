@@ -60,7 +60,9 @@ impl Running {
             return;
         };
         let usage = &self.usage;
-        let read = usage.input_tokens.map(|tokens| tokens.saturating_sub(usage.cached_tokens.unwrap_or(0)));
+        let read = usage
+            .input_tokens
+            .map(|tokens| tokens.saturating_sub(usage.cached_tokens.unwrap_or(0)));
         endpoint.saw_timing(
             model,
             Timing {

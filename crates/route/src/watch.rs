@@ -62,14 +62,16 @@ impl Watch {
 
     /// Waits for something that has its own ways to notice trouble, but not beyond the time.
     pub(crate) async fn within<T>(
-        &self,
+        &mut self,
         endpoint: &Endpoint,
         future: impl Future<Output = T>,
     ) -> Result<T, ModelError> {
+        let end = self.end;
+        let permit = &self.permit;
         tokio::select! {
             value = future => Ok(value),
-            () = sleep_until(self.end) => Err(self.too_long(endpoint, Phase::Connect)),
-            () = self.permit.preempted() => Err(preempted(endpoint, Phase::Connect)),
+            () = sleep_until(end) => Err(self.too_long(endpoint, Phase::Connect)),
+            () = permit.preempted() => Err(preempted(endpoint, Phase::Connect)),
         }
     }
 

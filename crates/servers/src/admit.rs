@@ -3,34 +3,42 @@
 //! There is one queue for each model of an endpoint, because a server's slots belong to a model. How many requests may be
 //! in flight comes from the server where it says so; what is assumed otherwise stands in [`assumed_slots`].
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use yabby_core::{Caller, ErrorKind, ModelError, Phase, text};
 
 use crate::{
-    Breaker, BreakerState, Endpoint, EndpointOrigin, Queue, QueueState, Reach, ServerFacts, ServerKind, Verdict, Waiting,
+    AdmissionQueue, AdmissionStatus, BreakerState, BreakerStatus, Endpoint, EndpointOrigin, Http, ProbeTicket, Reach,
+    ServerFacts, ServerKind, Verdict, Waiting,
 };
+
+/// How long a request is held up to find out whether a server is back, when it is time to try.
+const TRIAL: Duration = Duration::from_millis(500);
 
 impl Endpoint {
     /// Gets in line for a slot of a model. Deadlines begin when there is one.
     pub fn enter(&self, model: &str, caller: &Caller) -> Waiting {
-        self.queue(model).enter(caller)
+        self.queue(model).enter(caller.clone())
     }
 
     /// Who is served by this process and who waits.
-    pub fn queue_of(&self, model: &str) -> QueueState {
-        self.queue(model).state()
+    pub fn queue_of(&self, model: &str) -> AdmissionStatus {
+        self.queue(model).status()
     }
 
     /// Whether a request would be sent at once.
     pub(crate) fn has_room(&self, model: &str) -> bool {
         let state = self.queue_of(model);
-        state.waiting == 0 && state.running.len() < state.limit
+        state.waiting.is_empty() && state.running.values().sum::<usize>() < state.limit
     }
 
-    fn queue(&self, model: &str) -> Queue {
+    fn queue(&self, model: &str) -> AdmissionQueue {
         let slots = self.slots(model);
         // llama.cpp answers with its one model, whatever is asked for.
-        let only = self.known().and_then(|facts| facts.only_model().map(|only| only.id.clone()));
+        let only = self
+            .known()
+            .and_then(|facts| facts.only_model().map(|only| only.id.clone()));
         let queue = self.live.queue(only.as_deref().unwrap_or(model));
         queue.set_limit(slots);
         queue
@@ -51,36 +59,59 @@ impl Endpoint {
     }
 
     /// The error for a request that is not sent because the breaker is open; `None` when it may be sent.
-    pub fn resting(&self) -> Option<ModelError> {
-        let Verdict::Open { retry_in } = self.live.breaker().check(Instant::now()) else {
-            return None;
+    ///
+    /// When it is time to try again, the server is asked whether it is back, for half a second at the most.
+    pub async fn resting(&self, http: &Http) -> Option<ModelError> {
+        if self.breaker().state == BreakerState::HalfOpen {
+            self.probe_breaker(http, TRIAL).await;
+        }
+        let retry_in = match self.breaker().state {
+            BreakerState::Closed => return None,
+            BreakerState::Open { retry_in } => retry_in,
+            BreakerState::HalfOpen => Duration::ZERO,
         };
+        let seconds = retry_in.as_secs().max(1);
         let message = match self.trouble() {
             Some(trouble) => text!(
-                "{url} is not asked for another {seconds} s: {error}",
+                "{url} is not asked for {seconds} s: {error}",
                 url = self.base_url,
-                seconds = retry_in.as_secs().max(1),
+                seconds = seconds,
                 error = trouble.message
             ),
             None => text!(
-                "{url} is not asked for another {seconds} s",
+                "{url} is not asked for {seconds} s",
                 url = self.base_url,
-                seconds = retry_in.as_secs().max(1)
+                seconds = seconds
             ),
         };
         Some(
-            ModelError::new(ErrorKind::Resting, Phase::Connect, &self.base_url, message)
-                .with_hint(text!("it is looked at in the background and used again when it answers")),
+            ModelError::new(ErrorKind::Resting, Phase::Connect, &self.base_url, message).with_hint(text!(
+                "it is looked at in the background and used again as soon as it answers"
+            )),
         )
     }
 
     pub(crate) fn is_resting(&self) -> bool {
-        matches!(self.breaker_state(), BreakerState::Open { .. })
+        self.breaker().state != BreakerState::Closed
     }
 
     /// The state of the breaker.
-    pub fn breaker_state(&self) -> BreakerState {
-        self.live.breaker().state(Instant::now())
+    pub fn breaker(&self) -> BreakerStatus {
+        self.live.breaker().status(Instant::now())
+    }
+
+    /// Asks a server that rests whether it is back, if it is time and nobody else asks.
+    pub(crate) async fn probe_breaker(&self, http: &Http, limit: Duration) {
+        if let Verdict::HalfOpen(ticket) = self.live.breaker().check(Instant::now()) {
+            // What it says is taken in, and told to the breaker.
+            self.refresh(http, Duration::ZERO, limit).await;
+            drop(ticket);
+        }
+    }
+
+    /// Waits until a server that rests may be asked whether it is back; for ever while it does not rest.
+    pub(crate) async fn trial_is_due(&self) -> ProbeTicket {
+        self.live.breaker().probe_due().await
     }
 
     /// Notes that a model has answered.

@@ -10,8 +10,8 @@ use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Promp
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
-    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, replicas::Replicas, tool_mode::ToolModes,
-    vendor::Vendor,
+    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, replicas::Replicas,
+    tool_mode::ToolModes, vendor::Vendor,
 };
 
 /// Where requests for one provider go.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval},
 };
 
 use crate::{Endpoint, EndpointOrigin, Fleet, Http, Reach};
@@ -45,12 +45,16 @@ async fn look_after(http: Http, endpoint: Endpoint) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
-        if endpoint.probe_is_due() {
-            endpoint.probe_breaker(&http, limit).await;
-        } else if refreshed && endpoint.idle().is_some_and(|idle| idle < IN_USE) {
-            endpoint.refresh(&http, REFRESH, limit).await;
+        tokio::select! {
+            // The ticket is held while it is asked: nobody else tries meanwhile.
+            _ticket = endpoint.trial_is_due() => {
+                endpoint.refresh(&http, Duration::ZERO, limit).await;
+            }
+            _ = tick.tick() => {
+                if refreshed && endpoint.idle().is_some_and(|idle| idle < IN_USE) {
+                    endpoint.refresh(&http, REFRESH, limit).await;
+                }
+            }
         }
-        endpoint.keep_warm(&http, Instant::now()).await;
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admission;
+mod admit;
 mod answer;
 mod breaker;
 mod compat;
@@ -10,13 +11,14 @@ mod endpoint;
 mod facts;
 mod fleet;
 mod http;
+mod keeper;
 mod learned;
 mod live;
 pub mod managed;
 mod probe;
 mod reach;
-mod replicas;
 mod refused;
+mod replicas;
 mod tool_mode;
 mod transport;
 mod vendor;
@@ -29,6 +31,7 @@ pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};
 pub use fleet::Fleet;
 pub use http::Http;
+pub use keeper::Keeper;
 pub use learned::Notebook;
 pub use live::{Doing, Observed, Speed, Timing, Trouble};
 pub use probe::probe;

@@ -19,7 +19,7 @@ use yabby_core::ErrorKind;
 pub use look::Doing;
 pub use observed::{Observed, Speed, Timing};
 
-use crate::{Endpoint, Http, ModelState, ServerFacts, probe};
+use crate::{AdmissionQueue, Breaker, Endpoint, Http, ModelState, ServerFacts, probe};
 
 /// The live state of one endpoint. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,9 @@ struct Inner {
     now: Mutex<Now>,
     /// Held while the server is asked.
     asking: tokio::sync::Mutex<()>,
+    breaker: Breaker,
+    /// By model.
+    queues: Mutex<BTreeMap<String, AdmissionQueue>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +41,8 @@ struct Now {
     facts: Option<(Arc<ServerFacts>, Instant)>,
     /// The latest probe that was answered.
     answered: Option<Arc<ServerFacts>>,
+    /// Whether something has happened that makes `facts` doubtful.
+    expired: bool,
     /// When a model was asked for an answer.
     used: Option<Instant>,
     /// What requests have shown, by model.
@@ -101,8 +106,13 @@ impl Endpoint {
         if let Some(kind) = facts.kind {
             self.forget_other_versions(kind, facts.version.as_deref());
         }
+        match &facts.error {
+            None => self.succeeded(),
+            Some(error) => self.live.breaker().failed(error.kind, Instant::now()),
+        }
         let mut now = self.live.lock();
         now.facts = Some((Arc::clone(facts), Instant::now()));
+        now.expired = false;
         if facts.is_reachable() {
             now.answered = Some(Arc::clone(facts));
         }
@@ -145,6 +155,27 @@ impl Endpoint {
 // === impl Live ===
 
 impl Live {
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.0.breaker
+    }
+
+    /// The queue before a model; its limit is for the caller to set.
+    pub(crate) fn queue(&self, model: &str) -> AdmissionQueue {
+        let mut queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = queues.entry(model.to_owned());
+        queue.or_insert_with(|| AdmissionQueue::new(usize::MAX)).clone()
+    }
+
+    /// The latest probe that was answered.
+    pub(crate) fn answered(&self) -> Option<Arc<ServerFacts>> {
+        self.lock().answered.clone()
+    }
+
+    /// The next one who wants fresh facts gets them.
+    pub(crate) fn expire(&self) {
+        self.lock().expired = true;
+    }
+
     /// The lock is held for a moment, never across an await.
     fn lock(&self) -> MutexGuard<'_, Now> {
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
@@ -154,7 +185,7 @@ impl Live {
     fn since(&self, time: Instant) -> Option<Arc<ServerFacts>> {
         let now = self.lock();
         let (facts, at) = now.facts.as_ref()?;
-        (*at >= time).then(|| Arc::clone(facts))
+        (*at >= time && !now.expired).then(|| Arc::clone(facts))
     }
 }
 

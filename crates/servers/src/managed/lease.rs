@@ -89,6 +89,11 @@ impl Lease {
         self.inner.spec.window
     }
 
+    /// Requests that the server answers at the same time.
+    pub fn slots(&self) -> usize {
+        usize::try_from(self.inner.spec.slots).unwrap_or(1)
+    }
+
     /// Whether the server answers now; nothing is started.
     pub fn is_running(&self) -> bool {
         self.supervised() && Status::read(&self.inner.folder).is_some_and(|status| status.state == State::Ready)

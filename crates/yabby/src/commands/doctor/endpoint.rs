@@ -41,13 +41,19 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
     if let Some(error) = &facts.error {
         if error.kind == ErrorKind::Loading {
             return vec![Finding::note(
-                text!("{provider}: {url} is loading its model", provider = name, url = endpoint.base_url),
+                text!(
+                    "{provider}: {url} is loading its model",
+                    provider = name,
+                    url = endpoint.base_url
+                ),
                 text!("wait until it is done; a question that is asked now waits too"),
             )];
         }
         let fix = match error.kind {
             ErrorKind::NotAnApi | ErrorKind::ModelNotFound => missing_version(app, endpoint).await,
-            ErrorKind::Refused => other_port(app, endpoint).await.or_else(|| machine::other_network(app, endpoint)),
+            ErrorKind::Refused => other_port(app, endpoint)
+                .await
+                .or_else(|| machine::other_network(app, endpoint)),
             ErrorKind::Unreachable | ErrorKind::Dns | ErrorKind::Hung => machine::other_network(app, endpoint),
             _ => None,
         };
@@ -106,8 +112,14 @@ fn model(endpoint: &Endpoint, facts: &ServerFacts, id: &str, served: &ModelFacts
             text!("the first question waits until the server has loaded it; keepWarm keeps it loaded"),
         )),
         ModelState::Failing => findings.push(Finding::bad(
-            text!("{provider}: the server cannot run {model}", provider = provider, model = id),
-            Some(text!("look into the server's log: the file may be broken, or too large for the memory")),
+            text!(
+                "{provider}: the server cannot run {model}",
+                provider = provider,
+                model = id
+            ),
+            Some(text!(
+                "look into the server's log: the file may be broken, or too large for the memory"
+            )),
         )),
         _ => {}
     }

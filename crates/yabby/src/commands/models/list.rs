@@ -7,10 +7,10 @@ use std::{
 };
 
 use yabby_core::{FactSource, Text, text};
-use yabby_servers::{BreakerState, ModelState};
+use yabby_servers::ModelState;
 use yabby_wire::Step;
 
-use super::rows::{self, Row};
+use super::rows::{self, Breaker, Row};
 use crate::{
     app::App,
     exit::Exit,
@@ -40,7 +40,8 @@ pub(super) async fn run(app: &App, json: bool, watch: bool) -> Exit {
     let rows = rows::collect(app, &here.fleet, here.default.clone(), PERIOD).await;
     app.keep(&here.fleet);
     if json {
-        app.terminal.out(&serde_json::to_string_pretty(&rows).unwrap_or_default());
+        app.terminal
+            .out(&serde_json::to_string_pretty(&rows).unwrap_or_default());
     } else if rows.is_empty() {
         app.terminal.notice(&text!(
             "there is no model yet; `yabby setup` finds the servers that you have, and `yabby up` makes one available"
@@ -165,9 +166,9 @@ fn notes(app: &App, row: &Row) -> Vec<String> {
     }
     notes.extend(row.learned.iter().map(|step| say(short(step))));
     match row.breaker {
-        BreakerState::Closed => {}
-        BreakerState::Open { .. } => notes.push(say(text!("resting"))),
-        BreakerState::HalfOpen { .. } => notes.push(say(text!("on trial"))),
+        Breaker::Closed => {}
+        Breaker::Open => notes.push(say(text!("resting"))),
+        Breaker::HalfOpen => notes.push(say(text!("on trial"))),
     }
     if row.waiting > 0 {
         notes.push(say(text!("{count} waiting", count = row.waiting)));

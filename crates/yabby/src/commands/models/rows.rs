@@ -6,7 +6,8 @@ use serde::Serialize;
 use yabby_core::{ErrorKind, Fact, FactSource, ModelRef};
 use yabby_route::resolve;
 use yabby_servers::{
-    BreakerState, Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, Reasoning, ServerFacts, ServerKind, Speed,
+    BreakerState, Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, Reasoning, ServerFacts, ServerKind,
+    Speed,
 };
 use yabby_wire::Step;
 
@@ -33,7 +34,7 @@ pub(super) struct Row {
     pub(super) facts: Said,
     /// What requests have shown.
     pub(super) speed: Speed,
-    pub(super) breaker: BreakerState,
+    pub(super) breaker: Breaker,
     /// Requests of this process that the endpoint answers now, and that wait.
     pub(super) running: usize,
     pub(super) waiting: usize,
@@ -41,6 +42,15 @@ pub(super) struct Row {
     pub(super) learned: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+}
+
+/// Whether the endpoint is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Breaker {
+    Closed,
+    Open,
+    HalfOpen,
 }
 
 /// What a server says of a model.
@@ -74,7 +84,7 @@ impl Row {
             role: None,
             facts: Said::default(),
             speed: Speed::default(),
-            breaker: BreakerState::default(),
+            breaker: Breaker::Closed,
             running: 0,
             waiting: 0,
             learned: Vec::new(),
@@ -84,6 +94,16 @@ impl Row {
 
     fn is(&self, model: &ModelRef) -> bool {
         self.model.eq_ignore_ascii_case(&model.to_string())
+    }
+}
+
+impl Breaker {
+    fn of(state: &BreakerState) -> Self {
+        match state {
+            BreakerState::Closed => Self::Closed,
+            BreakerState::Open { .. } => Self::Open,
+            BreakerState::HalfOpen => Self::HalfOpen,
+        }
     }
 }
 
@@ -193,9 +213,9 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
             version: facts.and_then(|facts| facts.version.clone()),
             facts: said.map(Said::of).unwrap_or_default(),
             speed: endpoint.observed(id).speed,
-            breaker: endpoint.breaker_state(),
-            running: queue.running.len(),
-            waiting: queue.waiting,
+            breaker: Breaker::of(&endpoint.breaker().state),
+            running: queue.running.values().sum(),
+            waiting: queue.waiting.values().sum(),
             learned: endpoint.learned(id).steps().to_vec(),
             error: error.clone(),
             ..Row::new(format!("{}/{id}", endpoint.provider), endpoint.base_url.clone())
