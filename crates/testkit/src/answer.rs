@@ -88,7 +88,12 @@ fn decide(state: &mut State, request: &Request) -> Plan {
     if let Some(answer) = state.kind.no_version(request) {
         return whole(state, answer);
     }
-    if let Some(answer) = state.routes.get(&request.path).cloned() {
+    let whole_path = format!("{}?{}", request.path, request.query);
+    let route = state
+        .routes
+        .get(&whole_path)
+        .or_else(|| state.routes.get(&request.path));
+    if let Some(answer) = route.cloned() {
         return whole(state, answer);
     }
     let Some(api) = api else {

@@ -22,6 +22,8 @@ pub enum Fault {
     HangAllPaths,
     /// Side channels answer, model calls never do.
     HangModelCalls,
+    /// Never answers on this one path.
+    HangPath(&'static str),
     /// Resets the connection after the request, on all paths.
     Reset,
     /// The next so many requests, whatever they are, get 503 `Loading model`; then all is well.
@@ -88,6 +90,7 @@ impl Fault {
     pub(crate) fn applies(&self, path: &str, body: &Value, model_call: bool) -> bool {
         match self {
             Self::Refuses(refusal) => model_call && refusal.concerns(body),
+            Self::HangPath(hanging) => path == *hanging,
             Self::AcceptAndHang
             | Self::HangAllPaths
             | Self::Reset
@@ -104,7 +107,7 @@ impl Fault {
         let model = body["model"].as_str().unwrap_or_default();
         let answer = match self {
             Self::Refuses(refusal) => refusal.answer(body),
-            Self::AcceptAndHang | Self::HangAllPaths | Self::HangModelCalls => return Effect::Hang,
+            Self::AcceptAndHang | Self::HangAllPaths | Self::HangModelCalls | Self::HangPath(_) => return Effect::Hang,
             Self::Reset => return Effect::Reset,
             Self::LoadingFor(_) | Self::LoadingWhile(_) => {
                 let body = json!({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}});

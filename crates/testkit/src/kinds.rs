@@ -327,7 +327,7 @@ fn ollama(facts: &Facts<'_>, allocated: Option<u64>, trained: u64, method: &str,
                 allocated.map(|window| {
                     let mut entry = entry(name);
                     entry["context_length"] = json!(window);
-                    entry["expires_at"] = json!("2026-11-22T13:00:00Z");
+                    entry["expires_at"] = json!("2318-01-29T02:38:24Z");
                     entry["size_vram"] = json!(0);
                     entry
                 })

@@ -170,7 +170,7 @@ impl ModelServer {
         self.state().input_tokens = Some(tokens);
     }
 
-    /// A fixed answer for a path, whatever the method.
+    /// A fixed answer for a path, whatever the method; with a query (`/props?model=m1`) for that query alone.
     pub fn route(&self, path: &str, status: u16, content_type: &str, body: impl Into<Bytes>) {
         self.state()
             .routes

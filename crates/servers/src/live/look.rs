@@ -28,14 +28,8 @@ impl Endpoint {
         if let Some(error) = &facts.error {
             return match error.kind {
                 ErrorKind::Loading => Ok(Doing::Loading),
-                ErrorKind::Refused
-                | ErrorKind::Dns
-                | ErrorKind::Tls
-                | ErrorKind::Unreachable
-                | ErrorKind::Hung
-                | ErrorKind::Timeout
-                | ErrorKind::Interrupted => Err(error.again()),
-                _ => Ok(Doing::Alive),
+                _ if facts.is_reachable() => Ok(Doing::Alive),
+                _ => Err(error.again()),
             };
         }
         Ok(match facts.model(model).or(facts.only_model()) {

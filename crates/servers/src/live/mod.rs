@@ -113,7 +113,7 @@ impl Endpoint {
         let mut now = self.live.lock();
         now.facts = Some((Arc::clone(facts), Instant::now()));
         now.expired = false;
-        if facts.is_reachable() {
+        if facts.error.is_none() {
             now.answered = Some(Arc::clone(facts));
         }
     }
@@ -186,18 +186,5 @@ impl Live {
         let now = self.lock();
         let (facts, at) = now.facts.as_ref()?;
         (*at >= time && !now.expired).then(|| Arc::clone(facts))
-    }
-}
-
-impl ServerFacts {
-    /// The state of a model; of one that the server does not list too.
-    pub fn state_of(&self, model: &str) -> ModelState {
-        match (self.model(model), self.error.as_ref().map(|error| error.kind)) {
-            (Some(model), _) => model.state,
-            (None, None) => ModelState::Absent,
-            (None, Some(ErrorKind::Auth)) => ModelState::Locked,
-            (None, Some(ErrorKind::Loading)) => ModelState::Loading,
-            (None, Some(_)) => ModelState::Unreachable,
-        }
     }
 }

@@ -206,7 +206,7 @@ fn native_tools(kind: Option<ServerKind>) -> Text {
 async fn missing_version(app: &App, endpoint: &Endpoint) -> Option<Text> {
     let deeper = endpoint.with_version()?;
     let facts = probe(&app.http, &deeper, LIMIT).await;
-    facts.is_reachable().then(|| set_url(&deeper, None))
+    facts.error.is_none().then(|| set_url(&deeper, None))
 }
 
 /// Nothing listens at the port: does a model server listen at a well-known port of the same host?
@@ -218,7 +218,7 @@ async fn other_port(app: &App, endpoint: &Endpoint) -> Option<Text> {
     let others = places.iter().filter_map(|place| endpoint.with_port(place.port));
     let found = join_all(others.map(|other| async move {
         let facts = probe(&app.http, &other, LIMIT).await;
-        facts.is_reachable().then_some((other, facts.kind))
+        facts.error.is_none().then_some((other, facts.kind))
     }))
     .await;
     let (other, kind) = found.into_iter().flatten().next()?;
