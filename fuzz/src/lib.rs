@@ -6,7 +6,10 @@
 
 mod answer;
 mod expect;
+#[path = "../../crates/servers/src/fit/gguf.rs"]
+pub mod gguf;
 mod head;
+mod metadata;
 mod outcome;
 mod protocol;
 mod refusal;
@@ -14,6 +17,7 @@ mod schema;
 mod written;
 
 pub use answer::answer;
+pub use metadata::metadata;
 pub use protocol::protocol;
 pub use refusal::refusal;
 pub use schema::schema;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The targets in `fuzz/fuzz_targets`, each with its words in `fuzz/dictionaries`.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 9] = [
     ("decode_chat", "decode"),
     ("decode_responses", "decode"),
     ("decode_messages", "decode"),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, &str); 8] = [
     ("protocol", "protocol"),
     ("classify", "classify"),
     ("lower_schema", "schema"),
+    ("gguf", "gguf"),
 ];
 
 /// For each target, when nothing else is said.

@@ -9,6 +9,7 @@ mod credentials;
 mod discover;
 mod endpoint;
 mod facts;
+pub mod fit;
 mod fleet;
 mod http;
 mod keeper;

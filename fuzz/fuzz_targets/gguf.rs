@@ -1,0 +1,6 @@
+//! Metadata of model files.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| yabby_fuzz::metadata(input));
