@@ -12,14 +12,17 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use yabby_core::{ErrorKind, ModelError, ModelRequest, ToolChoice, ToolMode};
 use yabby_wire::Dialect;
 
-use crate::{Endpoint, Http, Reach, ServerKind, probe};
+use crate::{Endpoint, Http, ModelState, Reach, ServerFacts};
 
 /// How long a request may be held up. What is not known then is asked again with the next one.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What was found out so lately is believed.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// What servers have said about their models, shared by all clones of an endpoint.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +37,13 @@ impl Endpoint {
         if stated || offers_none(request) || self.tool_modes.get(model).is_some() {
             return;
         }
-        let asked = tokio::time::timeout(PATIENCE, knows_tools(http, self, model));
-        if let Ok(Some(knows)) = asked.await {
+        // What could not be asked is asked again.
+        let known = self.live.within(FRESH).filter(|facts| knows_tools(facts, model).is_some());
+        let facts = match known {
+            Some(facts) => facts,
+            None => self.refresh(http, Duration::ZERO, PATIENCE).await,
+        };
+        if let Some(knows) = knows_tools(&facts, model) {
             let mode = if knows { ToolMode::Native } else { ToolMode::Constrained };
             self.tool_modes.set(model, mode);
             self.note();
@@ -66,54 +74,28 @@ fn offers_none(request: &ModelRequest) -> bool {
 }
 
 /// Whether tools can be offered to the model with the server's own fields; also where the server does not say. `None`
-/// when it could not be asked.
-async fn knows_tools(http: &Http, endpoint: &Endpoint, model: &str) -> Option<bool> {
-    let kind = match endpoint.dialect {
-        Dialect::Ollama => Some(ServerKind::Ollama),
-        Dialect::Chat | Dialect::Responses | Dialect::Messages => {
-            let page = match probe::models(http, endpoint, PATIENCE).await {
-                Ok(page) => page,
-                Err(error) => return says_nothing(&error).then_some(true),
-            };
-            let kind = probe::fingerprint(endpoint, &page);
-            if kind.is_none() && page.body["data"].get(0).is_none() {
-                // A server without models yet may be any.
-                return None;
-            }
-            kind
-        }
+/// when it could not be asked, or will say more later.
+fn knows_tools(facts: &ServerFacts, model: &str) -> Option<bool> {
+    if let Some(error) = &facts.error {
+        // A server that refuses the question will not answer it later either.
+        return says_nothing(error).then_some(true);
+    }
+    if facts.kind.is_none() && facts.models.is_empty() {
+        // A server without models yet may be any.
+        return None;
+    }
+    let Some(model) = facts.model(model).or(facts.only_model()) else {
+        return Some(true);
     };
-    let root = endpoint.root();
-    let client = http.client(endpoint).ok()?;
-    let request = match kind {
-        Some(ServerKind::LlamaCpp) => {
-            // In router mode the model is named, and a question does not load it.
-            let asked = [("model", model), ("autoload", "false")];
-            client.get(reqwest::Url::parse_with_params(&format!("{root}/props"), asked).ok()?)
-        }
-        Some(ServerKind::Ollama) => client
-            .post(format!("{root}/api/show"))
-            .header("content-type", "application/json")
-            .body(json!({"model": model}).to_string()),
-        Some(ServerKind::LmStudio) => client.get(format!("{root}/api/v1/models")),
-        _ => return Some(true),
-    };
-    let said = match probe::fetch(endpoint, request, PATIENCE).await {
-        Ok(page) => page.body,
-        Err(error) => return says_nothing(&error).then_some(true),
-    };
-    let no_tools = match kind {
-        Some(ServerKind::LlamaCpp) => said.pointer("/chat_template_caps/supports_tools") == Some(&Value::Bool(false)),
-        Some(ServerKind::Ollama) => {
-            let capabilities = said["capabilities"].as_array();
-            capabilities.is_some_and(|list| !list.iter().any(|item| item == "tools"))
-        }
-        _ => lm_studio(&said, model).is_some_and(|entry| entry["capabilities"]["trained_for_tool_use"] == false),
-    };
-    Some(!no_tools)
+    match (&model.tools, model.state) {
+        (Some(tools), _) => Some(tools.value),
+        // llama.cpp's router says it of models that are loaded.
+        (None, ModelState::Loading | ModelState::Unloaded) if facts.router => None,
+        (None, _) => Some(true),
+    }
 }
 
-/// Whether the server refuses the question itself, so that it will not answer it later either.
+/// Whether the server refuses the question itself.
 fn says_nothing(error: &ModelError) -> bool {
     matches!(
         error.kind,
@@ -124,16 +106,6 @@ fn says_nothing(error: &ModelError) -> bool {
             | ErrorKind::UnsupportedField
             | ErrorKind::UnsupportedFeature
     )
-}
-
-/// The entry of a model, which is named by its key or by the id of a loaded instance.
-fn lm_studio<'a>(said: &'a Value, model: &str) -> Option<&'a Value> {
-    let instance = |entry: &Value| {
-        let loaded = entry["loaded_instances"].as_array();
-        loaded.is_some_and(|loaded| loaded.iter().any(|instance| instance["id"] == model))
-    };
-    let mut entries = said["models"].as_array()?.iter();
-    entries.find(|entry| entry["key"] == model || instance(entry))
 }
 
 // === impl ToolModes ===
@@ -166,6 +138,7 @@ impl ToolModes {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use yabby_config::{Environment, load_text};
     use yabby_core::{Message, Tool};
     use yabby_testkit::{Fault, ModelServer, ServerKind as Played};

@@ -76,7 +76,7 @@ impl Endpoint {
     /// what is known by then.
     pub async fn refresh(&self, http: &Http, max_age: Duration, limit: Duration) -> Arc<ServerFacts> {
         let begun = Instant::now();
-        if let Some(facts) = self.live.since(begun.checked_sub(max_age).unwrap_or(begun)) {
+        if let Some(facts) = self.live.within(max_age) {
             return facts;
         }
         let asked = async {
@@ -179,6 +179,12 @@ impl Live {
     /// The lock is held for a moment, never across an await.
     fn lock(&self) -> MutexGuard<'_, Now> {
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The facts that are not older than `age`.
+    pub(crate) fn within(&self, age: Duration) -> Option<Arc<ServerFacts>> {
+        let now = Instant::now();
+        self.since(now.checked_sub(age).unwrap_or(now))
     }
 
     /// The facts that were found out at `time` or later.

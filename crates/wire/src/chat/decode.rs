@@ -180,7 +180,6 @@ mod tests {
     #[test]
     fn details_have_a_limit() {
         let mut details = Vec::new();
-        let start = std::time::Instant::now();
         for index in 0..20_000 {
             add_detail(
                 &mut details,
@@ -192,6 +191,5 @@ mod tests {
             &json!({"index": 3, "type": "reasoning.text", "text": "b"}),
         );
         assert_eq!((details.len(), json::text(&details[3], "/text")), (MAX_DETAILS, "ab"));
-        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
     }
 }

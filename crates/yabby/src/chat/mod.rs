@@ -4,6 +4,7 @@ mod lines;
 
 use yabby_core::{ErrorKind, Message, ModelRequest, text};
 use yabby_route::{Deadlines, Plan, RouteFailure, answer};
+use yabby_servers::{Fleet, Keeper};
 
 use crate::{
     app::App,
@@ -15,7 +16,7 @@ use crate::{
 use lines::{Lines, Next};
 
 /// Chats until the person leaves or standard input ends.
-pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
+pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bool) -> Exit {
     let terminal = app.terminal;
     let mut lines = match Lines::open(app) {
         Ok(lines) => lines,
@@ -30,6 +31,8 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
             model = first.model
         ));
     }
+    // It looks after the servers until the person leaves.
+    let _keeper = Keeper::start(&app.http, fleet);
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut exit = Exit::Answered;
@@ -85,6 +88,7 @@ pub(crate) async fn run(app: &App, plan: Plan, show_reasoning: bool) -> Exit {
                 said => break said,
             }
         };
+        app.keep(fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
             Said::Answered(answer) if answer.text.is_blank() => {

@@ -90,7 +90,9 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         reasoning: arguments.show_reasoning,
     };
     let events = answer(app.http.clone(), plan, request, Deadlines::of);
-    match say(app.terminal, &mut Interrupt::listen(), events, show).await {
+    let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
+    app.keep(&fleet);
+    match said {
         Said::Answered(answer) => {
             if arguments.json {
                 let printed = print(

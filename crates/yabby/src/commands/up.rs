@@ -40,7 +40,7 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
         app.terminal.model_error(&error);
         return Exit::NoAnswer;
     }
-    chat::run(app, plan, arguments.show_reasoning).await
+    chat::run(app, &here.fleet, plan, arguments.show_reasoning).await
 }
 
 /// A file that is not a model is a mistake in the command line.

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use yabby_core::{Caller, ErrorKind, Message, ModelRef, ModelRequest, text};
 use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, answer};
 
-use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts, probe};
+use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts};
 use yabby_wire::Dialect;
 
 use super::Finding;
@@ -34,8 +34,11 @@ pub(super) async fn candidates(app: &App, fleet: &Fleet, plan: Option<Plan>) -> 
             (_, Some(id), _) => Some(id),
             // A hosted catalogue begins with whatever it begins with; nobody chose it.
             _ if endpoint.reach == Reach::Hosted => None,
-            (_, None, Some(facts)) => first_chat_model(facts),
-            (_, None, None) => first_chat_model(&probe(&app.http, endpoint, Duration::from_secs(5)).await),
+            (_, None, Some(facts)) => first_chat_model(&facts),
+            (_, None, None) => {
+                let facts = endpoint.refresh(&app.http, LIMIT, Duration::from_secs(5)).await;
+                first_chat_model(&facts)
+            }
         };
         if let Some(model) = model.and_then(|id| ModelRef::new(&endpoint.provider, &id).ok()) {
             candidates.push(Candidate {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use yabby_core::{Text, text};
-use yabby_servers::{Endpoint, Reach, fit};
+use yabby_servers::{Endpoint, Reach, fit::Memory};
 
 use super::Finding;
 use crate::app::App;
@@ -27,20 +27,24 @@ pub(super) async fn room(app: &App) -> Vec<Finding> {
             Finding::good(text!("{path}: {free} free on the disk", path = path, free = gib(free)))
         });
     }
-    let memory = fit::memory().await;
-    if let (Some(free), Some(total)) = (memory.ram_free, memory.ram_total) {
-        let words = text!("memory: {free} of {total} free", free = gib(free), total = gib(total));
-        findings.push(if free < LITTLE_MEMORY {
+    let memory = Memory::read().await;
+    if let Some(ram) = memory.ram {
+        let words = text!(
+            "memory: {free} of {total} free",
+            free = gib(ram.free),
+            total = gib(ram.total)
+        );
+        findings.push(if ram.free < LITTLE_MEMORY {
             Finding::note(words, text!("close other programs, or use a smaller model or window"))
         } else {
             Finding::good(words)
         });
     }
-    for (free, total) in &memory.vram {
+    if let Some(vram) = memory.vram {
         findings.push(Finding::good(text!(
             "graphics memory: {free} of {total} free",
-            free = gib(*free),
-            total = gib(*total)
+            free = gib(vram.free),
+            total = gib(vram.total)
         )));
     }
     findings
