@@ -65,6 +65,7 @@ impl Endpoint {
     pub fn remembering(mut self, other: &Self) -> Self {
         self.memory = other.memory.clone();
         self.tool_modes = other.tool_modes.clone();
+        self.counts = other.counts.clone();
         self
     }
 

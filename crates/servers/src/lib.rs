@@ -2,6 +2,7 @@
 
 mod answer;
 mod compat;
+mod counting;
 mod credentials;
 mod discover;
 mod endpoint;
@@ -18,6 +19,7 @@ mod transport;
 mod vendor;
 
 pub use answer::AnswerStream;
+pub use counting::{Basis, Estimator, Features, Truncation, truncated};
 pub use discover::{WellKnown, discover};
 pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};
