@@ -16,6 +16,7 @@ mod opaque;
 mod request;
 mod secret;
 pub mod text;
+mod tokens;
 
 pub use attempt::{Attempt, Outcome};
 pub use caller::{Caller, Priority};
@@ -31,3 +32,4 @@ pub use opaque::{Opaque, OpaqueSource};
 pub use request::{Delivery, ModelRequest, OutputSchema, PromptCache, Tool, ToolChoice, ToolMode};
 pub use secret::Secret;
 pub use text::{Lang, Text};
+pub use tokens::{Exactness, TokenCount};

@@ -10,7 +10,7 @@ use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Promp
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
-    AnswerStream, Http, Reach, compat, learned::Memory, live::Live, managed::Lease, replicas::Replicas,
+    AnswerStream, Http, Reach, compat, counting::Counts, learned::Memory, live::Live, managed::Lease, replicas::Replicas,
     tool_mode::ToolModes, vendor::Vendor,
 };
 
@@ -57,6 +57,8 @@ pub struct Endpoint {
     pub(crate) live: Live,
     /// Other addresses that serve the same models.
     pub(crate) replicas: Replicas,
+    /// What it has taught about the tokens of prompts, shared by all clones.
+    pub(crate) counts: Counts,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -106,6 +108,7 @@ impl Endpoint {
             memory: Memory::default(),
             live: Live::default(),
             replicas: Replicas::default(),
+            counts: Counts::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -144,6 +147,7 @@ impl Endpoint {
             memory: Memory::default(),
             live: Live::default(),
             replicas: Replicas::default(),
+            counts: Counts::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,

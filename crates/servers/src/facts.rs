@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use yabby_config::Modality;
 use yabby_core::{ErrorKind, Fact, ModelError};
+pub use yabby_wire::TokenCounter;
 
 /// A kind of model server, told by its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,18 +65,6 @@ pub struct ServerFacts {
     pub took: Duration,
     /// When it was made, in seconds since 1970.
     pub at: u64,
-}
-
-/// A server's own way of counting the tokens of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenCounter {
-    /// `POST …/input_tokens` beside Chat and Responses, `…/count_tokens` beside Messages (llama.cpp).
-    InputTokens,
-    /// `POST /v1/messages/count_tokens` (Anthropic, vLLM, LiteLLM).
-    CountTokens,
-    /// `POST /tokenize` with the messages of a chat (vLLM).
-    Tokenize,
 }
 
 impl ServerFacts {

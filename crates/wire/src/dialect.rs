@@ -120,15 +120,21 @@ pub struct Encoded {
 /// Puts a request into a dialect. The same request always gives the same bytes. A conversation in which calls lack
 /// results, or results their calls, is repaired, because servers refuse it in every later turn.
 pub fn encode(dialect: Dialect, request: &ModelRequest, target: &Target<'_>) -> Encoded {
-    let request = reshape::tools(Cow::Borrowed(request), target.quirks);
-    let request = protocol::rewritten(reshape::sound(request), target.quirks);
-    let request = reshape::conversation(request, target.quirks);
+    let request = prepared(request, target.quirks);
     match dialect {
         Dialect::Chat => chat::encode(&request, target),
         Dialect::Responses => responses::encode(&request, target),
         Dialect::Messages => messages::encode(&request, target),
         Dialect::Ollama => ollama::encode(&request, target),
     }
+}
+
+/// The request as a dialect gets it: repaired, reshaped, and with tools that are text where the server's fields for
+/// them are not used.
+pub fn prepared<'a>(request: &'a ModelRequest, quirks: &Quirks) -> Cow<'a, ModelRequest> {
+    let request = reshape::tools(Cow::Borrowed(request), quirks);
+    let request = protocol::rewritten(reshape::sound(request), quirks);
+    reshape::conversation(request, quirks)
 }
 
 /// Finishes a body: the extra fields, then the conversation under `key` as the last field.

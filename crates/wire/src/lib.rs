@@ -15,6 +15,7 @@ mod calls;
 mod calltext;
 mod chat;
 mod classify;
+mod count;
 mod decoder;
 mod dialect;
 mod error;
@@ -31,8 +32,9 @@ mod sse;
 mod think;
 
 pub use classify::{ResponseHeaders, classify};
+pub use count::{Count, CountRequest, TokenCounter, encode_count, read_count};
 pub use decoder::{BodyKind, Decoder, Expectation};
-pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode};
+pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode, prepared};
 pub use error::{Recovered, WireError};
 pub use ladder::{Learned, Step, next_step};
 pub use lower::{SUBSET, lower_output, lower_parameters};

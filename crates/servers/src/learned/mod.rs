@@ -106,6 +106,7 @@ impl Endpoint {
         self.memory = other.memory.clone();
         self.tool_modes = other.tool_modes.clone();
         self.live = other.live.clone();
+        self.counts = other.counts.clone();
         self
     }
 

@@ -7,6 +7,7 @@
 
 mod conformance;
 mod constrained;
+mod counting;
 mod dialects;
 mod faults;
 mod ladder;
