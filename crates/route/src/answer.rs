@@ -69,6 +69,9 @@ pub struct RouteFailure {
 /// Between two looks at a server that is loading its model.
 const LOADING_PAUSE: Duration = Duration::from_millis(500);
 
+/// A managed server that runs already is found within this time.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Answers `request` with the first candidate of `plan` that can.
 ///
 /// Dropping the stream closes the connection to the server, which stops its work.
@@ -103,12 +106,21 @@ pub fn answer(
                 let mut error = None;
 
                 // A managed server may have to be started, or started again.
-                if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
-                    yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
-                    match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
+                if endpoint.is_managed() {
+                    let started = {
+                        let starting = endpoint.ensure_running(&http, &());
+                        let mut starting = Box::pin(watch.within(&endpoint, starting));
+                        if let Ok(started) = tokio::time::timeout(AT_ONCE, &mut starting).await {
+                            started
+                        } else {
+                            yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual: None }));
+                            starting.await
+                        }
+                    };
+                    match started.and_then(|started| started) {
                         Ok(place) => {
                             running.endpoint.clone_from(&place.base_url);
-                            endpoint = place.remembering(&endpoint);
+                            endpoint = place;
                         }
                         Err(failed) => error = Some(failed),
                     }
@@ -194,7 +206,7 @@ pub fn answer(
                     kind: error.kind,
                     phase: error.phase,
                     visible: running.visible,
-                    managed: matches!(endpoint.origin, EndpointOrigin::Managed(_)),
+                    managed: endpoint.is_managed(),
                     responses: dialect == Dialect::Responses,
                     retries,
                     step: !steps.is_empty(),

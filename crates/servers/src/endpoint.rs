@@ -9,7 +9,13 @@ use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
+use crate::{
+    AnswerStream, Http, Reach, compat,
+    learned::Memory,
+    managed::{Hold, Lease, Service},
+    tool_mode::ToolModes,
+    vendor::Vendor,
+};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -34,6 +40,10 @@ pub struct Endpoint {
     pub reach: Reach,
     /// Where Yabby knows it from.
     pub origin: EndpointOrigin,
+    /// The program of the config that serves it, which is started when it is needed.
+    pub service: Option<Service>,
+    /// What keeps that program from being stopped, as long as this endpoint is used.
+    pub(crate) held: Option<Hold>,
     /// The most time that a whole request may take.
     pub timeout: Option<Duration>,
     /// Whether the key is sent as `Authorization: Bearer` in every dialect.
@@ -97,6 +107,8 @@ impl Endpoint {
             } else {
                 EndpointOrigin::BuiltIn
             },
+            service: None,
+            held: None,
             timeout: provider.timeout,
             listed: provider.models.clone(),
             key_env: provider.key_env.iter().map(|name| (*name).to_owned()).collect(),
@@ -104,7 +116,7 @@ impl Endpoint {
     }
 
     /// The endpoints of all providers in the config that can be used: configured ones, and built-in ones that have
-    /// a key.
+    /// a key. Their programs are started where they come from [`Services::endpoints`](crate::managed::Services).
     pub fn from_config(config: &Config) -> Vec<Self> {
         config
             .providers()
@@ -130,6 +142,8 @@ impl Endpoint {
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
+            service: None,
+            held: None,
             timeout: None,
             vendor: None,
             listed: Vec::new(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
-use yabby_servers::Http;
+use yabby_servers::{Http, managed::Services};
 
 use crate::{exit::Exit, terminal::Terminal};
 
@@ -14,6 +14,7 @@ pub(crate) struct App {
     pub(crate) loaded: Loaded,
     pub(crate) terminal: Terminal,
     pub(crate) http: Http,
+    pub(crate) services: Services,
 }
 
 impl App {
@@ -21,6 +22,7 @@ impl App {
         Self {
             loaded: load(&env, &paths, config),
             http: Http::default(),
+            services: Services::new(&paths.state_dir),
             env,
             paths,
             terminal,

@@ -35,7 +35,7 @@ pub(crate) enum Look {
 /// Configured endpoints, servers found on this machine, and the embedded server where it is installed.
 pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Result<Here, ModelError> {
     let mut here = Here {
-        fleet: Fleet::new(Endpoint::from_config(app.config())),
+        fleet: Fleet::new(app.services.endpoints(app.config())),
         ..Here::default()
     };
     let policy = app.config().policy();

@@ -54,6 +54,12 @@ pub(super) async fn endpoints(app: &App, fleet: &Fleet) -> Vec<Finding> {
 async fn one_endpoint(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding> {
     let name = &endpoint.provider;
     if let Some(error) = &facts.error {
+        if error.kind == ErrorKind::Refused && endpoint.is_managed() {
+            return vec![Finding::good(text!(
+                "{provider}: not running; the first question starts its server",
+                provider = name
+            ))];
+        }
         let fix = match error.kind {
             ErrorKind::NotAnApi => missing_version(app, endpoint).await,
             _ => None,

@@ -137,6 +137,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
     let server = facts.and_then(|facts| facts.kind).map(ServerKind::name);
     let error = facts
         .and_then(|facts| facts.error.as_ref())
+        .filter(|_| facts.is_none_or(|facts| unanswered(endpoint, facts) != ModelState::Unloaded))
         .map(|error| error.message.english());
     let row = |id: &str| Row {
         model: format!("{}/{id}", endpoint.provider),
@@ -169,7 +170,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
         rows.push(Row {
             state: match (facts, served) {
                 (_, Some(served)) => served.state,
-                (Some(facts), None) if facts.error.is_some() => unanswered(facts),
+                (Some(facts), None) if facts.error.is_some() => unanswered(endpoint, facts),
                 (Some(_), None) => ModelState::Absent,
                 (None, None) => ModelState::Unknown,
             },
@@ -194,7 +195,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
     }
     if rows.is_empty() {
         rows.push(Row {
-            state: facts.map_or(ModelState::Unknown, unanswered),
+            state: facts.map_or(ModelState::Unknown, |facts| unanswered(endpoint, facts)),
             ..row("*")
         });
     }
@@ -202,9 +203,11 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
 }
 
 /// The state of models whose server gave no list.
-fn unanswered(facts: &ServerFacts) -> ModelState {
+fn unanswered(endpoint: &Endpoint, facts: &ServerFacts) -> ModelState {
     match &facts.error {
         None => ModelState::Unknown,
+        // Yabby starts it when it is needed.
+        Some(error) if error.kind == ErrorKind::Refused && endpoint.is_managed() => ModelState::Unloaded,
         Some(error) if error.kind == ErrorKind::Auth => ModelState::Locked,
         Some(_) => ModelState::Unreachable,
     }
