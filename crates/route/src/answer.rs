@@ -8,7 +8,7 @@ use yabby_core::{
     Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
     Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
 };
-use yabby_servers::{Admission, Endpoint, EndpointOrigin, Http, Reach};
+use yabby_servers::{Admission, Endpoint, Http, Reach, Truncation};
 use yabby_wire::Dialect;
 
 use crate::{
@@ -77,6 +77,9 @@ const FRESH: Duration = Duration::from_secs(30);
 /// How long such a question may take.
 const BESIDE: Duration = Duration::from_secs(2);
 
+/// A managed server that runs already is found within this time.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Answers `request` with the first candidate of `plan` that can.
 ///
 /// Dropping the stream closes the connection to the server, which stops its work.
@@ -120,10 +123,6 @@ pub fn answer(
                 };
                 endpoint.used();
                 let mut watch = Watch::start(&http, model.model(), deadlines(&endpoint), permit);
-                if endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_)) {
-                    let (http, endpoint) = (http.clone(), endpoint.clone());
-                    watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
-                }
                 let mut running = Running::start(model.clone(), endpoint.base_url.clone());
                 let mut retries = 0;
                 let mut tools_unasked = true;
@@ -136,16 +135,30 @@ pub fn answer(
                     let mut error = None;
 
                     // A managed server may have to be started, or started again.
-                    if let EndpointOrigin::Managed(lease) = endpoint.origin.clone() {
-                        let usual = endpoint.usual_load(model.model());
-                        yield RouteEvent::Model(ModelEvent::Progress(Progress::Loading { usual }));
-                        match watch.within(&endpoint, lease.ready(&())).await.and_then(|ready| ready) {
+                    if endpoint.is_managed() {
+                        let started = {
+                            let starting = endpoint.ensure_running(&http, &());
+                            let mut starting = Box::pin(watch.within(&endpoint, starting));
+                            if let Ok(started) = tokio::time::timeout(AT_ONCE, &mut starting).await {
+                                started
+                            } else {
+                                let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
+                                running.progress(progress);
+                                yield RouteEvent::Model(ModelEvent::Progress(progress));
+                                starting.await
+                            }
+                        };
+                        match started.and_then(|started| started) {
                             Ok(place) => {
                                 running.endpoint.clone_from(&place.base_url);
-                                endpoint = place.remembering(&endpoint);
+                                endpoint = place;
                             }
                             Err(failed) => error = Some(failed),
                         }
+                    }
+                    if error.is_none() && tools_unasked && endpoint.reach != Reach::Hosted {
+                        let (http, endpoint) = (http.clone(), endpoint.clone());
+                        watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
                     }
                     if error.is_none() && std::mem::take(&mut tools_unasked) {
                         let asked = endpoint.find_tool_mode(&http, model.model(), &request);
@@ -154,6 +167,8 @@ pub fn answer(
                     if error.is_none() {
                         dialect = endpoint.dialect_of(model.model(), &request);
                         pass_through(&mut request, &endpoint, dialect, &params);
+                        let tokens = endpoint.estimate_tokens(model.model(), &request).tokens;
+                        watch.expect(endpoint.expected_prefill(model.model(), tokens));
                         let mut asked = pin!(endpoint.ask(&http, dialect, model.model(), &request));
                         let opened = loop {
                             match watch.next(&endpoint, Phase::Head, asked.as_mut()).await {
@@ -211,6 +226,10 @@ pub fn answer(
                             let usage = running.usage;
                             endpoint.succeeded();
                             endpoint.answered(&caller);
+                            if let Some(cut) = endpoint.saw_usage(model.model(), &request, &usage) {
+                                endpoint.saw_window(model.model(), cut.window);
+                                yield RouteEvent::Notice(cut_short(&model, &cut));
+                            }
                             running.report_to(&endpoint, request.delivery);
                             attempts.push(running.answered());
                             yield RouteEvent::Done(Answer {
@@ -245,7 +264,7 @@ pub fn answer(
                         kind: error.kind,
                         phase: error.phase,
                         visible: running.visible,
-                        managed: matches!(endpoint.origin, EndpointOrigin::Managed(_)),
+                        managed: endpoint.is_managed(),
                         responses: dialect == Dialect::Responses,
                         retries,
                         step: !steps.is_empty(),
@@ -314,6 +333,17 @@ fn passed_over(model: &ModelRef, error: &ModelError, next: &Candidate) -> Text {
         model = model,
         error = error.message,
         next = next.model
+    )
+}
+
+/// That the server left out a part of the prompt and said nothing.
+fn cut_short(model: &ModelRef, cut: &Truncation) -> Text {
+    text!(
+        "{model} read only {reported} of about {expected} tokens: its server cuts what does not fit into a window of about {window} tokens; give it a larger one, or shorten the input",
+        model = model,
+        reported = cut.reported,
+        expected = cut.expected,
+        window = cut.window
     )
 }
 

@@ -29,17 +29,8 @@ impl Endpoint {
 
     /// `text` without any secret of this endpoint, for servers that repeat what they were sent.
     pub(crate) fn redacted(&self, text: &str) -> String {
-        let listed = self.listed.iter().flat_map(|entry| &entry.headers);
-        let headers = self.headers.iter().chain(listed).map(|(_, value)| value);
-        let password = self.basic.iter().map(|(_, password)| password);
-        // What basic authentication makes of them on the wire (RFC 7617).
-        let encoded = self
-            .basic
-            .iter()
-            .map(|(user, password)| Secret::new(STANDARD.encode(format!("{user}:{}", password.expose()))))
-            .collect::<Vec<_>>();
         let mut text = text.to_owned();
-        for secret in self.key.iter().chain(password).chain(&encoded).chain(headers) {
+        for secret in self.secrets() {
             text = secret.redact(&text);
             // `Bearer sk-…`: the server repeats the second half.
             if let Some((_, token)) = secret.expose().rsplit_once(' ') {
@@ -47,6 +38,22 @@ impl Endpoint {
             }
         }
         text
+    }
+
+    /// Every secret that a request may carry.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let listed = self.listed.iter().flat_map(|entry| &entry.headers);
+        let headers = self.headers.iter().chain(listed).map(|(_, value)| value);
+        let password = self.basic.iter().map(|(_, password)| password);
+        let mut secrets: Vec<Secret> = self.key.iter().chain(password).cloned().collect();
+        // What basic authentication makes of them on the wire (RFC 7617).
+        let encoded = self
+            .basic
+            .iter()
+            .map(|(user, password)| Secret::new(STANDARD.encode(format!("{user}:{}", password.expose()))));
+        secrets.extend(encoded);
+        secrets.extend(headers.cloned());
+        secrets
     }
 
     /// The key's place, for a hint about a refused credential.

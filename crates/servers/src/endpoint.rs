@@ -10,8 +10,14 @@ use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Promp
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
-    AnswerStream, Http, Reach, compat, counting::Counts, learned::Memory, live::Live, managed::Lease, replicas::Replicas,
-    tool_mode::ToolModes, vendor::Vendor,
+    AnswerStream, Http, Reach, compat,
+    counting::Counts,
+    learned::Memory,
+    live::Live,
+    managed::{Hold, Lease, Service},
+    replicas::Replicas,
+    tool_mode::ToolModes,
+    vendor::Vendor,
 };
 
 /// Where requests for one provider go.
@@ -37,6 +43,10 @@ pub struct Endpoint {
     pub reach: Reach,
     /// Where Yabby knows it from.
     pub origin: EndpointOrigin,
+    /// The program of the config that serves it, which is started when it is needed.
+    pub service: Option<Service>,
+    /// What keeps that program from being stopped, as long as this endpoint is used.
+    pub(crate) held: Option<Hold>,
     /// The most time that a whole request may take.
     pub timeout: Option<Duration>,
     /// Whether the key is sent as `Authorization: Bearer` in every dialect.
@@ -115,6 +125,8 @@ impl Endpoint {
             } else {
                 EndpointOrigin::BuiltIn
             },
+            service: None,
+            held: None,
             timeout: provider.timeout,
             listed: provider.models.clone(),
             key_env: provider.key_env.iter().map(|name| (*name).to_owned()).collect(),
@@ -122,7 +134,7 @@ impl Endpoint {
     }
 
     /// The endpoints of all providers in the config that can be used: configured ones, and built-in ones that have
-    /// a key.
+    /// a key. Their programs are started where they come from [`Services::endpoints`](crate::managed::Services).
     pub fn from_config(config: &Config) -> Vec<Self> {
         config
             .providers()
@@ -151,6 +163,8 @@ impl Endpoint {
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,
+            service: None,
+            held: None,
             timeout: None,
             vendor: None,
             listed: Vec::new(),

@@ -34,20 +34,26 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 impl Http {
     /// The client for an endpoint.
     pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<&Client, ModelError> {
-        // A connection to a server near by costs nothing to make. One that is used again may be one that the server
-        // closes at that moment: llama.cpp ends idle ones after 5 s (measured), and twice a request on a kept one was
-        // lost in the tests for a reason that was not found.
-        let near = || {
-            Client::builder()
-                .redirect(Policy::none())
-                .no_proxy()
-                .pool_max_idle_per_host(0)
-        };
         match endpoint.reach {
             Reach::Hosted => made(&self.made.hosted, Client::builder().redirect(Policy::none())),
-            // A proxy from the environment would carry local prompts out of the machine.
-            Reach::Loopback | Reach::Lan if endpoint.url.starts_with("https://") => made(&self.made.near_tls, near()),
-            Reach::Loopback | Reach::Lan => made(&self.made.near, near().tls_certs_only([])),
+            Reach::Loopback | Reach::Lan => self.near(&endpoint.url),
+        }
+    }
+
+    /// The client for a URL on this machine or in its network.
+    pub(crate) fn near(&self, url: &str) -> Result<&Client, ModelError> {
+        // A connection to a server near by costs nothing to make. One that is used again may be one that the server
+        // closes at that moment: llama.cpp ends idle ones after 5 s (measured), and twice a request on a kept one was
+        // lost in the tests for a reason that was not found. A proxy from the environment would carry local prompts
+        // out of the machine.
+        let near = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0);
+        if url.starts_with("https://") {
+            made(&self.made.near_tls, near)
+        } else {
+            made(&self.made.near, near.tls_certs_only([]))
         }
     }
 

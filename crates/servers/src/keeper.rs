@@ -14,8 +14,8 @@ use crate::{Endpoint, EndpointOrigin, Fleet, Http, Reach};
 const TICK: Duration = Duration::from_secs(1);
 /// How often a server in use is asked what changed.
 const REFRESH: Duration = Duration::from_secs(30);
-/// A server that was not used for this long is left alone.
-const IN_USE: Duration = Duration::from_mins(5);
+/// A server that was not used for this long is left alone: looking at its slots keeps a llama.cpp from sleeping.
+const IN_USE: Duration = Duration::from_mins(1);
 /// How long a look may take: near and hosted.
 const NEAR: Duration = Duration::from_secs(4);
 const FAR: Duration = Duration::from_secs(10);

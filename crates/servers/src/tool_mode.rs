@@ -38,7 +38,10 @@ impl Endpoint {
             return;
         }
         // What could not be asked is asked again.
-        let known = self.live.within(FRESH).filter(|facts| knows_tools(facts, model).is_some());
+        let known = self
+            .live
+            .within(FRESH)
+            .filter(|facts| knows_tools(facts, model).is_some());
         let facts = match known {
             Some(facts) => facts,
             None => self.refresh(http, Duration::ZERO, PATIENCE).await,

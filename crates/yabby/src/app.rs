@@ -4,7 +4,7 @@ use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
 use yabby_core::text;
-use yabby_servers::{Fleet, Http, Notebook};
+use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
 use crate::{exit::Exit, terminal::Terminal};
 
@@ -17,6 +17,8 @@ pub(crate) struct App {
     pub(crate) http: Http,
     /// What servers have taught, kept over restarts.
     pub(crate) notebook: Notebook,
+    /// The programs that the config names.
+    pub(crate) services: Services,
 }
 
 impl App {
@@ -25,6 +27,7 @@ impl App {
             loaded: load(&env, &paths, config),
             http: Http::default(),
             notebook: Notebook::of(&paths.state_dir),
+            services: Services::new(&paths.state_dir),
             env,
             paths,
             terminal,

@@ -40,7 +40,7 @@ pub(crate) async fn here(app: &App, requested: Option<&str>, look: Look) -> Resu
 
 async fn found(app: &App, requested: Option<&str>, look: Look) -> Result<Here, ModelError> {
     let mut here = Here {
-        fleet: Fleet::new(Endpoint::from_config(app.config())),
+        fleet: Fleet::new(app.services.endpoints(app.config())),
         ..Here::default()
     };
     let policy = app.config().policy();

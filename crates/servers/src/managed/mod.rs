@@ -1,27 +1,46 @@
-//! The llama.cpp server that Yabby runs itself.
+//! The servers that Yabby runs itself: llama.cpp with a GGUF file, and programs that the config names
+//! (`models.providers.<id>.localService`).
 //!
-//! Three parts: [`provision`] makes the program and the model available (downloads, verified), a *supervisor*
-//! process runs the server, restarts it when it crashes and stops it with the last user, and a [`Lease`] is what a
-//! Yabby process holds while it uses the server. They meet in one folder per model below the state directory:
+//! A *supervisor* process runs the server, takes secrets out of its log, starts it again when it crashes and stops it
+//! when nobody uses it. Users meet it in one folder per server below the state directory:
 //!
 //! | file | who | what |
 //! |---|---|---|
-//! | `lease.lock` | every user, shared; the supervisor, exclusive while it stops | who uses the server |
+//! | `lease.lock` | every user, shared; the supervisor, exclusive while it stops | who uses the server, and since when nobody |
 //! | `supervisor.lock` | the supervisor, exclusive | that there is one |
 //! | `status.json` | written by the supervisor, mode 0600 | port, key, state |
-//! | `server.log` | the server | its output |
+//! | `server.log`, `server.log.1` | written by the supervisor, mode 0600 | what the server prints |
+//! | `supervisor.log` | the supervisor | its own trouble |
+//!
+//! What is to be started goes to the supervisor through a pipe ([`spec`]): it holds secrets, which are never written to
+//! a disk.
+//!
+//! A user of llama.cpp is a process that has a [`Lease`]; [`provision`] makes program and model available (downloads,
+//! verified). A user of a program of the config is a request where there is an `idleStopMs`, else a process as well
+//! ([`Service`]). Both are started by [`Endpoint::ensure_running`](crate::Endpoint::ensure_running).
 //!
 //! The kernel drops a lock with the process that holds it, so nothing is left over after a crash: without users the
-//! supervisor stops the server, and without a supervisor the server stops itself (a native `llama-server` only on
-//! Linux, where the kernel can bind it to its parent).
+//! supervisor stops the server, and without a supervisor the server stops itself (llama.cpp's wheel by its pipe; others
+//! only on Linux, where the kernel can bind a process to its parent). What such a server has started itself does not
+//! know of that: it ends with the server's process group whenever the supervisor ends the server, but outlives a
+//! supervisor that was killed, until it prints something or is ended by hand.
 
 mod artefact;
 mod bound;
 mod download;
+mod group;
+mod health;
+mod hold;
+mod launch;
 mod lease;
+mod log;
 mod model;
 mod provision;
 mod python;
+mod redact;
+mod service;
+mod site;
+mod spec;
 mod status;
 mod supervisor;
 
@@ -29,19 +48,16 @@ pub use bound::exec_bound;
 pub use lease::Lease;
 pub use model::{EMBEDDED, EmbeddedModel};
 pub use provision::{is_gguf, provision, provisioned, verify};
+pub use service::{Service, Services};
+pub use spec::{Llama, Program};
+pub use status::{ServerStatus, State};
 pub use supervisor::supervise;
 
-use std::{
-    fs::DirBuilder,
-    io,
-    path::{Path, PathBuf},
-};
+pub(crate) use hold::Hold;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use std::{fs::DirBuilder, io, path::Path};
+
 use yabby_core::{ErrorKind, ModelError, Phase, Text};
-
-use artefact::hex;
 
 /// The provider id of the managed server.
 pub const PROVIDER: &str = "embedded";
@@ -60,59 +76,6 @@ impl Report for () {
     fn begin(&self, _what: Text, _total: Option<u64>) {}
     fn advance(&self, _done: u64) {}
     fn end(&self) {}
-}
-
-/// How to start one server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
-    /// What runs.
-    pub program: Program,
-    /// The GGUF file.
-    pub model: PathBuf,
-    /// The id under which the server offers the model.
-    pub alias: String,
-    /// Tokens of context per slot.
-    pub window: u32,
-    /// Requests at the same time.
-    pub slots: u32,
-    /// Compute threads.
-    pub threads: usize,
-}
-
-/// A program that serves a GGUF file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Program {
-    /// `llama-server`, found in `PATH`.
-    Native(PathBuf),
-    /// The Python interpreter of the private environment with the llama.cpp wheel.
-    Wheel(PathBuf),
-}
-
-impl Spec {
-    /// A spec for this machine.
-    ///
-    /// Half of the hardware threads compute: a llama.cpp that has every one of them spins at its barriers as soon as
-    /// anything else runs (measured on two shared cores: 0.6 against 17 tokens per second).
-    pub fn new(program: Program, model: PathBuf, alias: String, window: u32) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, |count| (count.get() / 2).max(1));
-        Self {
-            program,
-            model,
-            alias,
-            window,
-            slots: 2,
-            threads,
-        }
-    }
-
-    /// The folder of this server below the state directory: one per model, window and program.
-    pub(crate) fn folder(&self, state_dir: &Path) -> PathBuf {
-        let what = (&self.program, &self.model, self.window);
-        let hash = hex(Sha256::digest(serde_json::to_string(&what).unwrap_or_default()));
-        let short = hash.get(..12).unwrap_or_default();
-        state_dir.join("managed").join(format!("{}-{short}", self.alias))
-    }
 }
 
 /// Makes a folder, and the missing ones above it, that only the owner can look into.

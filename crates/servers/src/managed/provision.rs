@@ -10,11 +10,11 @@ use tokio::process::Command;
 use yabby_config::{Environment, Paths, vars};
 use yabby_core::{ModelError, text};
 
-use super::{EMBEDDED, Program, Report, Spec, download::Download, failure, python::Venv};
+use super::{EMBEDDED, Llama, Program, Report, download::Download, failure, python::Venv, spec::slug};
 use crate::Http;
 
 /// How to start the server, when everything is there already and nothing has to be fetched.
-pub async fn provisioned(env: &Environment, paths: &Paths) -> Option<Spec> {
+pub async fn provisioned(env: &Environment, paths: &Paths) -> Option<Llama> {
     let file = embedded_file(paths);
     if !file.exists() {
         return None;
@@ -36,7 +36,7 @@ pub async fn provision(
     paths: &Paths,
     model: Option<&Path>,
     report: &dyn Report,
-) -> Result<Spec, ModelError> {
+) -> Result<Llama, ModelError> {
     // Before anything is fetched: a wrong path is told at once.
     let own = model.map(own_model).transpose()?;
     let venv = Venv::new(&paths.state_dir, &paths.cache_dir);
@@ -47,7 +47,7 @@ pub async fn provision(
         Program::Wheel(venv.python())
     };
     if let Some((file, alias)) = own {
-        return Ok(Spec::new(program, file, alias, EMBEDDED.window));
+        return Ok(Llama::new(program, file, alias, EMBEDDED.window));
     }
     let file = embedded_file(paths);
     if !file.exists() {
@@ -78,8 +78,8 @@ pub async fn verify(paths: &Paths) -> Result<(), ModelError> {
     .with_hint(text!("delete it; `yabby up` fetches it again")))
 }
 
-fn embedded_spec(program: Program, file: PathBuf) -> Spec {
-    Spec::new(program, file, EMBEDDED.id.to_owned(), EMBEDDED.window)
+fn embedded_spec(program: Program, file: PathBuf) -> Llama {
+    Llama::new(program, file, EMBEDDED.id.to_owned(), EMBEDDED.window)
 }
 
 /// Where the embedded model lies. It gets there only complete and verified.
@@ -150,17 +150,7 @@ fn own_model(path: &Path) -> Result<(PathBuf, String), ModelError> {
         .file_stem()
         .map(|stem| stem.to_string_lossy().to_lowercase())
         .unwrap_or_default();
-    let alias: String = stem
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() || ".-_".contains(letter) {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    Ok((file, alias))
+    Ok((file, slug(&stem)))
 }
 
 /// `llama-server` from `PATH`, if it is there and runs.

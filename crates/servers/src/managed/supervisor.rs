@@ -1,62 +1,88 @@
-//! The process that runs the managed server: starts it, starts it again after a crash, stops it with the last user.
+//! The process that runs a managed server: starts it, starts it again after a crash, stops it with the last user.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
     net::TcpListener,
+    os::fd::OwnedFd,
     path::Path,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
+use reqwest::Client;
 use tokio::{
-    process::{Child, ChildStdin, Command},
+    net::unix::pipe::Receiver,
     signal::unix::{Signal, SignalKind, signal},
-    time::{MissedTickBehavior, interval, timeout},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use yabby_core::now;
 
 use super::{
-    Program, Spec,
     artefact::hex,
-    lease::{open_lock, own_program},
+    group::Group,
+    health::{Health, Pulse},
+    hold::{Users, open_lock},
+    launch,
+    log::Log,
+    redact::Redactor,
+    spec::{Piped, Spec},
     status::{State, Status},
 };
+use crate::Http;
 
 /// How often the supervisor looks for users and asks a starting server.
 const TICK: Duration = Duration::from_millis(100);
-/// Without a user for this long, the server is stopped.
-const UNUSED: Duration = Duration::from_secs(1);
 /// A server that has run for so long has not failed to start.
 const STEADY: Duration = Duration::from_secs(30);
-/// Starts in a row that did not last before the server counts as failed.
+/// Runs in a row that did not last before the server counts as failed.
 const TRIES: u32 = 3;
 const BACK_OFF: [u64; 5] = [0, 1, 2, 5, 30];
+/// How long a server may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
+/// A program of the config may have more to put away.
+const SERVICE_GRACE: Duration = Duration::from_secs(5);
+/// How long the last lines of a server that has ended may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the server of the folder that a lease has prepared, until nobody uses it. This is the whole of the hidden
-/// command `yabby managed-server`; it needs a runtime whose main thread lives as long as the process, because the
-/// server is bound to the thread that started it.
+/// Runs the server that standard input describes, in the folder of its users, until nobody uses it. This is the whole
+/// of the hidden command `yabby managed-server`; it needs a runtime whose main thread lives as long as the process,
+/// because the server is bound to the thread that started it.
 pub async fn supervise(folder: &Path) -> io::Result<()> {
+    let mut spec = Vec::new();
+    io::stdin().read_to_end(&mut spec)?;
+    // What the parser says would quote the spec.
+    let spec: Spec = serde_json::from_slice(&spec).map_err(|_| io::Error::other("its user left too early"))?;
     let Some(_lock) = take_lock(folder).await? else {
         // Another supervisor was faster.
         return Ok(());
     };
-    let spec: Spec = serde_json::from_slice(&fs::read(folder.join("spec.json"))?)?;
+    let http = Http::default();
+    let own = matches!(spec, Spec::Llama(_));
     let mut supervisor = Supervisor {
         folder,
-        spec,
+        client: http
+            .near(match &spec {
+                Spec::Llama(_) => "http://",
+                Spec::Command(command) => command.health.url.expose(),
+            })
+            .map_err(|error| io::Error::other(error.message.english()))?,
+        users: Users::of(folder, spec.patience()),
         status: Status {
             supervisor: std::process::id(),
             server: None,
-            port: free_port()?,
-            key: random_key()?,
+            since: None,
+            port: if own { Some(free_port()?) } else { None },
+            key: if own { Some(random_key()?) } else { None },
             state: State::Starting,
             restarts: 0,
         },
-        terminate: signal(SignalKind::terminate())?,
-        unused_since: None,
+        end: End::listen()?,
+        spec,
     };
+    supervisor.publish();
     let users = supervisor.run().await?;
-    let _ = fs::remove_file(folder.join("status.json"));
+    Status::remove(folder);
     // The lock on the users' file is kept until here, so that a new user waits for a clean slate.
     drop(users);
     Ok(())
@@ -69,65 +95,89 @@ async fn take_lock(folder: &Path) -> io::Result<Option<File>> {
         if file.try_lock().is_ok() {
             return Ok(Some(file));
         }
-        tokio::time::sleep(Duration::from_millis(25)).await;
+        sleep(Duration::from_millis(25)).await;
     }
     Ok(None)
 }
 
 struct Supervisor<'a> {
     folder: &'a Path,
+    client: &'a Client,
     spec: Spec,
     status: Status,
-    terminate: Signal,
-    unused_since: Option<Instant>,
+    users: Users,
+    end: End,
 }
 
 /// Why one run of the server ended.
 enum Ended {
-    /// Nobody uses it any more; the file is locked against new users.
-    Unused(Option<File>),
-    /// It stopped by itself, so long after its first answer.
-    Crashed { lasted: Duration },
+    /// The supervisor's own work is done; the file is locked against new users where there are none.
+    Over(Option<File>),
+    /// It could not be started, was not ready in time, or stopped by itself.
+    Down {
+        /// What is told of it when it is not tried again.
+        as_failed: State,
+        /// How long it answered; `None` when it never did.
+        lasted: Option<Duration>,
+    },
 }
+
+/// A server that runs, and who reads what it prints.
+struct Running {
+    group: Group,
+    log: JoinSet<Log>,
+}
+
+// === impl Supervisor ===
 
 impl Supervisor<'_> {
     async fn run(&mut self) -> io::Result<Option<File>> {
         let mut failures: u32 = 0;
         loop {
-            match self.run_once().await? {
-                Ended::Unused(users) => return Ok(users),
-                Ended::Crashed { lasted } => {
-                    failures = if lasted >= STEADY { 0 } else { failures + 1 };
-                    self.status.restarts += 1;
-                    self.status.server = None;
-                    self.status.state = if failures >= TRIES {
-                        State::Failed(self.last_words())
-                    } else {
-                        State::Starting
-                    };
-                    self.publish();
-                    let step = usize::try_from(failures).unwrap_or(usize::MAX).min(BACK_OFF.len() - 1);
-                    let pause = Duration::from_secs(BACK_OFF.get(step).copied().unwrap_or(30));
-                    if let Some(users) = self.pause(pause).await? {
-                        return Ok(users);
-                    }
-                    if TcpListener::bind(("127.0.0.1", self.status.port)).is_err() {
-                        self.status.port = free_port()?;
-                    }
-                }
+            if self.is_elsewhere().await {
+                // Somebody else was faster, and users find that one by themselves.
+                return Ok(None);
             }
+            let (as_failed, lasted) = match self.run_once().await? {
+                Ended::Over(users) => return Ok(users),
+                Ended::Down { as_failed, lasted } => (as_failed, lasted),
+            };
+            failures = if lasted >= Some(STEADY) { 0 } else { failures + 1 };
+            // A program that fails before it was ready has something wrong with it, which its owner should hear of at
+            // once. llama.cpp gets more tries: the port that was found for it may be taken.
+            let mends = matches!(self.spec, Spec::Llama(_));
+            let failed = failures >= TRIES || (lasted.is_none() && !mends);
+            self.status.server = None;
+            self.status.since = None;
+            self.status.state = if failed { as_failed } else { State::Starting };
+            self.publish();
+            let step = usize::try_from(failures).unwrap_or(usize::MAX).min(BACK_OFF.len() - 1);
+            let pause = Duration::from_secs(BACK_OFF.get(step).copied().unwrap_or(30));
+            if let Some(users) = self.pause(pause).await? {
+                return Ok(users);
+            }
+            if failed && !mends {
+                // Not again and again by itself: the next request may, with what the config says then.
+                return Ok(None);
+            }
+            if let Some(port) = self.status.port
+                && TcpListener::bind(("127.0.0.1", port)).is_err()
+            {
+                self.status.port = Some(free_port()?);
+            }
+            self.status.restarts += 1;
         }
     }
 
     /// Waits; `Some` when the supervisor should end meanwhile.
     async fn pause(&mut self, pause: Duration) -> io::Result<Option<Option<File>>> {
-        let until = Instant::now() + pause;
-        while Instant::now() < until {
+        let start = Instant::now();
+        while start.elapsed() < pause {
             tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
-                _ = self.terminate.recv() => return Ok(Some(None)),
+                () = sleep(TICK) => {}
+                () = self.end.wanted() => return Ok(Some(None)),
             }
-            if let Some(users) = self.nobody_left()? {
+            if let Some(users) = self.users.gone()? {
                 return Ok(Some(Some(users)));
             }
         }
@@ -135,43 +185,62 @@ impl Supervisor<'_> {
     }
 
     async fn run_once(&mut self) -> io::Result<Ended> {
-        let mut child = self.start()?;
-        // Waiting for a child closes the pipe that it still holds, so it is kept apart.
-        let pipe = child.stdin.take();
-        self.status.server = child.id();
+        let mut running = match self.start() {
+            Ok(running) => running,
+            Err(error) => {
+                return Ok(Ended::Down {
+                    as_failed: State::Failed(error.to_string()),
+                    lasted: None,
+                });
+            }
+        };
+        self.status.server = running.group.pid();
+        self.status.since = Some(now());
         self.status.state = State::Starting;
         self.publish();
-        let health = format!("http://127.0.0.1:{}/health", self.status.port);
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(io::Error::other)?;
+        let health = self.health();
+        let mut healthy = Box::pin(health.wait(self.client, TICK));
+        let start = Instant::now();
         let mut answered: Option<Instant> = None;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = child.wait() => {
-                    let lasted = answered.map_or(Duration::ZERO, |since| since.elapsed());
-                    return Ok(Ended::Crashed { lasted });
+                how = running.group.ended() => {
+                    // To end what it has started may take a while, in which nobody should take it for ready.
+                    self.status.state = State::Starting;
+                    self.publish();
+                    let words = running.stop(self.grace()).await;
+                    return Ok(Ended::Down {
+                        as_failed: State::Failed(if words.is_empty() { how } else { words }),
+                        lasted: answered.map(|since| since.elapsed()),
+                    });
                 }
-                _ = self.terminate.recv() => {
-                    stop(child, pipe).await;
-                    return Ok(Ended::Unused(None));
+                () = self.end.wanted() => {
+                    running.stop(self.grace()).await;
+                    return Ok(Ended::Over(None));
                 }
-                _ = tick.tick() => {}
-            }
-            if let Some(users) = self.nobody_left()? {
-                stop(child, pipe).await;
-                return Ok(Ended::Unused(Some(users)));
-            }
-            if answered.is_none() {
-                let asked = timeout(Duration::from_secs(1), client.get(&health).send()).await;
-                if matches!(asked, Ok(Ok(response)) if response.status().is_success()) {
+                () = &mut healthy, if answered.is_none() => {
                     answered = Some(Instant::now());
                     self.status.state = State::Ready;
                     self.publish();
                 }
+                _ = tick.tick() => {}
+            }
+            if let Some(users) = self.users.gone()? {
+                running.stop(self.grace()).await;
+                return Ok(Ended::Over(Some(users)));
+            }
+            let late = self.spec.ready_timeout().is_some_and(|limit| start.elapsed() >= limit);
+            if late && answered.is_none() {
+                // Told before it is stopped: whoever waits has waited long enough.
+                self.status.state = State::Late;
+                self.publish();
+                running.stop(self.grace()).await;
+                return Ok(Ended::Down {
+                    as_failed: State::Late,
+                    lasted: None,
+                });
             }
         }
     }
@@ -184,102 +253,100 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The locked users' file when there has been no user for a while.
-    fn nobody_left(&mut self) -> io::Result<Option<File>> {
-        let file = open_lock(&self.folder.join("lease.lock"))?;
-        if file.try_lock().is_err() {
-            self.unused_since = None;
-            return Ok(None);
-        }
-        let since = *self.unused_since.get_or_insert_with(Instant::now);
-        Ok((since.elapsed() >= UNUSED).then_some(file))
+    fn start(&self) -> io::Result<Running> {
+        let mut log = Log::open(self.folder, self.redactor())?;
+        let (reader, writer) = io::pipe()?;
+        let pipe = Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        // One pipe for both streams keeps their lines in order.
+        let started = launch::command(&self.spec, &self.status).and_then(|mut command| {
+            command.stdout(writer.try_clone()?).stderr(writer);
+            Group::spawn(&mut command)
+        });
+        let group = started.inspect_err(|error| log.trouble(error))?;
+        let mut reading = JoinSet::new();
+        reading.spawn(log.follow(pipe));
+        Ok(Running { group, log: reading })
     }
 
-    fn start(&self) -> io::Result<Child> {
-        let log_file = self.folder.join("server.log");
-        let log = OpenOptions::new().create(true).append(true).open(&log_file)?;
-        if log.metadata()?.len() > 1 << 20 {
-            log.set_len(0)?;
+    fn redactor(&self) -> Redactor {
+        match &self.spec {
+            Spec::Llama(_) => Redactor::new(self.status.key.iter().map(|key| &key.0)),
+            Spec::Command(command) => {
+                let env = command.env.iter().map(|(_, value)| value);
+                let headers = command.health.headers.iter().map(|(_, value)| value);
+                Redactor::new(env.chain(headers).chain(&command.secrets).map(|value| &value.0))
+            }
         }
-        let Spec {
-            program,
-            model,
-            alias,
-            window,
-            slots,
-            threads,
-        } = &self.spec;
-        let port = self.status.port;
-        let mut command = match program {
-            Program::Wheel(python) => {
-                let mut command = Command::new(python);
-                let spec = serde_json::json!({
-                    "model": model, "alias": alias, "port": port,
-                    "window": window, "slots": slots, "threads": threads,
-                });
-                command
-                    .args(["-I", "-c", include_str!("launcher.py")])
-                    .arg(spec.to_string());
-                command
-            }
-            Program::Native(path) => {
-                let mut command = bound_to_parent(path)?;
-                command
-                    .arg("--model")
-                    .arg(model)
-                    .args(["--host", "127.0.0.1", "--jinja", "--slots", "--no-webui"])
-                    .args(["--alias", alias])
-                    .args(["--port", &port.to_string()])
-                    .args(["--ctx-size", &(window * slots).to_string()])
-                    .args(["--parallel", &slots.to_string()])
-                    .args(["--threads", &threads.to_string()]);
-                command
-            }
-        };
-        command
-            // llama.cpp reads its key from this variable; on the command line every user could see it.
-            .env("LLAMA_API_KEY", &self.status.key)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
     }
 
-    fn last_words(&self) -> String {
-        let log = fs::read(self.folder.join("server.log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-        let from = lines.len().saturating_sub(3);
-        lines.get(from..).unwrap_or_default().join(" | ")
+    fn health(&self) -> Health {
+        match &self.spec {
+            Spec::Llama(_) => Health {
+                url: Piped::new(format!(
+                    "http://127.0.0.1:{}/health",
+                    self.status.port.unwrap_or_default()
+                )),
+                headers: Vec::new(),
+                list: false,
+            },
+            Spec::Command(command) => command.health.clone(),
+        }
+    }
+
+    fn grace(&self) -> Duration {
+        match self.spec {
+            Spec::Llama(_) => GRACE,
+            Spec::Command(_) => SERVICE_GRACE,
+        }
+    }
+
+    /// Whether somebody else serves at the address of the config.
+    async fn is_elsewhere(&self) -> bool {
+        match &self.spec {
+            Spec::Llama(_) => false,
+            Spec::Command(command) => command.health.look(self.client, Duration::from_secs(1)).await == Pulse::Ready,
+        }
     }
 }
 
-/// `yabby exec-bound PROGRAM`: the kernel ends the server when the supervisor ends, however it ends.
-fn bound_to_parent(program: &Path) -> io::Result<Command> {
-    if cfg!(target_os = "linux") {
-        let mut command = Command::new(own_program()?);
-        command.arg("exec-bound").arg(program);
-        Ok(command)
-    } else {
-        Ok(Command::new(program))
+// === impl Running ===
+
+impl Running {
+    /// Ends what is left of it, and returns its last lines.
+    async fn stop(mut self, grace: Duration) -> String {
+        self.group.stop(grace).await;
+        // A process that has left the group may keep the pipe open.
+        let log = timeout(LAST_WORDS, self.log.join_next()).await;
+        match log {
+            Ok(Some(Ok(log))) => log.last_words(),
+            _ => String::new(),
+        }
     }
 }
 
-/// Closes the pipe that the launcher waits for, asks politely, and does not wait for ever: a llama.cpp that answers a
-/// whole request ignores the first SIGTERM (measured, more than four minutes).
-async fn stop(mut child: Child, pipe: Option<ChildStdin>) {
-    drop(pipe);
-    #[cfg(unix)]
-    if let Some(pid) = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(rustix::process::Pid::from_raw)
-    {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+/// The signals that ask the supervisor to end.
+struct End {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    if timeout(Duration::from_secs(2), child.wait()).await.is_err() {
-        let _ = child.kill().await;
+
+    /// Cancel-safe.
+    async fn wanted(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -287,8 +354,8 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn random_key() -> io::Result<String> {
+fn random_key() -> io::Result<Piped> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(hex(bytes))
+    Ok(Piped::new(hex(bytes)))
 }

@@ -28,14 +28,12 @@ use std::{
 };
 
 use serde_json::Value;
-use yabby_core::{ModelError, now};
+use yabby_core::now;
 use yabby_wire::Dialect;
 
+use fingerprint::fingerprint;
 use crate::{Endpoint, Http, ServerFacts, ServerKind};
 use fetch::Asking;
-
-pub(crate) use fetch::{Page, fetch};
-pub(crate) use fingerprint::fingerprint;
 
 /// Asks `endpoint` for its models and for what its side channels tell, within `limit`.
 pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerFacts {
@@ -44,11 +42,6 @@ pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerF
     facts.took = start.elapsed();
     facts.at = now();
     facts
-}
-
-/// The list of models, which tells what the server is.
-pub(crate) async fn models(http: &Http, endpoint: &Endpoint, limit: Duration) -> Result<Page, ModelError> {
-    Asking::new(http, endpoint, limit).list().await?.page(endpoint)
 }
 
 async fn ask(asking: &Asking<'_>) -> ServerFacts {

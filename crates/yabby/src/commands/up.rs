@@ -89,7 +89,7 @@ async fn load(app: &App, plan: &Plan, bars: &Bars) -> Result<(), ModelError> {
     let EndpointOrigin::Managed(lease) = &first.endpoint.origin else {
         return Ok(());
     };
-    lease.ready(bars).await?;
+    first.endpoint.ensure_running(&app.http, bars).await?;
     if lease.embedded().is_some() {
         app.terminal.notice(&text!(
             "{model} is a tiny model: it proves that everything works and is not an assistant; the README says how to use a real one",

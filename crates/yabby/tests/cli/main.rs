@@ -3,6 +3,8 @@
 
 mod ask;
 mod chain;
+#[path = "../shared/chat.rs"]
+mod chat;
 mod config;
 mod doctor;
 mod faults;
@@ -12,6 +14,7 @@ mod models;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;
+mod service;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;

@@ -2,57 +2,17 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{ChildStdin, Command, Stdio},
 };
 
 use crate::{
-    place::{err, eventually, installed, shared, signal, start, yabby},
-    running::Running,
+    chat::Chat,
+    place::{eventually, installed, shared, signal, start, yabby},
 };
 
-/// A chat that stays open between its lines.
-pub(crate) struct Chat {
-    running: Running,
-    input: ChildStdin,
-    unread: Vec<u8>,
-}
-
-impl Chat {
-    fn open(state: &Path) -> Self {
-        Self::of(&mut yabby(state, &["up"]))
-    }
-
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let mut running = start(command.stdin(Stdio::piped()));
-        Self {
-            input: running.child().stdin.take().unwrap(),
-            running,
-            unread: Vec::new(),
-        }
-    }
-
-    /// Asks, and returns the next line that comes. Further lines of the answer stay where they are.
-    pub(crate) fn ask(&mut self, question: &str) -> String {
-        writeln!(self.input, "{question}").unwrap();
-        loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.unread.drain(..=end).collect();
-                return String::from_utf8(line).unwrap();
-            }
-            let piece = self.running.piece();
-            self.unread
-                .extend(piece.unwrap_or_else(|| panic!("the chat ended without an answer to {question}")));
-        }
-    }
-
-    /// Leaves; every question must have been answered.
-    pub(crate) fn leave(self) {
-        drop(self.input);
-        let ran = self.running.ended();
-        assert_eq!(ran.status.code(), Some(0), "{}", err(&ran));
-    }
+/// `yabby up` of a state folder.
+fn open(state: &Path) -> Chat {
+    Chat::of(&mut yabby(state, &["up"]), start)
 }
 
 /// A state folder of its own that uses the installed program, so that tests do not share a server.
@@ -84,10 +44,10 @@ pub(crate) fn alive(pid: u32) -> bool {
 #[test]
 fn two_users_share_it_and_the_last_one_stops_it() {
     let state = state();
-    let mut one = Chat::open(state.path());
+    let mut one = open(state.path());
     assert!(!one.ask("Say yes.").trim().is_empty());
     let server = pid(state.path(), "server");
-    let mut two = Chat::open(state.path());
+    let mut two = open(state.path());
     assert!(!two.ask("Say no.").trim().is_empty());
     assert_eq!(pid(state.path(), "server"), server);
     one.leave();
@@ -105,7 +65,7 @@ fn two_users_share_it_and_the_last_one_stops_it() {
 #[test]
 fn a_crashed_server_is_started_again() {
     let state = state();
-    let mut chat = Chat::open(state.path());
+    let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let first = pid(state.path(), "server");
     signal(first, "-KILL");
@@ -122,7 +82,7 @@ fn a_crashed_server_is_started_again() {
 #[test]
 fn a_killed_supervisor_takes_its_server_along_and_is_replaced() {
     let state = state();
-    let mut chat = Chat::open(state.path());
+    let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
     signal(supervisor, "-KILL");
@@ -140,7 +100,7 @@ fn a_killed_supervisor_takes_its_server_along_and_is_replaced() {
 #[test]
 fn a_killed_user_leaves_nothing_behind() {
     let state = state();
-    let mut chat = Chat::open(state.path());
+    let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
     chat.running.child().kill().unwrap();
@@ -152,7 +112,7 @@ fn a_killed_user_leaves_nothing_behind() {
 fn only_the_owner_can_read_the_key() {
     use std::os::unix::fs::PermissionsExt;
     let state = state();
-    let mut chat = Chat::open(state.path());
+    let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = folder(state.path());

@@ -11,8 +11,9 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    managed::{Chat, alive, folder, pid, status},
-    place::{eventually, installed, path, python, signal, yabby},
+    chat::Chat,
+    managed::{alive, folder, pid, status},
+    place::{eventually, installed, path, python, signal, start, yabby},
 };
 
 /// The part of llama-server's command line that is needed. Like the real one it takes its key from the environment,
@@ -58,7 +59,7 @@ fn command_line(pid: u32) -> String {
 fn a_llama_server_in_path_is_used_and_ends_with_its_last_user() {
     installed();
     let (state, programs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let mut chat = Chat::of(&mut up(state.path(), programs.path()));
+    let mut chat = Chat::of(&mut up(state.path(), programs.path()), start);
     assert!(!chat.ask("Say yes.").trim().is_empty());
     // Nothing was installed for this: the program is the one in PATH.
     assert!(!state.path().join("llama").exists());
@@ -88,7 +89,7 @@ fn a_llama_server_in_path_is_used_and_ends_with_its_last_user() {
 fn a_killed_supervisor_takes_a_native_server_along() {
     installed();
     let (state, programs) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let mut chat = Chat::of(&mut up(state.path(), programs.path()));
+    let mut chat = Chat::of(&mut up(state.path(), programs.path()), start);
     assert!(!chat.ask("Say yes.").trim().is_empty());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
     assert!(alive(server) && command_line(server).contains("--ctx-size"));

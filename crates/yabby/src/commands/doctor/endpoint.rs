@@ -49,6 +49,12 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
                 text!("wait until it is done; a question that is asked now waits too"),
             )];
         }
+        if error.kind == ErrorKind::Refused && endpoint.is_managed() {
+            return vec![Finding::good(text!(
+                "{provider}: not running; the first question starts its server",
+                provider = name
+            ))];
+        }
         let fix = match error.kind {
             ErrorKind::NotAnApi | ErrorKind::ModelNotFound => missing_version(app, endpoint).await,
             ErrorKind::Refused => other_port(app, endpoint)

@@ -203,6 +203,7 @@ fn is_hosted(fleet: &Fleet, row: &Row) -> bool {
 fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
     let error = facts
         .and_then(|facts| facts.error.as_ref())
+        .filter(|error| !starts_when_needed(endpoint, error.kind))
         .map(|error| error.message.english());
     let row = |id: &str| {
         let said = facts.and_then(|facts| facts.model(id).or(facts.only_model()));
@@ -239,7 +240,10 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
         let configured = entry.context_tokens.or(entry.context_window);
         let row = row(&entry.id);
         rows.push(Row {
-            state: facts.map_or(ModelState::Unknown, |facts| facts.state_of(&entry.id)),
+            state: facts.map_or(ModelState::Unknown, |facts| match &facts.error {
+                Some(error) if starts_when_needed(endpoint, error.kind) => ModelState::Unloaded,
+                _ => facts.state_of(&entry.id),
+            }),
             window: row
                 .window
                 .clone()
@@ -266,6 +270,11 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
         });
     }
     rows
+}
+
+/// Whether nothing listens there because Yabby starts the server only when it is needed.
+fn starts_when_needed(endpoint: &Endpoint, error: ErrorKind) -> bool {
+    error == ErrorKind::Refused && endpoint.is_managed()
 }
 
 /// The state of models whose server gave no list.
