@@ -28,7 +28,7 @@ use std::{
 };
 
 use serde_json::Value;
-use yabby_core::{ModelError, now};
+use yabby_core::{ErrorKind, ModelError, now};
 use yabby_wire::Dialect;
 
 use crate::{Endpoint, Http, ServerFacts, ServerKind};
@@ -74,7 +74,8 @@ async fn ask(asking: &Asking<'_>) -> ServerFacts {
         }
         Err(error) => {
             facts.kind = match fingerprint::of_header(&answer.server) {
-                None => fingerprint::elsewhere(asking).await,
+                // A server that loads says nothing else on any path.
+                None if error.kind != ErrorKind::Loading => fingerprint::elsewhere(asking).await,
                 kind => kind,
             };
             facts.error = Some(Arc::new(error));
