@@ -49,7 +49,7 @@ pub enum Fault {
         /// The window; a server kind that has one uses its own where this is 0.
         window: u64,
     },
-    /// 401 in the words of the server kind; `/health` stays open.
+    /// 401 in the words of the server kind (LiteLLM: 400); `/health` stays open.
     Unauthorized,
     /// 404 for the model that was asked.
     ModelNotFound,
@@ -97,7 +97,10 @@ impl Fault {
             | Self::LoadingFor(_)
             | Self::LoadingWhile(_)
             | Self::HtmlWith200 => true,
-            Self::Unauthorized => !path.ends_with("/health"),
+            // LiteLLM's last two are open too (source).
+            Self::Unauthorized => !["/health", "/health/readiness", "/health/liveliness"]
+                .iter()
+                .any(|open| path.ends_with(open)),
             _ => model_call,
         }
     }
@@ -193,7 +196,13 @@ impl Fault {
 
 fn unauthorized(kind: &ServerKind) -> Answer {
     let body = match kind {
-        ServerKind::LlamaCpp { .. } => kind.error(401, "authentication_error", "Invalid API Key"),
+        ServerKind::LlamaCpp { .. } | ServerKind::LlamaCppRouter { .. } => {
+            kind.error(401, "authentication_error", "Invalid API Key")
+        }
+        // Without a database, as recorded.
+        ServerKind::LiteLlm { .. } => {
+            return Answer::json(400, &kind.error(400, "no_db_connection", "No connected db."));
+        }
         ServerKind::Vllm { .. } => json!({"error": "Unauthorized"}),
         ServerKind::Anthropic => kind.error(401, "authentication_error", "invalid x-api-key"),
         _ => json!({"error": {

@@ -12,13 +12,13 @@ use yabby_core::{Fact, FactSource};
 use super::{
     fetch::Asking,
     plain,
-    read::{count, kindly, text},
+    read::{count, text, usual},
 };
 use crate::{ModelFacts, ModelState, ServerFacts, TokenCounter};
 
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
-    facts.counter = Some(kindly(TokenCounter::CountTokens));
-    facts.stream_usage = Some(kindly(true));
+    facts.counter = Some(usual(TokenCounter::CountTokens));
+    facts.stream_usage = Some(usual(true));
     facts.models = models(list);
     let (info, readiness) = join(asking.json("/model/info"), asking.json("/health/readiness")).await;
     if let Ok(info) = &info {
@@ -31,7 +31,7 @@ pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFac
 fn models(list: &Value) -> Vec<ModelFacts> {
     let mut models = plain::models(list, ModelState::Ready);
     for model in &mut models {
-        model.window = model.window.take().map(|window| kindly(window.value));
+        model.window = model.window.take().map(|window| usual(window.value));
     }
     models
 }
@@ -44,7 +44,7 @@ pub(super) fn read_info(info: &Value, models: &mut [ModelFacts]) {
         let said: Vec<&Value> = named.map(|entry| &entry["model_info"]).collect();
         let windows = said.iter().filter_map(|info| count(&info["max_input_tokens"]));
         if let Some(smallest) = windows.min() {
-            model.window = Some(kindly(smallest));
+            model.window = Some(usual(smallest));
         }
         let all = |name: &str| all(&said, name);
         model.tools = all("supports_function_calling");
@@ -67,5 +67,5 @@ pub(super) fn read_info(info: &Value, models: &mut [ModelFacts]) {
 fn all(said: &[&Value], name: &str) -> Option<Fact<bool>> {
     let each: Option<Vec<bool>> = said.iter().map(|info| info[name].as_bool()).collect();
     let each = each.filter(|each| !each.is_empty())?;
-    Some(kindly(each.into_iter().all(|can| can)))
+    Some(usual(each.into_iter().all(|can| can)))
 }

@@ -15,14 +15,14 @@ use yabby_core::{ErrorKind, ModelError};
 use super::{
     fetch::Asking,
     plain,
-    read::{bytes, counted, flag, kindly, modalities, said, text, text_and},
+    read::{bytes, counted, flag, modalities, said, text, text_and, usual},
 };
 use crate::{ModelFacts, ModelState, Reasoning, ServerFacts, TokenCounter};
 
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
-    facts.counter = Some(kindly(TokenCounter::InputTokens));
-    facts.reports_cached = Some(kindly(true));
-    facts.stream_usage = Some(kindly(true));
+    facts.counter = Some(usual(TokenCounter::InputTokens));
+    facts.reports_cached = Some(usual(true));
+    facts.stream_usage = Some(usual(true));
     facts.models = models(list);
     facts.router = is_router(list);
     if facts.router {

@@ -43,8 +43,8 @@ fn merge(listed: Vec<ModelFacts>, told: Vec<ModelFacts>) -> Vec<ModelFacts> {
 }
 
 /// Reads `GET /api/v1/models` (lmstudio.ai/docs/developer/rest/list).
-pub(super) fn models(said: &Value) -> Option<Vec<ModelFacts>> {
-    let entries = said["models"].as_array()?.iter();
+pub(super) fn models(answer: &Value) -> Option<Vec<ModelFacts>> {
+    let entries = answer["models"].as_array()?.iter();
     Some(entries.filter_map(model).collect())
 }
 
@@ -88,14 +88,14 @@ fn instance(entry: &Value) -> Option<Instance> {
 }
 
 /// `{allowed_options, default}`; older versions do not have it, so that its absence says nothing.
-fn reasoning(said_of_it: &Value) -> Option<yabby_core::Fact<Reasoning>> {
-    let off = lists(&said_of_it["allowed_options"], "off")?;
+fn reasoning(options: &Value) -> Option<yabby_core::Fact<Reasoning>> {
+    let off = lists(&options["allowed_options"], "off")?;
     Some(said(if off { Reasoning::Switchable } else { Reasoning::Always }))
 }
 
 /// Reads `GET /api/v0/models` (lmstudio.ai/docs/developer/rest/endpoints).
-pub(super) fn old_models(said_of_them: &Value) -> Option<Vec<ModelFacts>> {
-    let entries = said_of_them["data"].as_array()?.iter();
+pub(super) fn old_models(answer: &Value) -> Option<Vec<ModelFacts>> {
+    let entries = answer["data"].as_array()?.iter();
     let model = |entry: &Value| {
         let kind = entry["type"].as_str();
         let state = match entry["state"].as_str() {

@@ -28,12 +28,12 @@ use std::{
 };
 
 use serde_json::Value;
-use yabby_core::now;
+use yabby_core::{ErrorKind, now};
 use yabby_wire::Dialect;
 
-use fingerprint::fingerprint;
 use crate::{Endpoint, Http, ServerFacts, ServerKind};
 use fetch::Asking;
+use fingerprint::fingerprint;
 
 /// Asks `endpoint` for its models and for what its side channels tell, within `limit`.
 pub async fn probe(http: &Http, endpoint: &Endpoint, limit: Duration) -> ServerFacts {
@@ -67,7 +67,8 @@ async fn ask(asking: &Asking<'_>) -> ServerFacts {
         }
         Err(error) => {
             facts.kind = match fingerprint::of_header(&answer.server) {
-                None => fingerprint::elsewhere(asking).await,
+                // A server that loads says nothing else on any path.
+                None if error.kind != ErrorKind::Loading => fingerprint::elsewhere(asking).await,
                 kind => kind,
             };
             facts.error = Some(Arc::new(error));

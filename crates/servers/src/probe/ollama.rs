@@ -9,7 +9,7 @@ use yabby_core::now;
 use super::{
     fetch::Asking,
     is_native_ollama, plain,
-    read::{bytes, counted, kindly, lists, said, text, text_and},
+    read::{bytes, counted, lists, said, text, text_and, usual},
     time::seconds,
 };
 use crate::{ModelFacts, ModelState, Reasoning, ServerFacts};
@@ -18,8 +18,8 @@ use crate::{ModelFacts, ModelState, Reasoning, ServerFacts};
 const MOST_SHOWN: usize = 32;
 
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
-    facts.reports_cached = Some(kindly(false));
-    facts.stream_usage = Some(kindly(true));
+    facts.reports_cached = Some(usual(false));
+    facts.stream_usage = Some(usual(true));
     let native = is_native_ollama(asking.endpoint);
     let mut models = if native {
         tags(list)

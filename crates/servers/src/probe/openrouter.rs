@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::{
     plain,
-    read::{kindly, lists, said},
+    read::{lists, said, usual},
 };
 use crate::{ModelState, Reasoning, ServerFacts};
 
 pub(super) fn read(list: &Value, facts: &mut ServerFacts) {
-    facts.stream_usage = Some(kindly(true));
+    facts.stream_usage = Some(usual(true));
     facts.models = plain::models(list, ModelState::Ready);
     let entries = list["data"].as_array().into_iter().flatten();
     for entry in entries {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::read::{counted, kindly, modalities};
+use super::read::{counted, modalities, usual};
 use crate::{Endpoint, ModelFacts, ModelState, ServerFacts, TokenCounter, vendor::Vendor};
 
 /// Whether an OpenAI-style list has no model. Ollama without models says `null` (source).
@@ -12,9 +12,10 @@ pub(super) fn is_empty(list: &Value) -> bool {
 
 pub(super) fn read(endpoint: &Endpoint, list: &Value, facts: &mut ServerFacts) {
     facts.models = models(list, ModelState::Ready);
-    // https://docs.claude.com/en/api/messages-count-tokens
-    if endpoint.vendor == Some(Vendor::Anthropic) {
-        facts.counter = Some(kindly(TokenCounter::CountTokens));
+    // Anthropic, or who speaks as it does: https://docs.claude.com/en/api/models-list and `messages-count-tokens`.
+    let speaks = list["has_more"].is_boolean() && list["data"][0]["type"] == "model";
+    if speaks || endpoint.vendor == Some(Vendor::Anthropic) {
+        facts.counter = Some(usual(TokenCounter::CountTokens));
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn said<T>(value: T) -> Fact<T> {
 }
 
 /// What all servers of a kind do, from recordings and documentation.
-pub(super) fn kindly<T>(value: T) -> Fact<T> {
+pub(super) fn usual<T>(value: T) -> Fact<T> {
     Fact::new(value, FactSource::Catalogue)
 }
 

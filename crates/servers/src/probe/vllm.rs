@@ -11,13 +11,13 @@ use super::{
     fetch::Asking,
     metrics::{samples, total, whole},
     plain,
-    read::{counted, flag, kindly, said, text, text_and},
+    read::{counted, flag, said, text, text_and, usual},
 };
 use crate::{ModelState, ServerFacts, TokenCounter};
 
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
-    facts.counter = Some(kindly(TokenCounter::Tokenize));
-    facts.stream_usage = Some(kindly(true));
+    facts.counter = Some(usual(TokenCounter::Tokenize));
+    facts.stream_usage = Some(usual(true));
     facts.models = plain::models(list, ModelState::Ready);
     let (version, health, metrics) =
         join3(asking.json("/version"), asking.get("/health"), asking.text("/metrics")).await;
@@ -63,7 +63,7 @@ pub(super) fn read_metrics(metrics: &str, facts: &mut ServerFacts) {
 }
 
 pub(super) async fn ask_sglang(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
-    facts.stream_usage = Some(kindly(true));
+    facts.stream_usage = Some(usual(true));
     facts.models = plain::models(list, ModelState::Ready);
     let (model, server, metrics) = join3(
         asking.json("/model_info"),

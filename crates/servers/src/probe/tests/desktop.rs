@@ -132,8 +132,8 @@ async fn ollama_as_documented() {
     let expected = ServerFacts {
         kind: Some(ServerKind::Ollama),
         version: Some("0.13.5".to_owned()),
-        reports_cached: Some(kindly(false)),
-        stream_usage: Some(kindly(true)),
+        reports_cached: Some(usual(false)),
+        stream_usage: Some(usual(true)),
         models: vec![
             ModelFacts {
                 window: Some(said(4096)),

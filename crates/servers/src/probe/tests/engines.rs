@@ -16,8 +16,8 @@ async fn vllm_as_recorded() {
     let expected = ServerFacts {
         kind: Some(ServerKind::Vllm),
         version: Some("0.32.0".to_owned()),
-        counter: Some(kindly(TokenCounter::Tokenize)),
-        stream_usage: Some(kindly(true)),
+        counter: Some(usual(TokenCounter::Tokenize)),
+        stream_usage: Some(usual(true)),
         models: vec![ModelFacts {
             window: Some(said(2048)),
             slots: Some(said(22)),
@@ -76,7 +76,7 @@ async fn sglang_as_documented() {
         kind: Some(ServerKind::SgLang),
         version: Some("0.5.9".to_owned()),
         reports_cached: Some(said(false)),
-        stream_usage: Some(kindly(true)),
+        stream_usage: Some(usual(true)),
         models: vec![ModelFacts {
             window: Some(said(32_768)),
             slots: Some(said(48)),
@@ -106,11 +106,11 @@ async fn litellm_as_recorded() {
     let model = |id: &str| ModelFacts::new(id, ModelState::Ready);
     let expected = ServerFacts {
         kind: Some(ServerKind::LiteLlm),
-        counter: Some(kindly(TokenCounter::CountTokens)),
-        stream_usage: Some(kindly(true)),
+        counter: Some(usual(TokenCounter::CountTokens)),
+        stream_usage: Some(usual(true)),
         models: vec![
             ModelFacts {
-                window: Some(kindly(2048)),
+                window: Some(usual(2048)),
                 ..model("smollm2")
             },
             model("smollm2-tools"),
@@ -152,8 +152,8 @@ fn deployments_of_one_name() {
         let mut models = [ModelFacts::new("m", ModelState::Ready)];
         litellm::read_info(&json!({ "data": entries }), &mut models);
         let expected = ModelFacts {
-            window: window.map(kindly),
-            tools: tools.map(kindly),
+            window: window.map(usual),
+            tools: tools.map(usual),
             input: (!entries.as_array().unwrap().is_empty())
                 .then(|| Fact::new(vec![Modality::Text, Modality::Image], FactSource::Catalogue)),
             ..ModelFacts::new("m", ModelState::Ready)
@@ -174,7 +174,7 @@ async fn openrouter_as_documented() {
     };
     let expected = ServerFacts {
         kind: Some(ServerKind::OpenRouter),
-        stream_usage: Some(kindly(true)),
+        stream_usage: Some(usual(true)),
         models: vec![
             ModelFacts {
                 tools: Some(said(true)),
@@ -210,4 +210,17 @@ async fn a_server_that_nobody_knows() {
     };
     assert_facts(&probed(&endpoint(&server)).await, &expected);
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn who_speaks_as_anthropic_counts_as_anthropic() {
+    let server = answering(Played::Anthropic, &[]).await;
+    let mut endpoint = endpoint(&server);
+    endpoint.dialect = Dialect::Messages;
+    let expected = ServerFacts {
+        counter: Some(usual(TokenCounter::CountTokens)),
+        models: vec![ModelFacts::new("test-model", ModelState::Ready)],
+        ..ServerFacts::default()
+    };
+    assert_facts(&probed(&endpoint).await, &expected);
 }

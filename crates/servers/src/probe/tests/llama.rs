@@ -7,9 +7,9 @@ fn llama_facts() -> ServerFacts {
     ServerFacts {
         kind: Some(ServerKind::LlamaCpp),
         version: Some("b11669-Debian".to_owned()),
-        counter: Some(kindly(TokenCounter::InputTokens)),
-        reports_cached: Some(kindly(true)),
-        stream_usage: Some(kindly(true)),
+        counter: Some(usual(TokenCounter::InputTokens)),
+        reports_cached: Some(usual(true)),
+        stream_usage: Some(usual(true)),
         ..ServerFacts::default()
     }
 }
@@ -73,7 +73,7 @@ async fn a_llama_cpp_that_sleeps_is_not_woken() {
 
 #[tokio::test]
 async fn a_llama_cpp_that_loads() {
-    // Now it says so on every path; formerly the list was open before (§1.1 of the older notes).
+    // It says so on every path; older builds listed their model meanwhile (`wire-facts.md` §6.1).
     let server = ModelServer::start().await;
     server.kind(llama_cpp());
     server.fault(Fault::LoadingWhile(LIMIT));

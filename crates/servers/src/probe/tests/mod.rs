@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use yabby_config::Modality;
-use yabby_core::{ErrorKind, Fact, FactSource};
+use yabby_core::{Fact, FactSource};
 use yabby_testkit::{Fault, ModelServer, ServerKind as Played, dead_port};
 use yabby_wire::Dialect;
 
 use super::{
-    read::{kindly, said},
+    read::{said, usual},
     *,
 };
 use crate::{EndpointOrigin, Instance, ModelFacts, ModelState, Reasoning, TokenCounter};

@@ -103,6 +103,105 @@ async fn a_side_channel_that_hangs_costs_its_own_values() {
     );
 }
 
+/// Servers that would load or wake a model for a careless question, before and after a probe.
+#[tokio::test]
+async fn no_probe_loads_or_wakes_a_model() {
+    let lm_studio = Played::LmStudio {
+        loaded: None,
+        max: 32_768,
+    };
+    let ollama = Played::Ollama {
+        allocated: None,
+        trained: 40_960,
+    };
+    let router = Played::LlamaCppRouter {
+        window: 2048,
+        slots: 2,
+        most: 2,
+    };
+    let litellm = Played::LiteLlm { window: Some(4096) };
+    let sglang = Played::SgLang { window: 4096, slots: 8 };
+    let sleeping = ModelState::Unloaded;
+    for (played, loaded, states) in [
+        (lm_studio.clone(), false, [ModelState::Unloaded; 2]),
+        (lm_studio, true, [ModelState::Ready, ModelState::Unloaded]),
+        (ollama.clone(), false, [ModelState::Unloaded; 2]),
+        (ollama, true, [ModelState::Ready, ModelState::Unloaded]),
+        (router.clone(), false, [ModelState::Unloaded; 2]),
+        (router, true, [ModelState::Ready, ModelState::Unloaded]),
+        (litellm, false, [ModelState::Ready; 2]),
+        (sglang, false, [ModelState::Ready; 2]),
+        (Played::Vllm { max_model_len: 4096 }, false, [sleeping; 2]),
+    ] {
+        let server = ModelServer::start().await;
+        server.kind(played.clone());
+        server.models(&["a/b", "c"]);
+        if matches!(played, Played::Vllm { .. }) {
+            server.sleep();
+        }
+        let before: Vec<String> = loaded.then(|| server.load("a/b", 2048)).into_iter().collect();
+        server.others_busy(1);
+        let facts = probed(&endpoint(&server)).await;
+        assert_eq!(["a/b", "c"].map(|id| facts.state_of(id)), states, "{played:?}");
+        if loaded {
+            let window = facts.model("a/b").and_then(|model| model.window.clone());
+            assert_eq!(window, Some(said(2048)), "{played:?}");
+        }
+        assert_eq!(server.loaded(), before, "{played:?}");
+        // LiteLLM and SGLang ask their models how they are.
+        let harmless = matches!(played, Played::Vllm { .. });
+        assert!(harmless || server.asked("/health") == 0, "{played:?}");
+        assert_eq!(server.model_calls().len(), 0);
+    }
+    let server = ModelServer::start().await;
+    server.kind(llama_cpp());
+    server.sleep();
+    let facts = probed(&endpoint(&server)).await;
+    assert_eq!(
+        (facts.state_of("test-model"), server.is_asleep()),
+        (ModelState::Unloaded, true)
+    );
+}
+
+/// What changes while a server runs is seen by the next probe.
+#[tokio::test]
+async fn a_server_that_changes() {
+    let server = ModelServer::start().await;
+    server.kind(llama_cpp());
+    server.others_busy(2);
+    let model = probed(&endpoint(&server)).await.models.remove(0);
+    assert_eq!(
+        (model.window, model.slots, model.busy),
+        (Some(said(4096)), Some(said(2)), Some(said(2)))
+    );
+    server.kind(Played::LlamaCpp { window: 1024, slots: 1 });
+    server.others_busy(0);
+    let model = probed(&endpoint(&server)).await.models.remove(0);
+    assert_eq!(
+        (model.window, model.slots, model.busy),
+        (Some(said(1024)), Some(said(1)), Some(said(0)))
+    );
+
+    server.kind(Played::LmStudio {
+        loaded: Some(8192),
+        max: 32_768,
+    });
+    assert_eq!(server.load("test-model", 2048), "test-model:2");
+    let facts = probed(&endpoint(&server)).await;
+    let window = |id| facts.model(id).unwrap().window_for(id).unwrap().value;
+    assert_eq!([window("test-model"), window("test-model:2")], [8192, 2048]);
+
+    server.kind(Played::Ollama {
+        allocated: Some(4096),
+        trained: 8192,
+    });
+    server.leaving("test-model");
+    assert_eq!(
+        probed(&endpoint(&server)).await.state_of("test-model"),
+        ModelState::Evicting
+    );
+}
+
 /// For a machine that is busy with other things.
 const MARGIN: Duration = Duration::from_millis(600);
 
