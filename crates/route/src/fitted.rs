@@ -1,6 +1,6 @@
 //! One request made to fit one candidate: what the config says of the model, and what its server is to be told.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use yabby_config::Params;
 use yabby_core::{ModelRef, ModelRequest};
 use yabby_servers::{Endpoint, EndpointOrigin};
@@ -37,6 +37,13 @@ pub(crate) fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelR
         .tool_mode
         .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
     request
+}
+
+/// The fields of `params` that go into the body of a request as they are.
+pub fn extra_body(endpoint: &Endpoint, dialect: Dialect, params: &Params) -> Map<String, Value> {
+    let mut request = ModelRequest::default();
+    pass_through(&mut request, endpoint, dialect, params);
+    request.extra_body
 }
 
 /// Adds the fields of `params` that go into the body as they are.

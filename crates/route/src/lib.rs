@@ -12,4 +12,5 @@ mod watch;
 pub use answer::{Answer, RouteEvent, RouteFailure, answer};
 pub use deadlines::Deadlines;
 pub use decide::{Decision, Situation, decide};
+pub use fitted::extra_body;
 pub use plan::{Candidate, LeftOut, Missing, Plan, PlanError, plan, resolve};

@@ -4,6 +4,7 @@ mod admission;
 mod admit;
 mod answer;
 mod breaker;
+pub mod capability;
 mod compat;
 mod counting;
 mod credentials;

@@ -13,6 +13,7 @@ fn in_english_and_traditional_chinese() {
             &["ask", "--help"],
             &["models", "--help"],
             &["models", "set", "--help"],
+            &["models", "probe", "--help"],
             &["doctor", "--help"],
             &["config", "--help"],
         ] {

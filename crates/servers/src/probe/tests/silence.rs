@@ -1,6 +1,7 @@
 //! Servers that refuse, hang or are not there.
 
 use super::*;
+use crate::probe::fetch::Page;
 
 /// A list that is refused or empty does not hide what the server is.
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `yabby models`: what there is, and which is the default.
 
 mod list;
+mod probe;
 mod rows;
 mod set;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(app: &App, arguments: &Models) -> Exit {
             Exit::Answered
         }
         Some(ModelsCommand::Set { model }) => set::run(app, model).await,
+        Some(ModelsCommand::Probe(arguments)) => Box::pin(probe::run(app, arguments)).await,
     }
 }
 
