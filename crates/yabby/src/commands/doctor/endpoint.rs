@@ -8,7 +8,7 @@ use yabby_servers::{
     Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, ServerFacts, ServerKind, WellKnown, probe,
 };
 
-use super::{Finding, machine};
+use super::Finding;
 use crate::app::App;
 
 /// A server that is looked for at another place answers at once, or is not there.
@@ -57,10 +57,7 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
         }
         let fix = match error.kind {
             ErrorKind::NotAnApi | ErrorKind::ModelNotFound => missing_version(app, endpoint).await,
-            ErrorKind::Refused => other_port(app, endpoint)
-                .await
-                .or_else(|| machine::other_network(app, endpoint)),
-            ErrorKind::Unreachable | ErrorKind::Dns | ErrorKind::Hung => machine::other_network(app, endpoint),
+            ErrorKind::Refused => other_port(app, endpoint).await,
             _ => None,
         };
         let message = text!("{provider}: {error}", provider = name, error = error.message);
@@ -80,7 +77,7 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
         milliseconds = facts.took.as_millis()
     ))];
     for entry in &endpoint.listed {
-        match facts.model(&entry.id).or(facts.only_model()) {
+        match facts.model(&entry.id) {
             Some(served) => findings.extend(model(endpoint, facts, &entry.id, served)),
             // OpenAI and others list what they like.
             None if endpoint.reach == Reach::Hosted && facts.models.is_empty() => {}

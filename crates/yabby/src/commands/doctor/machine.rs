@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use yabby_core::{Text, text};
-use yabby_servers::{Endpoint, Reach, fit::Memory};
+use yabby_core::text;
+use yabby_servers::{Endpoint, Fleet, Reach, fit::Memory};
 
 use super::Finding;
 use crate::app::App;
@@ -13,9 +13,14 @@ const LITTLE_DISK: u64 = 2 << 30;
 /// Less than this and the machine swaps as soon as a model computes: 1 GiB.
 const LITTLE_MEMORY: u64 = 1 << 30;
 
-/// Disk and memory.
-pub(super) async fn room(app: &App) -> Vec<Finding> {
+/// Disk, memory, and what `localhost` means where one of the servers is looked for and not found.
+pub(super) async fn look(app: &App, fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let lost = fleet.members().find(|(endpoint, facts)| {
+        let reachable = facts.as_ref().is_none_or(|facts| facts.is_reachable());
+        endpoint.reach == Reach::Loopback && !reachable && !endpoint.is_managed()
+    });
+    findings.extend(lost.and_then(|(endpoint, _)| other_network(app, endpoint)));
     if let Some(free) = free_on_disk(&app.paths.state_dir) {
         let path = app.paths.state_dir.display();
         findings.push(if free < LITTLE_DISK {
@@ -63,21 +68,27 @@ fn gib(bytes: u64) -> String {
     format!("{gib:.1} GiB")
 }
 
-/// The fix for a loopback address inside WSL or a container, where it means the inside.
-pub(super) fn other_network(app: &App, endpoint: &Endpoint) -> Option<Text> {
-    if endpoint.reach != Reach::Loopback {
-        return None;
-    }
+/// A loopback address inside WSL or a container means the inside.
+fn other_network(app: &App, endpoint: &Endpoint) -> Option<Finding> {
     let inside = inside(Path::new("/"), app.env.get("container").is_some())?;
     let port = endpoint.port();
     Some(match inside {
-        Inside::Wsl => text!(
-            "this is WSL: a server on Windows is reached with networkingMode=mirrored in .wslconfig, or at the address of the Windows host (ip route show default), and it must listen on 0.0.0.0:{port}",
-            port = port
+        Inside::Wsl => Finding::note(
+            text!("this is WSL: {url} does not mean Windows", url = endpoint.base_url),
+            text!(
+                "for a server on Windows, set networkingMode=mirrored in .wslconfig, or use the address of the Windows host (ip route show default); it must listen on 0.0.0.0:{port}",
+                port = port
+            ),
         ),
-        Inside::Container => text!(
-            "this is a container: a server on its host is reached at http://host.docker.internal:{port} (Podman: host.containers.internal; Docker on Linux: --add-host=host.docker.internal:host-gateway), and it must listen on 0.0.0.0",
-            port = port
+        Inside::Container => Finding::note(
+            text!(
+                "this is a container: {url} does not mean its host",
+                url = endpoint.base_url
+            ),
+            text!(
+                "for a server on the host, use http://host.docker.internal:{port} (Podman: host.containers.internal; Docker on Linux: --add-host=host.docker.internal:host-gateway); it must listen on 0.0.0.0",
+                port = port
+            ),
         ),
     })
 }

@@ -69,7 +69,7 @@ pub(crate) async fn run(app: &App, arguments: &Doctor) -> Exit {
     report.all(endpoint::all(app, &here.fleet).await);
     app.keep(&here.fleet);
     report.title(&text!("This machine"));
-    report.all(machine::room(app).await);
+    report.all(machine::look(app, &here.fleet).await);
     report.title(&text!("Embedded model"));
     report.all(checks::embedded(app, here.embedded).await);
     report.title(&text!("Models in use"));

@@ -166,6 +166,8 @@ fn notes(app: &App, row: &Row) -> Vec<String> {
     }
     notes.extend(row.learned.iter().map(|step| say(short(step))));
     match row.breaker {
+        // That it cannot be reached says it all.
+        _ if row.state == ModelState::Unreachable => {}
         Breaker::Closed => {}
         Breaker::Open => notes.push(say(text!("resting"))),
         Breaker::HalfOpen => notes.push(say(text!("on trial"))),

@@ -206,10 +206,11 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
         .filter(|error| !starts_when_needed(endpoint, error.kind))
         .map(|error| error.message.english());
     let row = |id: &str| {
-        let said = facts.and_then(|facts| facts.model(id).or(facts.only_model()));
+        let said = facts.and_then(|facts| facts.model(id));
+        let absent = facts.is_some_and(|facts| facts.state_of(id) == ModelState::Absent);
         let queue = endpoint.queue_of(id);
         Row {
-            window: endpoint.served_window(id),
+            window: endpoint.served_window(id).filter(|_| !absent),
             server: facts.and_then(|facts| facts.kind).map(ServerKind::name),
             version: facts.and_then(|facts| facts.version.clone()),
             facts: said.map(Said::of).unwrap_or_default(),
