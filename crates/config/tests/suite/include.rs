@@ -1,6 +1,6 @@
 //! `$include`.
 
-use yabby_config::{DiagnosticKind, KeySource, include_and_set_primary};
+use yabby_config::{DiagnosticKind, KeySource, including, set_primary};
 
 use super::support::{Home, kinds, summary};
 
@@ -141,7 +141,10 @@ fn openclaw(text: &str) -> Home {
         "OC_KEY=theirs\nBOTH=theirs\nANTHROPIC_API_KEY=theirs\n",
     );
     home.write(".yabby/.env", "ANTHROPIC_API_KEY=ours\n");
-    home.write(".yabby/yabby.json5", &include_and_set_primary(&file, "openai/c-2"));
+    home.write(
+        ".yabby/yabby.json5",
+        &set_primary(&including(&file), "openai/c-2").unwrap(),
+    );
     home
 }
 
@@ -175,7 +178,7 @@ fn the_short_form_gives_way_to_the_set_primary() {
         (Some("openai/c-2"), 0)
     );
     let file = home.path().join(".yabby/yabby.json5");
-    let text = yabby_config::set_primary(&std::fs::read_to_string(&file).unwrap(), "openai/d").unwrap();
+    let text = set_primary(&std::fs::read_to_string(&file).unwrap(), "openai/d").unwrap();
     home.write(".yabby/yabby.json5", &text);
     assert_eq!(home.load().config.policy().primary.as_deref(), Some("openai/d"));
 }
