@@ -54,3 +54,4 @@ pub use origin::Origin;
 pub use raw::{Cost, Modality};
 pub use schema::schema;
 pub use source::Place;
+pub use variables::is_variable_name;

@@ -217,7 +217,11 @@ impl<'a> Reader<'a> {
                 .push(diagnostic.at(&self.sources, duplicate.member.key_span));
         }
         self.duplicates = duplicates;
-        let chain: Vec<Link> = origin.path().and_then(Link::new).into_iter().collect();
+        let chain: Vec<Link> = origin
+            .path()
+            .and_then(|path| Link::new(path).or_else(|| Link::unwritten(path)))
+            .into_iter()
+            .collect();
         let roots = self.roots(&chain);
         let mut includer = Includer {
             sources: &mut self.sources,

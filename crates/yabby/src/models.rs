@@ -126,7 +126,8 @@ fn unusable(endpoint: &Endpoint, facts: &ServerFacts) -> Option<Text> {
     })
 }
 
-fn ports(app: &App) -> Vec<WellKnown> {
+/// The ports where servers are looked for.
+pub(crate) fn ports(app: &App) -> Vec<WellKnown> {
     app.env
         .get(vars::DISCOVER)
         .map_or_else(WellKnown::defaults, WellKnown::parse)

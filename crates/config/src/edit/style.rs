@@ -81,6 +81,7 @@ impl Style {
                 let items: Vec<String> = items.iter().map(|item| self.render(item, indent)).collect();
                 format!("[{}]", items.join(", "))
             }
+            Piece::Object(members) if members.is_empty() => "{}".to_owned(),
             Piece::Object(members) => {
                 let members: Vec<String> = members.iter().map(|member| self.member(member, indent)).collect();
                 format!("{{ {} }}", members.join(", "))

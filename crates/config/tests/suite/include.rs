@@ -169,6 +169,20 @@ fn another_primary_for_openclaws_config() {
     assert_eq!(openai.timeout.unwrap().as_secs(), 5);
 }
 
+/// Before a config is written it is read as if it stood there, also where its folder is not there yet.
+#[test]
+fn a_draft_is_what_the_file_will_be() {
+    let home = openclaw(OPENCLAW);
+    let written = home.load();
+    let own = home.path().join(".yabby/yabby.json5");
+    let text = std::fs::read_to_string(&own).unwrap();
+    std::fs::remove_file(&own).unwrap();
+    for folder in [".yabby", ".not-there"] {
+        let draft = home.draft(&format!("{folder}/yabby.json5"), &text);
+        assert_eq!((draft.diagnostics, draft.config), (Vec::new(), written.config.clone()));
+    }
+}
+
 #[test]
 fn the_short_form_gives_way_to_the_set_primary() {
     let home = openclaw("{agents: {defaults: {model: 'openai/a'}}}");

@@ -12,6 +12,7 @@ mod models;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;
+mod setup;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;
