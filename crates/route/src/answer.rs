@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use yabby_config::Params;
 use yabby_core::{
     Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
@@ -277,6 +277,13 @@ fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelRef, params:
         .tool_mode
         .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
     request
+}
+
+/// The fields of `params` that go into the body of a request as they are.
+pub fn extra_body(endpoint: &Endpoint, dialect: Dialect, params: &Params) -> Map<String, Value> {
+    let mut request = ModelRequest::default();
+    pass_through(&mut request, endpoint, dialect, params);
+    request.extra_body
 }
 
 /// Adds the fields of `params` that go into the body as they are.

@@ -144,6 +144,11 @@ impl AnswerStream {
         self.bytes
     }
 
+    /// Whether the model wrote its calls as text, which the server did not read and Yabby did. Known after the end.
+    pub fn called_in_text(&self) -> bool {
+        self.decoder.called_in_text()
+    }
+
     fn too_long(&self) -> ModelError {
         ModelError::new(
             ErrorKind::Malformed,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+pub mod capability;
 mod compat;
 mod credentials;
 mod discover;

@@ -17,6 +17,7 @@ use crate::{
 
 /// What a dialect's decoder writes to.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Answer {
     /// What has been found and not yet been handed on.
     pub events: Vec<ModelEvent>,
@@ -33,6 +34,8 @@ pub(crate) struct Answer {
     usage: Usage,
     served: bool,
     refused: bool,
+    /// A call that is given out stood in the text.
+    called_in_text: bool,
     end: Option<EndReason>,
     /// The most tokens that were asked for.
     limit: Option<u32>,
@@ -90,6 +93,7 @@ impl Answer {
             usage: Usage::default(),
             served: false,
             refused: false,
+            called_in_text: false,
             end: None,
             limit: expect.max_output_tokens,
         }
@@ -203,6 +207,11 @@ impl Answer {
         self.end.is_some()
     }
 
+    /// Whether calls were taken out of the text, because the server has read none.
+    pub(crate) fn called_in_text(&self) -> bool {
+        self.called_in_text
+    }
+
     /// Gives what was held back, the calls and the end; or the error that the answer is not complete.
     pub(crate) fn finish(&mut self) -> Result<(), WireError> {
         let end = match self.end {
@@ -222,6 +231,7 @@ impl Answer {
             .filter(|_| self.calls.is_empty());
         let written = self.written.finish(cut, &mut self.events);
         // A limit that came after a whole call cut off nothing of it.
+        self.called_in_text = held.is_some() || !written.is_empty();
         let called = held.is_some() || (!written.is_empty() && self.written.ends_with_call());
         let written = written
             .into_iter()

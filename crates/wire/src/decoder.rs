@@ -217,6 +217,12 @@ impl Decoder {
         self.answer.is_complete()
     }
 
+    /// Whether calls were taken out of the text of the answer, because its server has read none there. Known after the
+    /// end.
+    pub fn called_in_text(&self) -> bool {
+        self.answer.called_in_text()
+    }
+
     fn settle(&mut self, result: Result<(), WireError>, out: &mut Vec<ModelEvent>) -> Result<(), WireError> {
         out.append(&mut self.answer.events);
         if let Err(error) = &result {

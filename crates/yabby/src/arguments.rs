@@ -153,6 +153,23 @@ pub(crate) enum ModelsCommand {
     },
     /// List the aliases
     Aliases,
+    /// Try out what a model can do: a minute of small questions
+    Probe(Probe),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Probe {
+    /// An alias, provider/model, or the id of a model that one endpoint has
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+
+    /// Print one JSON object when all is done
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The most time that all tests may take together
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seconds: u32,
 }
 
 #[derive(Args, Debug)]

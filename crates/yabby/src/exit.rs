@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Answered, or done.
     Answered,
-    /// `doctor` found something to mend.
+    /// `doctor` or `models probe` found something to mend.
     Findings,
     /// The command line, the input or the config cannot be used.
     Usage,

@@ -416,12 +416,20 @@ fn calls_in_the_text() {
         ..ModelRequest::default()
     };
     let expect = Expectation::of(&request);
-    let answer = |reason: &str, native: &str| {
+    let body = |reason: &str, native: &str| {
         let content = format!("<think>so</think>\nOne moment. {WRITTEN}\\n{WRITTEN}").replace('\n', "\\n");
-        let body = format!(
+        format!(
             "{{\"choices\":[{{\"message\":{{\"content\":\"{content}\"{native}}},\"finish_reason\":\"{reason}\"}}]}}"
-        );
-        decode(Dialect::Chat, BodyKind::Json, &expect, [body.as_bytes()]).0
+        )
+    };
+    let answer = |reason: &str, native: &str| {
+        decode(
+            Dialect::Chat,
+            BodyKind::Json,
+            &expect,
+            [body(reason, native).as_bytes()],
+        )
+        .0
     };
     let end = ModelEvent::End(EndReason::ToolCalls);
     let expected = [
@@ -438,4 +446,12 @@ fn calls_in_the_text() {
     let events = answer("tool_calls", native);
     assert_eq!(text(&events).matches("<tool_call>").count(), 2);
     assert_eq!(events[events.len() - 2..], [call("x"), end]);
+    let in_text = |native: &str| {
+        let mut decoder = Decoder::new(Dialect::Chat, BodyKind::Json, &expect);
+        let mut events = Vec::new();
+        decoder.push(body("stop", native).as_bytes(), &mut events).unwrap();
+        decoder.finish(&mut events).unwrap();
+        decoder.called_in_text()
+    };
+    assert_eq!((in_text(""), in_text(native)), (true, false));
 }

@@ -14,6 +14,7 @@ fn in_english_and_traditional_chinese() {
             &["setup", "--help"],
             &["models", "--help"],
             &["models", "set", "--help"],
+            &["models", "probe", "--help"],
             &["doctor", "--help"],
             &["config", "--help"],
         ] {

@@ -9,6 +9,7 @@ mod faults;
 mod help;
 mod home;
 mod models;
+mod probe;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;

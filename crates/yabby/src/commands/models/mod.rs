@@ -1,5 +1,6 @@
 //! `yabby models`: what there is, and which is the default.
 
+mod probe;
 mod rows;
 mod set;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(app: &App, arguments: &Models) -> Exit {
             Exit::Answered
         }
         Some(ModelsCommand::Set { model }) => set::run(app, model).await,
+        Some(ModelsCommand::Probe(arguments)) => Box::pin(probe::run(app, arguments)).await,
     }
 }
 
