@@ -22,6 +22,11 @@ pub enum ConfigError {
         /// Dotted key; empty for the whole file.
         key: String,
     },
+    /// Something that the edit adds to is not a list.
+    NotAList {
+        /// Dotted key.
+        key: String,
+    },
 }
 
 impl ConfigError {
@@ -40,6 +45,10 @@ impl ConfigError {
             }
             Self::NotAnObject { key } => text!(
                 "{key} is not an object, so nothing can be set below it: correct it by hand first",
+                key = key
+            ),
+            Self::NotAList { key } => text!(
+                "{key} is not a list, so nothing can be added to it: correct it by hand first",
                 key = key
             ),
         }

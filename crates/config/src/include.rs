@@ -59,6 +59,16 @@ impl Link {
         Some(Self { file, folders })
     }
 
+    /// A file that is going to be there.
+    pub(crate) fn unwritten(path: &Path) -> Option<Self> {
+        let file = std::path::absolute(path).ok()?;
+        let folder = file.parent()?;
+        Some(Self {
+            folders: vec![folder.canonicalize().unwrap_or_else(|_| folder.to_owned())],
+            file,
+        })
+    }
+
     /// Canonical folders that its own includes may lie in.
     pub(crate) fn folders(&self) -> &[PathBuf] {
         &self.folders

@@ -44,13 +44,14 @@ pub use config::{
     ModelSettings, Models, Params, Provider,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
-pub use edit::{include_and_set_primary, set_primary};
+pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_primary};
 pub use environment::{Environment, Paths, vars};
 pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
-pub use load::{Loaded, load, load_text};
+pub use load::{Loaded, load, load_draft, load_text};
 pub use names::UnknownModel;
 pub use origin::Origin;
 pub use raw::{Cost, Modality};
 pub use schema::schema;
 pub use source::Place;
+pub use variables::is_variable_name;

@@ -17,7 +17,7 @@ use crate::{
     policy_check, render,
     resolve::Resolver,
     secret::Redactor,
-    source::{Sources, Span},
+    source::{SourceFile, Sources, Span},
     tree::{self, Duplicate, Node, Value},
     unknown,
     variables::Variables,
@@ -54,6 +54,13 @@ pub fn load(env: &Environment, paths: &Paths, explicit: Option<&Path>) -> Loaded
     build(reader, origin, written)
 }
 
+/// Loads `text` as if it stood in the file of `origin` already: what a config would become, before it is written.
+pub fn load_draft(env: &Environment, paths: &Paths, origin: Origin, text: String) -> Loaded {
+    let mut reader = Reader::new(env, Some(paths), Vec::new());
+    let written = reader.read(&origin, text);
+    build(reader, origin, Some(written))
+}
+
 /// Loads a config from text alone: no files are read, so `$include` does not work.
 pub fn load_text(text: &str, env: &Environment) -> Loaded {
     let mut reader = Reader::new(env, None, Vec::new());
@@ -79,6 +86,12 @@ impl Loaded {
         self.diagnostics
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The text of the config file itself, with every secret and every comment as `*`. Each line keeps its place; a byte
+    /// order mark is left out.
+    pub fn masked_text(&self) -> String {
+        self.sources.first().map(SourceFile::masked).unwrap_or_default()
     }
 
     /// Every diagnostic with its place and source line, for a terminal. Secrets in the lines are masked.
@@ -204,7 +217,11 @@ impl<'a> Reader<'a> {
                 .push(diagnostic.at(&self.sources, duplicate.member.key_span));
         }
         self.duplicates = duplicates;
-        let chain: Vec<Link> = origin.path().and_then(Link::new).into_iter().collect();
+        let chain: Vec<Link> = origin
+            .path()
+            .and_then(|path| Link::new(path).or_else(|| Link::unwritten(path)))
+            .into_iter()
+            .collect();
         let roots = self.roots(&chain);
         let mut includer = Includer {
             sources: &mut self.sources,

@@ -95,6 +95,11 @@ impl Sources {
         self.files.iter().map(|source| source.path.as_path())
     }
 
+    /// The config file itself.
+    pub(crate) fn first(&self) -> Option<&SourceFile> {
+        self.files.first()
+    }
+
     pub(crate) fn by_path(&self, path: &Path) -> Option<&SourceFile> {
         self.files.iter().find(|source| source.path == path)
     }

@@ -169,7 +169,7 @@ impl<'a> Reference<'a> {
 }
 
 /// Whether `name` is written like a variable: capitals, digits and underscores, no digit first.
-pub(crate) fn is_variable_name(name: &str) -> bool {
+pub fn is_variable_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && name
             .chars()

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use yabby_config::Api;
 
 /// A personal AI assistant gateway that lives on your own models
 #[derive(Debug, Parser)]
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Ask one question and print the answer
     Ask(Ask),
+    /// Find model servers, try their models and write the config
+    Setup(Setup),
     /// List models, or choose the default one
     Models(Models),
     /// Check the config and every endpoint, and say how to fix what is wrong
@@ -100,6 +103,37 @@ pub(crate) struct Ask {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Setup {
+    /// Ask nothing: load a model if none is loaded, and write what is recommended or named
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// The provider to add or to look at: its id in the config
+    #[arg(long, value_name = "ID")]
+    pub(crate) provider: Option<String>,
+
+    /// The address of its server, such as http://192.168.1.5:1234/v1
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// The model to use: its id on the server
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+
+    /// The environment variable that holds the key; the key itself is never written
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_env: Option<String>,
+
+    /// The protocol of the server: openai-completions, openai-responses, anthropic-messages or ollama
+    #[arg(long, value_name = "API", value_parser = api)]
+    pub(crate) api: Option<Api>,
+
+    /// Print one JSON object: what was found and what was written
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Models {
     #[command(subcommand)]
     pub(crate) command: Option<ModelsCommand>,
@@ -169,6 +203,14 @@ pub(crate) enum ConfigCommand {
     },
     /// Print the JSON Schema of the config
     Schema,
+}
+
+fn api(text: &str) -> Result<Api, String> {
+    let names = Api::KNOWN.iter().map(Api::name).collect::<Vec<_>>();
+    match Api::from_name(text) {
+        Api::Unsupported(_) => Err(names.join(", ")),
+        api => Ok(api),
+    }
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

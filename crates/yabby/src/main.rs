@@ -4,6 +4,7 @@ mod app;
 mod arguments;
 mod chat;
 mod commands;
+mod config_file;
 mod exit;
 mod help;
 mod interrupt;
@@ -80,6 +81,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
+        Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
         Command::Config(arguments) => commands::config::run(&app, &arguments),
         Command::ManagedServer { .. } | Command::ExecBound { .. } => Exit::Usage,
     }

@@ -63,6 +63,12 @@ impl Terminal {
         let _ = writeln!(io::stderr(), "{line}");
     }
 
+    /// A question on standard error; the answer stands in the same line.
+    pub(crate) fn prompt(self, question: &Text) {
+        let _ = write!(io::stderr(), "{} ", self.say(question));
+        let _ = io::stderr().flush();
+    }
+
     /// Something that the person should know.
     pub(crate) fn notice(self, text: &Text) {
         self.line(&self.styled(DIM, &format!("· {}", self.say(text))));

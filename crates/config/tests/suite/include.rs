@@ -1,6 +1,6 @@
 //! `$include`.
 
-use yabby_config::{DiagnosticKind, KeySource, include_and_set_primary};
+use yabby_config::{DiagnosticKind, KeySource, including, set_primary};
 
 use super::support::{Home, kinds, summary};
 
@@ -141,7 +141,10 @@ fn openclaw(text: &str) -> Home {
         "OC_KEY=theirs\nBOTH=theirs\nANTHROPIC_API_KEY=theirs\n",
     );
     home.write(".yabby/.env", "ANTHROPIC_API_KEY=ours\n");
-    home.write(".yabby/yabby.json5", &include_and_set_primary(&file, "openai/c-2"));
+    home.write(
+        ".yabby/yabby.json5",
+        &set_primary(&including(&file), "openai/c-2").unwrap(),
+    );
     home
 }
 
@@ -166,6 +169,20 @@ fn another_primary_for_openclaws_config() {
     assert_eq!(openai.timeout.unwrap().as_secs(), 5);
 }
 
+/// Before a config is written it is read as if it stood there, also where its folder is not there yet.
+#[test]
+fn a_draft_is_what_the_file_will_be() {
+    let home = openclaw(OPENCLAW);
+    let written = home.load();
+    let own = home.path().join(".yabby/yabby.json5");
+    let text = std::fs::read_to_string(&own).unwrap();
+    std::fs::remove_file(&own).unwrap();
+    for folder in [".yabby", ".not-there"] {
+        let draft = home.draft(&format!("{folder}/yabby.json5"), &text);
+        assert_eq!((draft.diagnostics, draft.config), (Vec::new(), written.config.clone()));
+    }
+}
+
 #[test]
 fn the_short_form_gives_way_to_the_set_primary() {
     let home = openclaw("{agents: {defaults: {model: 'openai/a'}}}");
@@ -175,7 +192,7 @@ fn the_short_form_gives_way_to_the_set_primary() {
         (Some("openai/c-2"), 0)
     );
     let file = home.path().join(".yabby/yabby.json5");
-    let text = yabby_config::set_primary(&std::fs::read_to_string(&file).unwrap(), "openai/d").unwrap();
+    let text = set_primary(&std::fs::read_to_string(&file).unwrap(), "openai/d").unwrap();
     home.write(".yabby/yabby.json5", &text);
     assert_eq!(home.load().config.policy().primary.as_deref(), Some("openai/d"));
 }

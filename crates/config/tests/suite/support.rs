@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use yabby_config::{Diagnostic, DiagnosticKind, Environment, Loaded, Paths, load};
+use yabby_config::{Diagnostic, DiagnosticKind, Environment, Loaded, Origin, Paths, load, load_draft};
 use yabby_core::Lang;
 
 /// A home folder that lasts as long as the value.
@@ -48,9 +48,20 @@ impl Home {
     }
 
     pub(crate) fn load_from(&self, explicit: Option<&Path>) -> Loaded {
-        let home = [("HOME".to_owned(), self.path().display().to_string())];
-        let env = Environment::from_vars(home.into_iter().chain(self.vars.clone()));
+        let env = self.env();
         load(&env, &Paths::new(&env).unwrap(), explicit)
+    }
+
+    /// What a file that need not be there would give with this text.
+    pub(crate) fn draft(&self, name: &str, text: &str) -> Loaded {
+        let env = self.env();
+        let origin = Origin::Home(self.path().join(name));
+        load_draft(&env, &Paths::new(&env).unwrap(), origin, text.to_owned())
+    }
+
+    fn env(&self) -> Environment {
+        let home = [("HOME".to_owned(), self.path().display().to_string())];
+        Environment::from_vars(home.into_iter().chain(self.vars.clone()))
     }
 
     /// The rendered diagnostics, with the home folder as `~`.

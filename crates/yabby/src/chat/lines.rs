@@ -133,7 +133,7 @@ impl Lines {
 }
 
 /// The next line of standard input; `None` at its end.
-fn read_line() -> io::Result<Option<String>> {
+pub(crate) fn read_line() -> io::Result<Option<String>> {
     let mut line = String::new();
     match io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)? as u64 {
         0 => Ok(None),

@@ -2,6 +2,8 @@
 
 mod lines;
 
+pub(crate) use lines::read_line;
+
 use yabby_core::{ErrorKind, Message, ModelRequest, text};
 use yabby_route::{Deadlines, Plan, RouteFailure, answer};
 use yabby_servers::{Fleet, Keeper};

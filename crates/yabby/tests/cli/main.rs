@@ -16,6 +16,7 @@ mod probe;
 mod running;
 mod secrets;
 mod service;
+mod setup;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;

@@ -145,9 +145,25 @@ fn set_keeps_the_rest_of_the_file() {
     let home = Home::with_config(&before);
     let ran = home.run(&["models", "set", "off/x"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    insta::assert_snapshot!(home.stable(&ran.stderr), @"· off/x is the default model now (HOME/yabby.json5)");
+    let backups: Vec<_> = std::fs::read_dir(home.path())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.display().to_string().contains(".bak-"))
+        .collect();
+    assert_eq!(backups.len(), 1);
+    assert_eq!(std::fs::read_to_string(&backups[0]).unwrap(), before);
+    let told = ran.stderr.replace(&backups[0].display().to_string(), "BACKUP");
+    insta::assert_snapshot!(home.stable(&told), @r"
+    · off/x is the default model now (HOME/yabby.json5)
+    · the file of before is kept as BACKUP
+    ");
+    // The two change places: a fallback that repeats the primary would help nobody.
+    let expected = before.replace(
+        r#"primary: "near/m1", fallbacks: ["off/x"]"#,
+        r#"primary: "off/x", fallbacks: ["near/m1"]"#,
+    );
     let after = std::fs::read_to_string(home.path().join("yabby.json5")).unwrap();
-    assert_eq!(after, before.replace(r#"primary: "near/m1""#, r#"primary: "off/x""#));
+    assert_eq!(after, expected);
 }
 
 #[test]

@@ -41,8 +41,8 @@ while terminal in sources:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
 
-/// A chat on a terminal.
-struct Tty {
+/// A command on a terminal.
+pub(crate) struct Tty {
     running: Running,
     keyboard: ChildStdin,
     /// What has been shown and not been waited for yet.
@@ -50,8 +50,13 @@ struct Tty {
 }
 
 impl Tty {
+    /// A chat.
     fn open(home: &Home) -> Self {
-        let command = home.command(&["up"]);
+        Self::run(home, &["up"])
+    }
+
+    pub(crate) fn run(home: &Home, arguments: &[&str]) -> Self {
+        let command = home.command(arguments);
         let text = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
         let mut variables = json!({"TERM": "xterm", "NO_COLOR": "1"});
         for (name, value) in command.get_envs() {
@@ -74,13 +79,13 @@ impl Tty {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         self.keyboard.flush().unwrap();
     }
 
     /// Waits until this is shown, after everything that was waited for before.
-    fn sees(&mut self, what: &str) {
+    pub(crate) fn sees(&mut self, what: &str) {
         loop {
             if let Some(at) = self.shown.find(what) {
                 self.shown.drain(..at + what.len());
@@ -111,6 +116,13 @@ impl Tty {
     /// Waits for the prompt; from then on every key goes to the line editor.
     fn prompt(&mut self) {
         self.sees("> ");
+    }
+
+    /// Waits for the end; returns the exit code and what was not waited for.
+    pub(crate) fn ends(self) -> (Option<i32>, String) {
+        drop(self.keyboard);
+        let ran = self.running.ran();
+        (ran.code, self.shown + &ran.stdout)
     }
 
     /// Ctrl-D at the prompt; returns the exit code.

@@ -1,0 +1,192 @@
+//! The models that can be chosen, and what is known about each.
+
+use yabby_core::ModelRef;
+use yabby_route::resolve;
+use yabby_servers::{ModelState, Reach};
+
+use super::{
+    proof::Proof,
+    server::{Found, Server},
+};
+use crate::app::App;
+
+/// Catalogues of some servers have hundreds; a table of them helps nobody.
+const MOST: usize = 20;
+
+/// One model on one server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub(super) model: ModelRef,
+    /// Its place in [`Found::servers`]; `None` for a hosted provider that was not asked.
+    pub(super) server: Option<usize>,
+    pub(super) state: ModelState,
+    /// The window that it serves, in tokens.
+    pub(super) window: Option<u32>,
+    /// Whether it runs on this machine or one near by.
+    pub(super) near: bool,
+    /// What it is in the config now.
+    pub(super) role: Option<Role>,
+    /// What a real call showed.
+    pub(super) proof: Option<Proof>,
+}
+
+/// What a model is in the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Primary,
+    Fallback,
+}
+
+// === impl Row ===
+
+impl Row {
+    /// Whether a request could go there.
+    pub(super) fn can_be_used(&self) -> bool {
+        !matches!(
+            self.state,
+            ModelState::Absent | ModelState::Locked | ModelState::Unreachable | ModelState::Failing
+        )
+    }
+
+    /// A primary that cannot be reached now may become a fallback: it was chosen once.
+    pub(super) fn can_be_fallback(&self) -> bool {
+        self.can_be_used() || self.role == Some(Role::Primary)
+    }
+
+    /// Whether a call may be made without asking: it is loaded, and costs nothing.
+    pub(super) fn may_be_tried(&self) -> bool {
+        self.near && self.state == ModelState::Ready && self.server.is_some()
+    }
+
+    pub(super) fn is(&self, model: &ModelRef) -> bool {
+        self.model.provider().eq_ignore_ascii_case(model.provider()) && self.model.model() == model.model()
+    }
+}
+
+/// The models of the servers, then those that the config names and no server has. `wanted` leaves out all others.
+///
+/// Beside them, how many are left out because there are too many.
+pub(super) fn rows(app: &App, found: &Found, wanted: Option<&str>) -> (Vec<Row>, usize) {
+    let mut rows = Vec::new();
+    let mut left_out = 0;
+    for (index, server) in found.servers.iter().enumerate() {
+        let mut of_server = rows_of(index, server);
+        of_server.retain(|row| wanted.is_none_or(|wanted| server.is_named(row.model.model(), wanted)));
+        left_out += of_server.len().saturating_sub(MOST);
+        of_server.truncate(MOST);
+        rows.extend(of_server);
+    }
+    if wanted.is_none() {
+        named(app, found, &mut rows);
+    }
+    (rows, left_out)
+}
+
+/// Gives the models of the config's chain their roles, and adds those that no server has.
+fn named(app: &App, found: &Found, rows: &mut Vec<Row>) {
+    let Some(policy) = &app.config().agents.defaults.model else {
+        return;
+    };
+    let fleet = found.fleet();
+    let primary = policy.primary.iter().map(|name| (name, Role::Primary));
+    let fallbacks = policy.fallbacks.iter().map(|name| (name, Role::Fallback));
+    for (name, role) in primary.chain(fallbacks) {
+        let Ok(model) = resolve(app.config(), &fleet, name) else {
+            continue;
+        };
+        let row = match rows.iter().position(|row| row.is(&model)) {
+            Some(known) => &mut rows[known],
+            None => {
+                let Some(row) = unseen(app, found, model) else {
+                    continue;
+                };
+                rows.push(row);
+                let last = rows.len() - 1;
+                &mut rows[last]
+            }
+        };
+        row.role = row.role.or(Some(role));
+    }
+}
+
+/// A model of the config that no server has shown.
+fn unseen(app: &App, found: &Found, model: ModelRef) -> Option<Row> {
+    let server = found
+        .servers
+        .iter()
+        .position(|server| server.endpoint.provider.eq_ignore_ascii_case(model.provider()));
+    let state = match server.map(|index| &found.servers[index]) {
+        Some(server) if server.facts.error.is_some() => server.unanswered(),
+        Some(_) => ModelState::Absent,
+        None if app.config().provider(model.provider())?.is_usable() => ModelState::Unknown,
+        None => ModelState::Locked,
+    };
+    Some(Row {
+        near: server.is_some_and(|index| found.servers[index].runs_near()),
+        server,
+        state,
+        window: None,
+        role: None,
+        proof: None,
+        model,
+    })
+}
+
+fn rows_of(index: usize, server: &Server) -> Vec<Row> {
+    let endpoint = &server.endpoint;
+    let listed = endpoint.listed.iter().map(|entry| entry.id.as_str());
+    let others = server
+        .facts
+        .models
+        .iter()
+        .filter(|model| model.chat && endpoint.listed_model(&model.id).is_none())
+        .map(|model| model.id.as_str());
+    listed.chain(others).filter_map(|id| row(index, server, id)).collect()
+}
+
+fn row(index: usize, server: &Server, id: &str) -> Option<Row> {
+    let served = server.facts.model(id);
+    let state = match served {
+        _ if server.facts.error.is_some() => server.unanswered(),
+        Some(served) => served.state,
+        None => ModelState::Absent,
+    };
+    // Ollama runs these at Ollama's.
+    let cloud = id.ends_with("-cloud") || id.ends_with(":cloud");
+    Some(Row {
+        model: ModelRef::new(&server.endpoint.provider, id).ok()?,
+        server: Some(index),
+        state,
+        window: server.window(id),
+        near: server.runs_near() && !cloud,
+        role: None,
+        proof: None,
+    })
+}
+
+impl Server {
+    /// The state of models whose server gave no list.
+    pub(super) fn unanswered(&self) -> ModelState {
+        match &self.facts.error {
+            Some(error) if error.kind == yabby_core::ErrorKind::Auth => ModelState::Locked,
+            _ => ModelState::Unreachable,
+        }
+    }
+
+    /// The window that a model serves, in tokens.
+    pub(super) fn window(&self, id: &str) -> Option<u32> {
+        let window = self.facts.model(id)?.window_for(id)?;
+        Some(window.value)
+    }
+
+    /// Whether `wanted` means this model here.
+    fn is_named(&self, id: &str, wanted: &str) -> bool {
+        let full = wanted.strip_prefix(&format!("{}/", self.endpoint.provider));
+        id == wanted || full == Some(id) || self.facts.model(wanted).is_some_and(|model| model.id == id)
+    }
+
+    /// Whether it is somebody else's machine.
+    pub(super) fn is_hosted(&self) -> bool {
+        self.endpoint.reach == Reach::Hosted
+    }
+}
