@@ -136,15 +136,11 @@ mod tests {
         lane.push("old", 0);
         lane.pop();
         lane.push("old", 1);
-        let mut passed = 0;
-        for id in 2.. {
-            lane.push(&format!("new {id}"), id);
-            if lane.pop() == Some(1) {
-                break;
-            }
-            passed += 1;
-        }
-        assert_eq!(passed, MEMORY);
+        let passed = (2..1000).take_while(|id| {
+            lane.push(&format!("new {id}"), *id);
+            lane.pop() != Some(1)
+        });
+        assert_eq!(passed.count(), MEMORY);
         assert_eq!(lane.recent.len(), MEMORY);
     }
 

@@ -35,6 +35,11 @@ fn permit(waiting: &mut Waiting) -> Permit {
     }
 }
 
+/// What comes soon, or never.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(100), future).await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_finds_a_free_slot_waits_for_nothing() {
     let queue = AdmissionQueue::new(2);
@@ -96,7 +101,7 @@ async fn a_place_wakes_who_waits_for_it() {
     let running = permit(&mut enter(&queue, Priority::Person));
     let mut waiting = enter(&queue, Priority::Person);
     assert_eq!(told(&mut waiting), Some((0, None)));
-    let (admission, ()) = tokio::join!(waiting.next(), async {
+    let (admission, ()) = tokio::join!(soon(waiting.next()), async {
         sleep(Duration::from_secs(1)).await;
         drop(running);
     });
@@ -208,8 +213,8 @@ async fn who_has_yielded_asks_again() {
             sleep(Duration::from_secs(1)).await;
             enter(&queue, Priority::Person)
         },
-        running.preempted(),
-        running.preempted(),
+        soon(running.preempted()),
+        soon(running.preempted()),
     );
     drop(running);
     assert_eq!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, timeout};
 use yabby_core::ErrorKind;
 
 use super::{Breaker, BreakerState, BreakerStatus, Jitter, ProbeTicket, Verdict, interval};
@@ -29,6 +29,11 @@ fn retry_in(breaker: &Breaker, now: Instant) -> Option<Duration> {
         Verdict::Open { retry_in } => Some(retry_in),
         Verdict::HalfOpen(ticket) => panic!("it is half-open: {ticket:?}"),
     }
+}
+
+/// The ticket that comes soon, or never.
+async fn due(breaker: &Breaker) -> ProbeTicket {
+    timeout(seconds(100), breaker.probe_due()).await.unwrap()
 }
 
 /// How many failures of a kind in a row open a breaker, up to four; and whether one closes it when it is half-open.
@@ -221,14 +226,14 @@ proptest! {
 async fn a_prober_is_woken_when_a_probe_is_due() {
     let breaker = Breaker::new(SHORTEST);
     let started = Instant::now();
-    let (asked, ()) = tokio::join!(breaker.probe_due(), async {
+    let (asked, ()) = tokio::join!(due(&breaker), async {
         advance(seconds(5)).await;
         breaker.failed(ErrorKind::Refused, Instant::now());
     });
     assert_eq!(started.elapsed(), seconds(7));
     // It fails. Meanwhile the next waits.
     breaker.failed(ErrorKind::Refused, Instant::now());
-    let (asked, ()) = tokio::join!(breaker.probe_due(), async {
+    let (asked, ()) = tokio::join!(due(&breaker), async {
         advance(seconds(10)).await;
         drop(asked);
     });
@@ -243,7 +248,7 @@ async fn a_prober_is_woken_when_a_probe_is_due() {
     advance(seconds(100)).await;
     assert!(next.as_mut().now_or_never().is_none());
     breaker.failed(ErrorKind::Refused, Instant::now());
-    next.await;
+    timeout(seconds(100), next).await.unwrap();
     assert_eq!(started.elapsed(), seconds(119));
 }
 
