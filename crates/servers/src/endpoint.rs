@@ -9,7 +9,10 @@ use yabby_config::{Api, Config, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
-use crate::{AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor};
+use crate::{
+    AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor,
+    warm::Loads,
+};
 
 /// Where requests for one provider go.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ pub struct Endpoint {
     pub(crate) tool_modes: ToolModes,
     /// What it has taught, shared by all clones.
     pub(crate) memory: Memory,
+    /// Loads of its models, shared by all clones.
+    pub(crate) loads: Loads,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -91,6 +96,7 @@ impl Endpoint {
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
+            loads: Loads::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -127,6 +133,7 @@ impl Endpoint {
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
+            loads: Loads::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,

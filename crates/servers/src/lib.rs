@@ -17,6 +17,7 @@ mod refused;
 mod tool_mode;
 mod transport;
 mod vendor;
+pub mod warm;
 
 pub use answer::AnswerStream;
 pub use discover::{WellKnown, discover};

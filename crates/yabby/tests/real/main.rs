@@ -9,6 +9,7 @@ mod conformance;
 mod constrained;
 mod dialects;
 mod faults;
+mod fit;
 mod ladder;
 mod llama;
 mod managed;
