@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use yabby_config::Modality;
-use yabby_core::{Fact, ModelError};
+use yabby_core::{ErrorKind, Fact, ModelError};
 
 /// A kind of model server, told by its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,9 +92,34 @@ impl ServerFacts {
         found(id).or_else(|| found(&latest?))
     }
 
-    /// Whether it gave an answer.
+    /// Whether it gave an answer, be it a refusal: a server that loads its model or wants a key is there.
     pub fn is_reachable(&self) -> bool {
-        self.error.is_none()
+        self.error.as_ref().is_none_or(|error| {
+            !matches!(
+                error.kind,
+                ErrorKind::Refused
+                    | ErrorKind::Dns
+                    | ErrorKind::Tls
+                    | ErrorKind::Unreachable
+                    | ErrorKind::Hung
+                    | ErrorKind::Timeout
+                    | ErrorKind::Interrupted
+            )
+        })
+    }
+
+    /// The state of a model, whether it is in the list or not. While a server loads, it answers nothing but that, so
+    /// that each of its models is being loaded.
+    pub fn state_of(&self, id: &str) -> ModelState {
+        match (self.model(id), &self.error) {
+            (Some(model), _) => model.state,
+            (None, None) => ModelState::Absent,
+            (None, Some(error)) => match error.kind {
+                ErrorKind::Auth => ModelState::Locked,
+                ErrorKind::Loading => ModelState::Loading,
+                _ => ModelState::Unreachable,
+            },
+        }
     }
 }
 
@@ -199,7 +224,7 @@ pub enum ModelState {
     Locked,
     /// The server cannot be asked.
     Unreachable,
-    /// The server was not asked (hosted, or without a key).
+    /// The server was not asked (hosted, or without a key), or did not say it in time.
     Unknown,
 }
 

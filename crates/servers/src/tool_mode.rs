@@ -74,7 +74,7 @@ async fn knows_tools(http: &Http, endpoint: &Endpoint, model: &str) -> Option<bo
                 Ok(page) => page,
                 Err(error) => return says_nothing(&error).then_some(true),
             };
-            let kind = probe::fingerprint(&page);
+            let kind = probe::fingerprint(endpoint, &page);
             if kind.is_none() && page.body["data"].get(0).is_none() {
                 // A server without models yet may be any.
                 return None;

@@ -1,9 +1,11 @@
 //! Decides what a request gets: a fault, a fixed route, a queued reply, or the server's facts.
 
+use std::time::Duration;
+
 use crate::{
+    emulate::{self, Gate},
     fault::{Effect, Fault},
     http::{Answer, Request},
-    kinds::Facts,
     reply::{Reply, Step, Usage},
     shape::{Api, Context, flat},
     state::{Active, Queued, State},
@@ -15,6 +17,8 @@ pub(crate) enum Plan {
     Reset,
     Whole(Answer),
     Play(Box<Play>),
+    /// Silence, and then the other.
+    After(Duration, Box<Plan>),
 }
 
 /// A reply about to be put on the wire.
@@ -88,28 +92,40 @@ fn decide(state: &mut State, request: &Request) -> Plan {
     if let Some(answer) = state.kind.no_version(request) {
         return whole(state, answer);
     }
-    if let Some(answer) = state.routes.get(&request.path).cloned() {
+    let whole_path = format!("{}?{}", request.path, request.query);
+    let route = state
+        .routes
+        .get(&whole_path)
+        .or_else(|| state.routes.get(&request.path));
+    if let Some(answer) = route.cloned() {
         return whole(state, answer);
     }
     let Some(api) = api else {
-        let input_tokens = state.input_tokens.unwrap_or_else(|| estimate(request));
-        let busy = state.busy;
-        let mut facts = Facts {
-            kind: &mut state.kind,
-            models: &state.models,
-            busy,
-            input_tokens,
-        };
-        let answer = facts.answer(request);
-        return whole(state, answer);
+        let (wait, answer) = emulate::answer(state, request);
+        return after(wait, whole(state, answer));
     };
     if let Some(answer) = state.kind.unknown_model(&asked, &state.models) {
         return whole(state, answer);
     }
-    call(state, request, api, asked, twist.as_ref())
+    let prompt = state.prompt_tokens(request);
+    match emulate::gate(state, request, &asked, prompt) {
+        Gate::Refused(answer) => whole(state, answer),
+        Gate::Open { wait, cut } => {
+            let prompt = cut.map_or(prompt, |window| prompt.min(window));
+            after(wait, call(state, request, api, asked, prompt, twist.as_ref()))
+        }
+    }
 }
 
-fn call(state: &mut State, request: &Request, api: Api, asked: String, twist: Option<&Fault>) -> Plan {
+fn after(wait: Duration, plan: Plan) -> Plan {
+    if wait.is_zero() {
+        plan
+    } else {
+        Plan::After(wait, Box::new(plan))
+    }
+}
+
+fn call(state: &mut State, request: &Request, api: Api, asked: String, prompt: u64, twist: Option<&Fault>) -> Plan {
     let queue = match api {
         Api::Chat | Api::Ollama => &mut state.chat,
         Api::Responses => &mut state.responses,
@@ -121,7 +137,7 @@ fn call(state: &mut State, request: &Request, api: Api, asked: String, twist: Op
         Some(Queued::Reply(reply)) => reply,
         None => state.default_reply.clone(),
     };
-    let usage = usage(reply.steps(), state.input_tokens.unwrap_or_else(|| estimate(request)));
+    let usage = usage(reply.steps(), prompt);
     let reply = twist.map_or_else(|| reply.clone(), |fault| fault.twist(reply.clone()));
     state.serial += 1;
     // llama.cpp answers with the model that it has.
@@ -176,9 +192,4 @@ fn usage(steps: &[Step], prompt: u64) -> Option<Usage> {
         completion: pieces.count() as u64,
         cached: 0,
     }))
-}
-
-/// Four bytes a token, as everybody estimates.
-fn estimate(request: &Request) -> u64 {
-    (request.raw.len() as u64).div_ceil(4)
 }

@@ -110,6 +110,10 @@ async fn play(writer: &mut (impl AsyncWrite + Unpin), what: Plan) -> io::Result<
         Plan::Hang => std::future::pending().await,
         Plan::Reset => Ok(End::Rst),
         Plan::Whole(answer) => send(writer, &answer, None).await,
+        Plan::After(wait, plan) => {
+            tokio::time::sleep(wait).await;
+            Box::pin(play(writer, *plan)).await
+        }
         Plan::Play(play) if play.stream => stream(writer, *play).await,
         Plan::Play(play) => whole(writer, *play).await,
     }

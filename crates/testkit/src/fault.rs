@@ -22,6 +22,8 @@ pub enum Fault {
     HangAllPaths,
     /// Side channels answer, model calls never do.
     HangModelCalls,
+    /// Never answers on this one path.
+    HangPath(&'static str),
     /// Resets the connection after the request, on all paths.
     Reset,
     /// The next so many requests, whatever they are, get 503 `Loading model`; then all is well.
@@ -47,7 +49,7 @@ pub enum Fault {
         /// The window; a server kind that has one uses its own where this is 0.
         window: u64,
     },
-    /// 401 in the words of the server kind; `/health` stays open.
+    /// 401 in the words of the server kind (LiteLLM: 400); `/health` stays open.
     Unauthorized,
     /// 404 for the model that was asked.
     ModelNotFound,
@@ -88,13 +90,17 @@ impl Fault {
     pub(crate) fn applies(&self, path: &str, body: &Value, model_call: bool) -> bool {
         match self {
             Self::Refuses(refusal) => model_call && refusal.concerns(body),
+            Self::HangPath(hanging) => path == *hanging,
             Self::AcceptAndHang
             | Self::HangAllPaths
             | Self::Reset
             | Self::LoadingFor(_)
             | Self::LoadingWhile(_)
             | Self::HtmlWith200 => true,
-            Self::Unauthorized => !path.ends_with("/health"),
+            // LiteLLM's last two are open too (source).
+            Self::Unauthorized => !["/health", "/health/readiness", "/health/liveliness"]
+                .iter()
+                .any(|open| path.ends_with(open)),
             _ => model_call,
         }
     }
@@ -104,7 +110,7 @@ impl Fault {
         let model = body["model"].as_str().unwrap_or_default();
         let answer = match self {
             Self::Refuses(refusal) => refusal.answer(body),
-            Self::AcceptAndHang | Self::HangAllPaths | Self::HangModelCalls => return Effect::Hang,
+            Self::AcceptAndHang | Self::HangAllPaths | Self::HangModelCalls | Self::HangPath(_) => return Effect::Hang,
             Self::Reset => return Effect::Reset,
             Self::LoadingFor(_) | Self::LoadingWhile(_) => {
                 let body = json!({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}});
@@ -190,7 +196,13 @@ impl Fault {
 
 fn unauthorized(kind: &ServerKind) -> Answer {
     let body = match kind {
-        ServerKind::LlamaCpp { .. } => kind.error(401, "authentication_error", "Invalid API Key"),
+        ServerKind::LlamaCpp { .. } | ServerKind::LlamaCppRouter { .. } => {
+            kind.error(401, "authentication_error", "Invalid API Key")
+        }
+        // Without a database, as recorded.
+        ServerKind::LiteLlm { .. } => {
+            return Answer::json(400, &kind.error(400, "no_db_connection", "No connected db."));
+        }
         ServerKind::Vllm { .. } => json!({"error": "Unauthorized"}),
         ServerKind::Anthropic => kind.error(401, "authentication_error", "invalid x-api-key"),
         _ => json!({"error": {

@@ -20,6 +20,28 @@ pub(crate) struct Request {
     pub(crate) body: Value,
 }
 
+impl Request {
+    /// A parameter of the query, with its escapes undone.
+    pub(crate) fn param(&self, name: &str) -> Option<String> {
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(found, _)| *found == name)?;
+        let mut bytes = Vec::new();
+        let mut rest = value.as_bytes();
+        while let Some((&first, after)) = rest.split_first() {
+            let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+            let byte = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            if let (b'%', Some(byte)) = (first, byte) {
+                bytes.push(byte);
+                rest = after.get(2..)?;
+            } else {
+                bytes.push(if first == b'+' { b' ' } else { first });
+                rest = after;
+            }
+        }
+        String::from_utf8(bytes).ok()
+    }
+}
+
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {

@@ -30,12 +30,16 @@
 
 mod answer;
 mod connection;
+mod control;
+mod date;
+mod emulate;
 mod fault;
 mod files;
 mod fixtures;
 mod http;
 mod kinds;
 mod log;
+mod memory;
 mod overflow;
 mod refusal;
 mod reply;

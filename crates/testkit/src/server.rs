@@ -139,20 +139,25 @@ impl ModelServer {
         format!("{}{prefix}", self.url())
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.shared.lock()
     }
 
     // What it is.
 
-    /// Plays another kind of server from now on.
+    /// Plays another kind of server from now on, or the same that was started anew with other settings: what was loaded
+    /// is gone.
     pub fn kind(&self, kind: ServerKind) {
-        self.state().kind = kind;
+        let mut state = self.state();
+        state.kind = kind;
+        state.restart();
     }
 
-    /// Serves these models; before, it is one: `test-model`.
+    /// Serves these models; before, it is one: `test-model`. The server is started anew.
     pub fn models(&self, ids: &[&str]) {
-        self.state().models = ids.iter().map(|&id| id.to_owned()).collect();
+        let mut state = self.state();
+        state.models = ids.iter().map(|&id| id.to_owned()).collect();
+        state.restart();
     }
 
     /// Names this model in every answer, whichever was asked.
@@ -170,7 +175,7 @@ impl ModelServer {
         self.state().input_tokens = Some(tokens);
     }
 
-    /// A fixed answer for a path, whatever the method.
+    /// A fixed answer for a path, whatever the method; with a query (`/props?model=m1`) for that query alone.
     pub fn route(&self, path: &str, status: u16, content_type: &str, body: impl Into<Bytes>) {
         self.state()
             .routes

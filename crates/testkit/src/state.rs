@@ -9,10 +9,12 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    control::at_start,
     fault::Fault,
     http::{Answer, Request},
     kinds::ServerKind,
     log::Recorded,
+    memory::Memory,
     reply::Reply,
 };
 
@@ -34,6 +36,14 @@ pub(crate) struct Active {
 pub(crate) struct State {
     pub(crate) kind: ServerKind,
     pub(crate) models: Vec<String>,
+    /// What is loaded, where the server loads models by itself.
+    pub(crate) memory: Memory,
+    pub(crate) load_time: Duration,
+    /// Whether a call loads its model.
+    pub(crate) on_demand: bool,
+    pub(crate) asleep: bool,
+    /// Slots that answer somebody else.
+    pub(crate) others_busy: usize,
     /// A model that answers whatever was asked.
     pub(crate) served_as: Option<String>,
     pub(crate) chat: VecDeque<Queued>,
@@ -58,6 +68,11 @@ impl State {
         Self {
             kind: ServerKind::Plain,
             models: vec!["test-model".to_owned()],
+            memory: Memory::default(),
+            load_time: Duration::ZERO,
+            on_demand: true,
+            asleep: false,
+            others_busy: 0,
             served_as: None,
             chat: VecDeque::new(),
             responses: VecDeque::new(),
@@ -75,6 +90,28 @@ impl State {
             busy: 0,
             busy_peak: 0,
         }
+    }
+
+    /// Starts anew as this kind with these models: what it has loaded then is what such a server begins with.
+    pub(crate) fn restart(&mut self) {
+        self.memory = Memory::default();
+        self.asleep = false;
+        if let Some(window) = at_start(&self.kind) {
+            for model in &self.models {
+                self.memory.load(model, window, Instant::now(), false);
+            }
+        }
+    }
+
+    /// The slots in use: by calls, and by somebody else.
+    pub(crate) fn slots_in_use(&self) -> usize {
+        self.busy + self.others_busy
+    }
+
+    /// The tokens of a request's prompt: as it was told, else four bytes each, as everybody estimates.
+    pub(crate) fn prompt_tokens(&self, request: &Request) -> u64 {
+        self.input_tokens
+            .unwrap_or_else(|| (request.raw.len() as u64).div_ceil(4))
     }
 
     pub(crate) fn add_fault(&mut self, fault: Fault, left: Option<usize>) {

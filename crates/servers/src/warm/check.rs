@@ -53,7 +53,8 @@ impl Endpoint {
 fn size(tags: &Value, model: &str) -> Option<u64> {
     let tagged = requests::tagged(model);
     let mut entries = tags["models"].as_array()?.iter();
-    entries.find(|entry| entry["name"] == *tagged)?["size"].as_u64()
+    let named = |entry: &&Value| entry["name"] == model || entry["name"] == *tagged;
+    entries.find(named)?["size"].as_u64()
 }
 
 #[cfg(test)]

@@ -154,9 +154,13 @@ pub fn held(kind: ServerKind, list: &Value, model: &str) -> Held {
                 return Held::Untold;
             };
             let tagged = tagged(model);
-            let running = entries
-                .iter()
-                .find(|entry| entry["name"] == *tagged || entry["model"] == *tagged);
+            let names = [model, tagged.as_str()];
+            let named = |entry: &&Value| {
+                names
+                    .iter()
+                    .any(|name| entry["name"] == *name || entry["model"] == *name)
+            };
+            let running = entries.iter().find(named);
             // The list has nothing but what is loaded.
             running.map_or(Held::Unloaded, |entry| Held::Loaded {
                 window: tokens(&entry["context_length"]),

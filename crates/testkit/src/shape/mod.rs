@@ -39,10 +39,15 @@ impl Api {
         .find_map(|(suffix, api)| path.strip_suffix(suffix).map(|prefix| (prefix, api)))?;
         let served = match kind {
             ServerKind::Plain => true,
-            ServerKind::LlamaCpp { .. } => prefix == "/v1" || prefix.is_empty(),
+            ServerKind::LlamaCpp { .. } | ServerKind::LlamaCppRouter { .. } | ServerKind::LiteLlm { .. } => {
+                prefix == "/v1" || prefix.is_empty()
+            }
             ServerKind::Anthropic => prefix == "/v1" && api == Self::Messages,
             ServerKind::OpenRouter { .. } => prefix == "/api/v1",
-            ServerKind::Vllm { .. } | ServerKind::LmStudio { .. } | ServerKind::Ollama { .. } => prefix == "/v1",
+            ServerKind::Vllm { .. }
+            | ServerKind::SgLang { .. }
+            | ServerKind::LmStudio { .. }
+            | ServerKind::Ollama { .. } => prefix == "/v1",
         };
         served.then_some(api)
     }
@@ -65,7 +70,10 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn is_llama_cpp(&self) -> bool {
-        matches!(self.kind, ServerKind::LlamaCpp { .. })
+        matches!(
+            self.kind,
+            ServerKind::LlamaCpp { .. } | ServerKind::LlamaCppRouter { .. }
+        )
     }
 
     /// The field of Chat Completions that carries reasoning.

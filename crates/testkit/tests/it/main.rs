@@ -2,7 +2,9 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod client;
+mod engines;
 mod faults;
 mod handle;
+mod loading;
 mod ollama;
 mod shapes;

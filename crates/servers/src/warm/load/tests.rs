@@ -37,41 +37,68 @@ fn options(window: Option<u32>) -> LoadOptions {
 
 #[tokio::test]
 async fn fifty_callers_load_once() {
-    let (server, endpoint, http) = playing(Played::LmStudio {
-        loaded: None,
-        max: 32_768,
-    })
-    .await;
-    let callers = (0..50).map(|_| {
-        let (endpoint, http) = (endpoint.clone(), http.clone());
-        async move {
-            endpoint
-                .load(&http, "m", ServerKind::LmStudio, options(Some(8192)))
-                .await
-        }
-    });
-    for loaded in join_all(callers).await {
-        let loaded = loaded.unwrap();
-        assert!(loaded.took.is_some());
-        assert_eq!(loaded.window, Some(8192));
+    for (played, kind, load, window) in [
+        (
+            Played::LmStudio {
+                loaded: None,
+                max: 32_768,
+            },
+            ServerKind::LmStudio,
+            "/api/v1/models/load",
+            8192,
+        ),
+        (
+            Played::Ollama {
+                allocated: None,
+                trained: 32_768,
+            },
+            ServerKind::Ollama,
+            "/api/generate",
+            8192,
+        ),
+        (
+            // Its window is that of its start, whatever is wished.
+            Played::LlamaCppRouter {
+                window: 4096,
+                slots: 1,
+                most: 1,
+            },
+            ServerKind::LlamaCpp,
+            "/models/load",
+            4096,
+        ),
+    ] {
+        let (server, endpoint, http) = playing(played).await;
+        let time = Duration::from_millis(300);
+        server.load_time(time);
+        let callers = (0..50).map(|_| {
+            let (endpoint, http) = (endpoint.clone(), http.clone());
+            async move { endpoint.load(&http, "m", kind, options(Some(8192))).await }
+        });
+        let all = join_all(callers).await;
+        let first = *all[0].as_ref().unwrap();
+        assert!(first.took.is_some_and(|took| took >= time), "{first:?}");
+        assert_eq!(first.window, Some(window), "{kind:?}");
+        assert!(all.iter().all(|loaded| loaded.as_ref().ok() == Some(&first)), "{all:?}");
+        assert_eq!((server.asked(load), posts(&server).len()), (1, 1), "{kind:?}");
+        assert_eq!(server.loaded(), ["m"], "{kind:?}");
+        assert_eq!(endpoint.usual_load_time(kind, "m"), first.took, "{kind:?}");
+        // It is loaded now: nothing is loaded again, and no time is taken for it.
+        let loaded = endpoint.load(&http, "m", kind, options(None)).await.unwrap();
+        let expected = Loaded {
+            took: None,
+            window: Some(window),
+        };
+        assert_eq!(loaded, expected);
+        assert_eq!(posts(&server).len(), 1, "{kind:?}");
+        // And gone again.
+        endpoint.unload(&http, "m", kind, LIMIT).await.unwrap();
+        assert_eq!(
+            endpoint.held(&http, "m", kind).await.unwrap(),
+            Held::Unloaded,
+            "{kind:?}"
+        );
     }
-    let expected = ["GET /api/v1/models", "POST /api/v1/models/load", "GET /api/v1/models"];
-    assert_eq!(lines(&server.requests()), expected);
-    assert_eq!(posts(&server)[0].1, json!({"model": "m", "context_length": 8192}));
-    // It is loaded now, so nothing is loaded again, and no time is taken for it.
-    let usual = endpoint.usual_load_time(ServerKind::LmStudio, "m");
-    assert!(usual.is_some());
-    let loaded = endpoint
-        .load(&http, "m", ServerKind::LmStudio, options(None))
-        .await
-        .unwrap();
-    let expected = Loaded {
-        took: None,
-        window: Some(8192),
-    };
-    assert_eq!(loaded, expected);
-    assert_eq!(posts(&server).len(), 1);
-    assert_eq!(endpoint.usual_load_time(ServerKind::LmStudio, "m"), usual);
 }
 
 #[tokio::test]

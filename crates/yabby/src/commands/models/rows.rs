@@ -206,6 +206,7 @@ fn unanswered(facts: &ServerFacts) -> ModelState {
     match &facts.error {
         None => ModelState::Unknown,
         Some(error) if error.kind == ErrorKind::Auth => ModelState::Locked,
+        Some(error) if error.kind == ErrorKind::Loading => ModelState::Loading,
         Some(_) => ModelState::Unreachable,
     }
 }

@@ -1,0 +1,163 @@
+//! Questions beside the models' API: with the endpoint's credentials, and all until the same moment.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use yabby_core::{ModelError, Phase};
+use yabby_wire::{Dialect, ResponseHeaders, classify};
+
+use crate::{Endpoint, Http, answer::read_at_most};
+
+/// OpenRouter's list of some hundred models has less than 1 MB.
+const LONGEST_LIST: usize = 8 * 1024 * 1024;
+
+/// A JSON answer to a question beside the models' API.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(super) server: String,
+    pub(crate) body: Value,
+}
+
+/// An answer, whatever it says.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The header `Server`.
+    pub(super) server: String,
+    headers: ResponseHeaders,
+    body: Vec<u8>,
+}
+
+/// One endpoint and the time that is left to ask it.
+#[derive(Debug)]
+pub(super) struct Asking<'a> {
+    pub(super) http: &'a Http,
+    pub(super) endpoint: &'a Endpoint,
+    limit: Duration,
+    until: Instant,
+}
+
+/// A request with a limit and the endpoint's credentials; anything but JSON in a 2xx is an error.
+pub(crate) async fn fetch(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+    limit: Duration,
+) -> Result<Page, ModelError> {
+    exchange(endpoint, request, limit, Instant::now() + limit)
+        .await?
+        .page(endpoint)
+}
+
+/// Sends a request and reads the whole answer.
+async fn exchange(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+    limit: Duration,
+    until: Instant,
+) -> Result<Answer, ModelError> {
+    let mut request = endpoint.authorise(request, endpoint.dialect);
+    if endpoint.dialect == Dialect::Messages {
+        // https://docs.claude.com/en/api/versioning: refused without it.
+        request = request.header("anthropic-version", "2023-06-01");
+    }
+    let exchange = async {
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| crate::transport::error(endpoint, Phase::Connect, error))?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            server: header(&response, "server"),
+            headers: crate::answer::response_headers(&response),
+            body: read_at_most(&mut response, LONGEST_LIST, limit).await,
+        })
+    };
+    timeout_at(until, exchange)
+        .await
+        .unwrap_or_else(|_| Err(endpoint.hung(limit)))
+}
+
+fn header(response: &reqwest::Response, name: &str) -> String {
+    response
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Its JSON; anything but JSON in a 2xx is the server's refusal.
+    pub(super) fn page(&self, endpoint: &Endpoint) -> Result<Page, ModelError> {
+        let parsed = self.is_good().then(|| serde_json::from_slice(&self.body).ok());
+        match parsed.flatten() {
+            Some(body) => Ok(Page {
+                server: self.server.clone(),
+                body,
+            }),
+            None => Err(crate::answer::from_wire(
+                endpoint,
+                Phase::Head,
+                &classify(self.status, &self.headers, &self.body),
+            )),
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+// === impl Asking ===
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(http: &'a Http, endpoint: &'a Endpoint, limit: Duration) -> Self {
+        Self {
+            http,
+            endpoint,
+            limit,
+            until: Instant::now() + limit,
+        }
+    }
+
+    /// The list of models.
+    pub(super) async fn list(&self) -> Result<Answer, ModelError> {
+        self.get_url(&self.endpoint.list_url()).await
+    }
+
+    /// The answer to a GET of a path beside the API's version segment, with its query.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, ModelError> {
+        self.get_url(&format!("{}{path}", self.endpoint.root())).await
+    }
+
+    /// The JSON that a GET gives.
+    pub(super) async fn json(&self, path: &str) -> Result<Value, ModelError> {
+        Ok(self.get(path).await?.page(self.endpoint)?.body)
+    }
+
+    /// The text that a GET gives, where it gives any.
+    pub(super) async fn text(&self, path: &str) -> Option<String> {
+        let answer = self.get(path).await.ok().filter(Answer::is_good)?;
+        String::from_utf8(answer.body).ok()
+    }
+
+    /// The JSON that a POST gives.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ModelError> {
+        let request = self
+            .http
+            .client(self.endpoint)?
+            .post(format!("{}{path}", self.endpoint.root()))
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        let answer = exchange(self.endpoint, request, self.limit, self.until).await?;
+        Ok(answer.page(self.endpoint)?.body)
+    }
+
+    async fn get_url(&self, url: &str) -> Result<Answer, ModelError> {
+        let request = self.http.client(self.endpoint)?.get(url);
+        exchange(self.endpoint, request, self.limit, self.until).await
+    }
+}
