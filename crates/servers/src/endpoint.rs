@@ -18,6 +18,8 @@ use crate::{
     replicas::Replicas,
     tool_mode::ToolModes,
     vendor::Vendor,
+    AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor,
+    warm::Loads,
 };
 
 /// Where requests for one provider go.
@@ -69,6 +71,8 @@ pub struct Endpoint {
     pub(crate) replicas: Replicas,
     /// What it has taught about the tokens of prompts, shared by all clones.
     pub(crate) counts: Counts,
+    /// Loads of its models, shared by all clones.
+    pub(crate) loads: Loads,
 }
 
 /// Where Yabby knows an endpoint from.
@@ -119,6 +123,7 @@ impl Endpoint {
             live: Live::default(),
             replicas: Replicas::default(),
             counts: Counts::default(),
+            loads: Loads::default(),
             headers: provider.headers.clone(),
             origin: if provider.configured {
                 EndpointOrigin::Config
@@ -160,6 +165,7 @@ impl Endpoint {
             live: Live::default(),
             replicas: Replicas::default(),
             counts: Counts::default(),
+            loads: Loads::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
             origin,

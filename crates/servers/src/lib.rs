@@ -25,6 +25,7 @@ mod replicas;
 mod tool_mode;
 mod transport;
 mod vendor;
+pub mod warm;
 
 pub use admission::{Admission, AdmissionQueue, AdmissionStatus, Permit, Waiting};
 pub use answer::AnswerStream;

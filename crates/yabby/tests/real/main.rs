@@ -13,6 +13,7 @@ mod constrained;
 mod counting;
 mod dialects;
 mod faults;
+mod fit;
 mod ladder;
 mod llama;
 mod managed;
