@@ -118,7 +118,7 @@ impl ModelError {
         }
     }
 
-    /// The same error for another reader. The cause stays with the first.
+    /// The same error for another reader. A cause keeps its words.
     #[must_use]
     pub fn again(&self) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl ModelError {
             message: self.message.clone(),
             hint: self.hint.clone(),
             details: self.details.clone(),
-            source: None,
+            source: self.source.as_ref().map(|source| source.to_string().into()),
         }
     }
 

@@ -160,6 +160,22 @@ pub fn answer(
                         let (http, endpoint) = (http.clone(), endpoint.clone());
                         watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
                     }
+                    let mut waking = None;
+                    if error.is_none() && caller.priority.is_background() && endpoint.reach != Reach::Hosted {
+                        // What nobody waits for wakes no cold model; who knows only that can tell.
+                        let asked = endpoint.refresh(&http, FRESH, BESIDE);
+                        error = watch.within(&endpoint, asked).await.err();
+                        error = error.or_else(|| endpoint.may_not_wake(model.model(), &caller));
+                    }
+                    if error.is_none() && endpoint.is_cold(model.model()) {
+                        let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
+                        running.progress(progress);
+                        yield RouteEvent::Model(ModelEvent::Progress(progress));
+                        match watch.within(&endpoint, endpoint.wake(&http, model.model())).await {
+                            Ok(woken) => waking = woken,
+                            Err(failed) => error = Some(failed),
+                        }
+                    }
                     if error.is_none() && std::mem::take(&mut tools_unasked) {
                         let asked = endpoint.find_tool_mode(&http, model.model(), &request);
                         error = watch.within(&endpoint, asked).await.err();
@@ -196,6 +212,10 @@ pub fn answer(
                                         Ok(Waited::Sign(progress)) => ModelEvent::Progress(progress),
                                         Ok(Waited::Value(Some(Ok(event)))) => event,
                                     };
+                                    if waking.is_some() && running.event_is_answer(&event) {
+                                        waking = None;
+                                        endpoint.is_awake(model.model());
+                                    }
                                     running.event(&event);
                                     for notice in descent.seen(&event) {
                                         yield RouteEvent::Notice(notice);

@@ -37,6 +37,11 @@ impl Running {
         }
     }
 
+    /// Whether the model has begun to answer with this event.
+    pub(crate) fn event_is_answer(&self, event: &ModelEvent) -> bool {
+        !matches!(event, ModelEvent::Progress(_) | ModelEvent::ServedBy(_))
+    }
+
     /// The head of the response has come.
     pub(crate) fn head(&mut self) {
         self.phase = Phase::FirstToken;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use yabby_config::{Api, BaseUrl, Config, KeySource, ModelEntry, Provider};
+use yabby_config::{Api, BaseUrl, Config, KeepWarm, KeySource, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
@@ -18,8 +18,7 @@ use crate::{
     replicas::Replicas,
     tool_mode::ToolModes,
     vendor::Vendor,
-    AnswerStream, Http, Reach, compat, learned::Memory, managed::Lease, tool_mode::ToolModes, vendor::Vendor,
-    warm::Loads,
+    warm::{Gates, Loads},
 };
 
 /// Where requests for one provider go.
@@ -55,6 +54,8 @@ pub struct Endpoint {
     pub bearer: bool,
     /// Whose API it is, where that is documented.
     pub(crate) vendor: Option<Vendor>,
+    /// Whether its models are kept loaded.
+    pub keep_warm: KeepWarm,
     /// The models that the config lists.
     pub listed: Vec<ModelEntry>,
     /// Environment variables that would give it a key.
@@ -69,6 +70,8 @@ pub struct Endpoint {
     pub(crate) live: Live,
     /// Other addresses that serve the same models.
     pub(crate) replicas: Replicas,
+    /// Who wakes its models, shared by all clones.
+    pub(crate) gates: Gates,
     /// What it has taught about the tokens of prompts, shared by all clones.
     pub(crate) counts: Counts,
     /// Loads of its models, shared by all clones.
@@ -122,6 +125,7 @@ impl Endpoint {
             memory: Memory::default(),
             live: Live::default(),
             replicas: Replicas::default(),
+            gates: Gates::default(),
             counts: Counts::default(),
             loads: Loads::default(),
             headers: provider.headers.clone(),
@@ -133,6 +137,7 @@ impl Endpoint {
             service: None,
             held: None,
             timeout: provider.timeout,
+            keep_warm: provider.keep_warm,
             listed: provider.models.clone(),
             key_env: provider.key_env.iter().map(|name| (*name).to_owned()).collect(),
         })
@@ -164,6 +169,7 @@ impl Endpoint {
             memory: Memory::default(),
             live: Live::default(),
             replicas: Replicas::default(),
+            gates: Gates::default(),
             counts: Counts::default(),
             loads: Loads::default(),
             headers: Vec::new(),
@@ -172,6 +178,7 @@ impl Endpoint {
             service: None,
             held: None,
             timeout: None,
+            keep_warm: KeepWarm::No,
             vendor: None,
             listed: Vec::new(),
             key_env: Vec::new(),

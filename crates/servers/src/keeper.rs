@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
+use yabby_config::KeepWarm;
+use yabby_core::ModelRef;
 
-use crate::{Endpoint, EndpointOrigin, Fleet, Http, Reach};
+use crate::{Endpoint, Fleet, Http, Reach, warm::KeptWarm};
 
 /// How often it is looked whether something is due. Looking costs nothing.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,21 +29,31 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts to look after all endpoints. Must be called within a runtime.
-    pub fn start(http: &Http, fleet: &Fleet) -> Self {
+    /// Starts to look after all endpoints. Of those whose models are to be kept warm it is the `models` of this list; the
+    /// others are left cold. Must be called within a runtime.
+    pub fn start(http: &Http, fleet: &Fleet, models: &[ModelRef]) -> Self {
         let mut tasks = JoinSet::new();
         for endpoint in fleet.endpoints() {
-            tasks.spawn(look_after(http.clone(), endpoint.clone()));
+            let named = |model: &&ModelRef| model.provider().eq_ignore_ascii_case(&endpoint.provider);
+            let warm = models
+                .iter()
+                .filter(named)
+                .filter(|_| endpoint.keep_warm != KeepWarm::No);
+            let warm = warm.map(|model| KeptWarm::new(endpoint, model.model(), Instant::now()));
+            tasks.spawn(look_after(http.clone(), endpoint.clone(), warm.collect()));
         }
         Self { _tasks: tasks }
     }
 }
 
-async fn look_after(http: Http, endpoint: Endpoint) {
+async fn look_after(http: Http, endpoint: Endpoint, mut warm: Vec<KeptWarm>) {
     let limit = if endpoint.reach == Reach::Hosted { FAR } else { NEAR };
     // A hosted service is not asked what it has: its list is long and does not change. Whether a managed server runs is
     // its supervisor's business.
-    let refreshed = endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_));
+    let refreshed = endpoint.reach != Reach::Hosted && !endpoint.is_managed();
+    if refreshed {
+        endpoint.refresh(&http, REFRESH, limit).await;
+    }
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -53,6 +65,9 @@ async fn look_after(http: Http, endpoint: Endpoint) {
             _ = tick.tick() => {
                 if refreshed && endpoint.idle().is_some_and(|idle| idle < IN_USE) {
                     endpoint.refresh(&http, REFRESH, limit).await;
+                }
+                for model in &mut warm {
+                    model.step(&http).await;
                 }
             }
         }

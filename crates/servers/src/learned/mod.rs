@@ -107,6 +107,8 @@ impl Endpoint {
         self.tool_modes = other.tool_modes.clone();
         self.live = other.live.clone();
         self.counts = other.counts.clone();
+        self.loads = other.loads.clone();
+        self.gates = other.gates.clone();
         self
     }
 

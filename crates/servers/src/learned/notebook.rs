@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use yabby_core::ToolMode;
 use yabby_wire::Learned;
 
-use crate::{Endpoint, EndpointOrigin, Fleet, Observed, ServerKind, managed::private_folder};
+use crate::{Endpoint, EndpointOrigin, Estimator, Fleet, Observed, ServerKind, managed::private_folder};
 
 /// The file with what endpoints have taught.
 #[derive(Clone, Debug)]
@@ -59,6 +59,9 @@ struct Line {
     tool_mode: Option<ToolMode>,
     #[serde(flatten)]
     observed: Observed,
+    /// How many tokens its texts have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Estimator>,
 }
 
 impl Notebook {
@@ -116,7 +119,10 @@ impl Page {
             models.entry(model).or_default().tool_mode = Some(mode);
         }
         for (model, observed) in endpoint.observed_models() {
-            models.entry(model).or_default().observed = observed;
+            let estimator = endpoint.estimator_of(&model);
+            let line = models.entry(model).or_default();
+            line.observed = observed;
+            line.tokens = estimator.has_learned().then_some(estimator);
         }
         Self {
             server: endpoint.memory.server(),
@@ -132,6 +138,9 @@ impl Page {
                 endpoint.tool_modes.set(model, mode);
             }
             endpoint.remember_observed(model, line.observed.clone());
+            if let Some(estimator) = &line.tokens {
+                endpoint.restore_estimator(model, estimator.clone());
+            }
         }
         // What was read is no news.
         endpoint.take_news();

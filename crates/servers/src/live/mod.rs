@@ -126,6 +126,19 @@ impl Endpoint {
         facts.state_of(model)
     }
 
+    /// Notes that a model answers, though the last probe found it cold.
+    pub fn is_awake(&self, model: &str) {
+        let mut now = self.live.lock();
+        if let Some((facts, _)) = &mut now.facts {
+            let facts = Arc::make_mut(facts);
+            if let Some(found) = facts.models.iter_mut().find(|found| found.id == model) {
+                found.state = ModelState::Ready;
+            }
+        }
+        // Its window is known only now.
+        now.expired = true;
+    }
+
     /// Notes that a model is asked for an answer.
     pub fn used(&self) {
         self.live.lock().used = Some(Instant::now());

@@ -113,7 +113,8 @@ impl Endpoint {
 
     /// How long loading the model took before.
     pub fn usual_load(&self, model: &str) -> Option<Duration> {
-        self.observed(model).speed.load_ms.map(Duration::from_millis)
+        let measured = self.observed(model).speed.load_ms.map(Duration::from_millis);
+        measured.or_else(|| self.usual_load_time(self.known()?.kind?, model))
     }
 
     fn observe(&self, model: &str, change: impl FnOnce(&mut Observed)) {

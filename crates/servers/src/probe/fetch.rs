@@ -38,6 +38,17 @@ pub(super) struct Asking<'a> {
     until: Instant,
 }
 
+/// A request with a limit and the endpoint's credentials; anything but JSON in a 2xx is an error.
+pub(crate) async fn fetch(
+    endpoint: &Endpoint,
+    request: reqwest::RequestBuilder,
+    limit: Duration,
+) -> Result<Page, ModelError> {
+    exchange(endpoint, request, limit, Instant::now() + limit)
+        .await?
+        .page(endpoint)
+}
+
 /// Sends a request and reads the whole answer.
 async fn exchange(
     endpoint: &Endpoint,

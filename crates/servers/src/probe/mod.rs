@@ -33,6 +33,8 @@ use yabby_wire::Dialect;
 
 use crate::{Endpoint, Http, ServerFacts, ServerKind};
 use fetch::Asking;
+
+pub(crate) use fetch::fetch;
 use fingerprint::fingerprint;
 
 /// Asks `endpoint` for its models and for what its side channels tell, within `limit`.

@@ -29,7 +29,7 @@ impl Endpoint {
         }
         match kind {
             ServerKind::LmStudio => {
-                let list = self.look(http, "/api/v1/models").await.ok()?;
+                let list = self.told(http, "/api/v1/models").await.ok()?;
                 let entry = requests::lm_studio(&list, model)?;
                 let parameters = entry["params_string"].as_str();
                 Some(check_size(model, parameters, entry["size_bytes"].as_u64(), memory))
@@ -39,7 +39,7 @@ impl Endpoint {
                     path: "/api/show",
                     body: json!({"model": model}),
                 };
-                let (show, tags) = tokio::join!(self.call(http, &show, LOOK), self.look(http, "/api/tags"));
+                let (show, tags) = tokio::join!(self.call(http, &show, LOOK), self.told(http, "/api/tags"));
                 let size = size(&tags.ok()?, model);
                 // It answers one request at a time unless it is told otherwise (OLLAMA_NUM_PARALLEL).
                 Some(check_ollama(model, &show.ok()?, size, window, 1, memory))

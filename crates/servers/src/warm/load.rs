@@ -9,7 +9,7 @@ use yabby_config::KeepWarm;
 use yabby_core::{ErrorKind, Message, ModelError, ModelRequest, Phase, text};
 
 use super::{
-    loads::{Loaded, LoadingNow, again},
+    loads::{Loaded, LoadingNow},
     requests::{self, Call, Held},
 };
 use crate::{Endpoint, Http, ServerKind, probe::fetch};
@@ -73,7 +73,7 @@ impl Endpoint {
             };
             work.boxed()
         });
-        load.await.map_err(|error| again(&error))
+        load.await.map_err(|error| error.again())
     }
 
     /// The load of a model that this process has under way.
@@ -91,7 +91,7 @@ impl Endpoint {
         let Some(path) = requests::list_path(kind) else {
             return Ok(Held::Untold);
         };
-        let list = match self.look(http, path).await {
+        let list = match self.told(http, path).await {
             // A llama.cpp with one model says so to every question.
             Err(error) if error.kind == ErrorKind::Loading => return Ok(Held::Loading),
             list => list?,
@@ -100,7 +100,7 @@ impl Endpoint {
         if kind == ServerKind::LlamaCpp && matches!(held, Held::Loaded { .. }) {
             // One that sleeps by itself says so only here; a router says it in its list, and nothing of it here.
             let sleeps = self
-                .look(http, "/props")
+                .told(http, "/props")
                 .await
                 .is_ok_and(|props| props["is_sleeping"] == true);
             return Ok(if sleeps { Held::Asleep } else { held });
@@ -133,7 +133,7 @@ impl Endpoint {
     /// Unloads a model: all its instances, where the server names them. A model that is not loaded is no error.
     pub async fn unload(&self, http: &Http, model: &str, kind: ServerKind, limit: Duration) -> Result<(), ModelError> {
         let names = if kind == ServerKind::LmStudio {
-            let list = self.look(http, "/api/v1/models").await?;
+            let list = self.told(http, "/api/v1/models").await?;
             requests::instances(&list, model)
         } else {
             match self.held(http, model, kind).await? {
@@ -200,7 +200,7 @@ impl Endpoint {
     }
 
     /// What the server says to a `GET` below its root.
-    pub(crate) async fn look(&self, http: &Http, path: &str) -> Result<Value, ModelError> {
+    pub(crate) async fn told(&self, http: &Http, path: &str) -> Result<Value, ModelError> {
         let request = http.client(self)?.get(format!("{}{path}", self.root()));
         Ok(fetch(self, request, LOOK).await?.body)
     }

@@ -127,19 +127,6 @@ impl Model {
     }
 }
 
-/// The same error for another caller. A cause keeps its words.
-pub(crate) fn again(error: &ModelError) -> ModelError {
-    ModelError {
-        kind: error.kind,
-        phase: error.phase,
-        endpoint: error.endpoint.clone(),
-        message: error.message.clone(),
-        hint: error.hint.clone(),
-        details: error.details.clone(),
-        source: error.source.as_ref().map(|source| source.to_string().into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -289,7 +276,7 @@ mod tests {
         let error = ModelError::new(ErrorKind::Refused, Phase::Connect, "e", text!("model"))
             .with_hint(text!("see {log}", log = "x"))
             .with_source("the cause");
-        let copy = again(&error);
+        let copy = error.again();
         assert_eq!(format!("{copy:?}"), format!("{error:?}"));
     }
 }

@@ -6,14 +6,19 @@
 //! rules without a server in them.
 
 mod check;
+mod gate;
+mod keep;
 mod load;
 mod loads;
 mod policy;
 mod requests;
 
+pub use gate::Waking;
 pub use load::LoadOptions;
 pub use loads::{Loaded, LoadingNow};
 pub use policy::{may_wake, next_touch, usual_ttl};
 pub use requests::{Call, Held, held, instances, keep, keep_alive, list_path, load, unload};
 
+pub(crate) use gate::Gates;
+pub(crate) use keep::KeptWarm;
 pub(crate) use loads::Loads;

@@ -4,7 +4,7 @@ mod lines;
 
 pub(crate) use lines::read_line;
 
-use yabby_core::{ErrorKind, Message, ModelRequest, text};
+use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
 use yabby_route::{Deadlines, Plan, RouteFailure, answer};
 use yabby_servers::{Fleet, Keeper};
 
@@ -34,7 +34,12 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
         ));
     }
     // It looks after the servers until the person leaves.
-    let _keeper = Keeper::start(&app.http, fleet);
+    let models: Vec<ModelRef> = plan
+        .candidates
+        .iter()
+        .map(|candidate| candidate.model.clone())
+        .collect();
+    let _keeper = Keeper::start(&app.http, fleet, &models);
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut exit = Exit::Answered;
