@@ -15,5 +15,7 @@ mod running;
 mod secrets;
 mod setup;
 #[cfg(target_os = "linux")]
+mod setup_terminal;
+#[cfg(target_os = "linux")]
 mod tty;
 mod up;
