@@ -187,3 +187,32 @@ fn requests_have_the_fields_of_the_config() {
         assert_eq!(call.body["options"]["num_ctx"], 8192, "{}", call.body);
     }
 }
+
+#[test]
+fn ctrl_c_closes_the_connections_and_keeps_nothing() {
+    let server = ModelServer::start_on_thread();
+    server.chat("Paris.");
+    server.default_reply(script![text("1"), hang()]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut running = home.spawn(&["models", "probe", "box/m1"]);
+    // The first finding is told, and the second request hangs.
+    running.has_printed("box/m1 at http://127.0.0.1:1/v1\n  ✓".len());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(server.wait_for(|log| {
+        log.iter()
+            .filter(|request| request.path.ends_with("completions"))
+            .count()
+            == 2
+    }));
+    let stopped = std::process::Command::new("kill")
+        .args(["-INT", &running.child().id().to_string()])
+        .status()
+        .unwrap();
+    assert!(stopped.success());
+    assert_eq!(running.ran().code, Some(130));
+    assert!(runtime.block_on(server.wait_closed(std::time::Duration::from_secs(20))));
+    assert!(!home.path().join("servers").exists());
+}

@@ -56,7 +56,7 @@ impl Chat {
 }
 
 /// A state folder of its own that uses the installed program, so that tests do not share a server.
-fn state() -> tempfile::TempDir {
+pub(crate) fn state() -> tempfile::TempDir {
     installed();
     let state = tempfile::TempDir::new().unwrap();
     std::os::unix::fs::symlink(shared().join("state/llama"), state.path().join("llama")).unwrap();
