@@ -112,7 +112,7 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "ID")]
     pub(crate) provider: Option<String>,
 
-    /// The address of its server, such as http://192.168.1.5:1234/v1
+    /// The address of its server, such as 192.168.1.5:1234
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
 

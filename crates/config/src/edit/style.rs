@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use jsonc_parser::cst::{CstContainerNode, CstNewlineKind, CstNode, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstContainerNode, CstNewlineKind, CstNode, CstObject, CstObjectProp, CstRootNode};
 
 /// A value to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Style {
 
 impl Style {
     pub(super) fn of(root: &CstRootNode, object: &CstObject) -> Self {
-        let first = object.properties().first().and_then(|property| property.name());
+        let first = object.properties().first().and_then(CstObjectProp::name);
         let quoted_name = first
             .and_then(|name| name.as_string_lit())
             .map(|literal| literal.raw_value());

@@ -54,14 +54,13 @@ impl Writer {
 
     /// Sets a property to a text, in the quotation marks that stood there before.
     pub(super) fn set_text(&mut self, property: &CstObjectProp, text: &str) {
-        match property.value().as_ref().and_then(CstNode::as_string_lit) {
-            Some(literal) => literal.set_raw_value(quoted_as(text, &literal.raw_value())),
-            None => {
-                property.set_value(String::new().into());
-                if let Some(value) = property.value() {
-                    self.put(&value, &Piece::Text(text.to_owned()), "");
-                }
-            }
+        if let Some(literal) = property.value().as_ref().and_then(CstNode::as_string_lit) {
+            literal.set_raw_value(quoted_as(text, &literal.raw_value()));
+            return;
+        }
+        property.set_value(String::new().into());
+        if let Some(value) = property.value() {
+            self.put(&value, &Piece::Text(text.to_owned()), "");
         }
     }
 

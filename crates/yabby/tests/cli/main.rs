@@ -18,5 +18,7 @@ mod secrets;
 mod service;
 mod setup;
 #[cfg(target_os = "linux")]
+mod setup_terminal;
+#[cfg(target_os = "linux")]
 mod tty;
 mod up;

@@ -8,20 +8,20 @@ use yabby_testkit::{Canary, Fault, ModelServer, ServerKind, dead_url, script};
 use crate::home::{Home, Ran};
 
 /// Replies to what `setup` asks a model: an answer, a stream, and a question that a tool would answer.
-fn able(server: &ModelServer) {
+pub(crate) fn able(server: &ModelServer) {
     server.chat("Paris.");
-    server.chat(script![text("1,"), sleep_ms(60), text(" 2"), usage(20, 30)]);
+    server.chat(script![text("1,"), sleep_ms(300), text(" 2"), usage(20, 30)]);
     server.chat(script![tool_call("c1", "get_weather", r#"{"city": "Paris"}"#)]);
 }
 
-fn llama_cpp(window: u64) -> ModelServer {
+pub(crate) fn llama_cpp(window: u64) -> ModelServer {
     let server = ModelServer::start_on_thread();
     server.kind(ServerKind::LlamaCpp { window, slots: 1 });
     server.models(&["qwen3-8b"]);
     server
 }
 
-fn found_at(places: &[(&str, &ModelServer)]) -> Home {
+pub(crate) fn found_at(places: &[(&str, &ModelServer)]) -> Home {
     let ports: Vec<String> = places
         .iter()
         .map(|(id, server)| format!("{id}:{}", server.addr().port()))
@@ -33,12 +33,15 @@ fn found_at(places: &[(&str, &ModelServer)]) -> Home {
 fn stable(home: &Home, text: &str) -> String {
     let text = home.stable(text);
     let words: Vec<&str> = text.split(' ').collect();
-    let number = |word: &str| word.parse::<f64>().is_ok();
     let is_speed = |place: usize| words.get(place + 1).is_some_and(|next| next.starts_with("tokens/"));
-    let words = words
-        .iter()
-        .enumerate()
-        .map(|(place, word)| if number(word) && is_speed(place) { "N" } else { word });
+    let words = words.iter().enumerate().map(|(place, word)| {
+        let before = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        if is_speed(place) && before.len() < word.len() {
+            format!("{before}N")
+        } else {
+            (*word).to_owned()
+        }
+    });
     let text = words.collect::<Vec<_>>().join(" ");
     let mut parts = text.split(".bak-");
     let mut stable = parts.next().unwrap().to_owned();
@@ -61,12 +64,12 @@ fn shown(home: &Home, ran: &Ran) -> String {
     stable(home, &ran.stdout)
 }
 
-fn config(home: &Home) -> String {
+pub(crate) fn config(home: &Home) -> String {
     std::fs::read_to_string(home.path().join("yabby.json5")).unwrap_or_default()
 }
 
 /// Every file in the home folder but logs and caches.
-fn files(home: &Home) -> BTreeSet<String> {
+pub(crate) fn files(home: &Home) -> BTreeSet<String> {
     let files = std::fs::read_dir(home.path()).unwrap();
     files
         .map(|file| stable(home, &file.unwrap().file_name().into_string().unwrap()))
@@ -153,7 +156,7 @@ fn three_servers() {
     });
     studio.models(&["gemma-3-4b"]);
     // It has no idea of tools.
-    studio.default_reply(script![text("Sunny"), sleep_ms(60), text(" today."), usage(20, 20)]);
+    studio.default_reply(script![text("Sunny"), sleep_ms(300), text(" today."), usage(20, 20)]);
     let ollama = ModelServer::start_on_thread();
     ollama.kind(ServerKind::Ollama {
         allocated: None,
@@ -202,7 +205,7 @@ fn a_config_with_comments_keeps_them() {
     let canary = Canary::new();
     let home = found_at(&[("llamacpp", &near)]);
     let before = format!(
-        r#"// my config
+        r"// my config
 {{
   agents: {{
     defaults: {{
@@ -217,7 +220,7 @@ fn a_config_with_comments_keeps_them() {
     }},
   }},
 }}
-"#,
+",
         dead_url(),
         canary.expose(),
     );
@@ -280,8 +283,8 @@ fn a_config_with_a_syntax_error_is_left_alone() {
 fn one_server_by_its_address() {
     let server = llama_cpp(8192);
     server.require_key("k-secret");
-    let home = Home::with_config("{ // mine\n  agents: { defaults: { model: 'openai/gpt-5' } },\n}\n")
-        .var("BOX_KEY", "k-secret");
+    let home = Home::with_config("{ // mine\n  agents: { defaults: { model: 'openai/gpt-5' } },\n}\n");
+    home.write(".env", "BOX_KEY=k-secret\n");
     able(&server);
     let address = server.base_url();
     let arguments = [
@@ -325,6 +328,15 @@ fn a_server_that_is_off_is_written_when_everything_is_given() {
     let ran = home.run(&[&arguments[..], &["--model", "m1"]].concat());
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("off_written", shown(&home, &ran));
+    // What the config has of other servers is not this one's.
+    let other = dead_url();
+    let ran = home.run(&["setup", "--base-url", &other, "--yes"]);
+    assert_eq!(
+        (ran.code, ran.stdout.contains("box/m1")),
+        (Some(3), false),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -388,6 +400,7 @@ fn mistakes_on_the_command_line() {
         &["--provider", "nobody"],
         &["--provider", "openai"],
         &["--model", "nothing"],
+        &["--model", "qwen3-8b"],
     ] {
         let ran = home.run(&[&["setup"], arguments].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}");
@@ -400,6 +413,26 @@ fn mistakes_on_the_command_line() {
     }
     insta::assert_snapshot!(all);
     assert_eq!(files(&home), BTreeSet::new());
+}
+
+/// What runs elsewhere may cost something, so nothing is sent there unasked.
+#[test]
+fn a_model_that_runs_elsewhere_is_named_by_a_person() {
+    let ollama = ModelServer::start_on_thread();
+    ollama.kind(ServerKind::Ollama {
+        allocated: None,
+        trained: 40960,
+    });
+    ollama.models(&["gpt-oss:120b-cloud"]);
+    let home = found_at(&[("ollama", &ollama)]);
+    let ran = home.run(&["setup", "--yes"]);
+    assert_eq!((ran.code, ollama.model_calls().len()), (Some(3), 0));
+    insta::assert_snapshot!("elsewhere", shown(&home, &ran));
+    assert_eq!(config(&home), "");
+    able(&ollama);
+    let ran = home.run(&["setup", "--yes", "--model", "gpt-oss:120b-cloud"]);
+    assert_eq!((ran.code, ollama.model_calls().len()), (Some(0), 3));
+    assert!(config(&home).contains("primary: \"ollama/gpt-oss:120b-cloud\""));
 }
 
 #[test]
@@ -422,92 +455,4 @@ fn one_object() {
     let ran = other.run(&["setup", "--json"]);
     let object: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&object["written"], files(&other)), (&json!(false), BTreeSet::new()));
-}
-
-#[cfg(target_os = "linux")]
-mod on_a_terminal {
-    use super::*;
-    use crate::tty::Tty;
-
-    /// Two servers; the second one has a model that is not loaded.
-    fn two() -> (ModelServer, ModelServer, Home) {
-        let llama = llama_cpp(16384);
-        able(&llama);
-        let ollama = ModelServer::start_on_thread();
-        ollama.kind(ServerKind::Ollama {
-            allocated: None,
-            trained: 40960,
-        });
-        ollama.models(&["llama3.2:3b"]);
-        let home = found_at(&[("llamacpp", &llama), ("ollama", &ollama)]);
-        (llama, ollama, home)
-    }
-
-    #[test]
-    fn enter_takes_what_is_recommended() {
-        let (_llama, ollama, home) = two();
-        let mut tty = Tty::run(&home, &["setup"]);
-        tty.sees("Which model first? Its number, or 0 to change nothing [1] ");
-        tty.press("\r");
-        tty.sees("Which one when that cannot answer? Its number, or 0 for none [2] ");
-        tty.press("x\r");
-        tty.sees("type one of the numbers above, or press Enter for 2");
-        tty.press("\r");
-        tty.sees("Write this? [Y/n] ");
-        assert_eq!(config(&home), "");
-        tty.press("\r");
-        tty.sees("yabby.json5 is written");
-        assert_eq!(tty.ends().0, Some(0));
-        assert_eq!(ollama.model_calls().len(), 0);
-        let written = config(&home);
-        assert!(
-            written.contains(r#"model: { primary: "llamacpp/qwen3-8b", fallbacks: ["ollama/llama3.2:3b"] }"#),
-            "{written}"
-        );
-    }
-
-    #[test]
-    fn another_model_is_loaded_when_that_is_wanted() {
-        let (_llama, ollama, home) = two();
-        able(&ollama);
-        let mut tty = Tty::run(&home, &["setup"]);
-        tty.sees("change nothing [1] ");
-        tty.press("2\r");
-        tty.sees("ollama/llama3.2:3b is not loaded. Load and try it now? It may take minutes. [Y/n] ");
-        assert_eq!(ollama.model_calls().len(), 0);
-        tty.press("y\r");
-        tty.sees("native");
-        tty.sees("none [1] ");
-        tty.press("0\r");
-        tty.sees("Write this? [Y/n] ");
-        tty.press("\r");
-        tty.sees("is written");
-        assert_eq!((tty.ends().0, ollama.model_calls().len()), (Some(0), 3));
-        let written = config(&home);
-        assert!(
-            written.contains(r#"model: { primary: "ollama/llama3.2:3b" }"#),
-            "{written}"
-        );
-    }
-
-    #[test]
-    fn whoever_leaves_or_says_no_changes_nothing() {
-        for (keys, code) in [
-            (["0\r", ""], 0),
-            (["\x04", ""], 130),
-            (["1\r", "0\r\x04"], 130),
-            (["1\r", "0\rn\r"], 0),
-        ] {
-            let (_llama, _ollama, home) = two();
-            let mut tty = Tty::run(&home, &["setup"]);
-            tty.sees("change nothing [1] ");
-            tty.press(keys[0]);
-            if !keys[1].is_empty() {
-                tty.sees("none [2] ");
-                tty.press(keys[1]);
-            }
-            let (ended, shown) = tty.ends();
-            assert_eq!((ended, files(&home)), (Some(code), BTreeSet::new()), "{keys:?} {shown}");
-        }
-    }
 }

@@ -41,10 +41,10 @@ async fn at(app: &App, file: &ConfigFile, arguments: &Setup, address: &str) -> R
             hint: Some(text!("leave them out, and give the key with --key-env NAME")),
         });
     }
-    let mut found = Found {
-        notes: url.notes().iter().map(|note| note.text()).collect(),
-        ..Found::default()
-    };
+    let mut found = Found::default();
+    for note in url.notes() {
+        found.notes.push(note.text());
+    }
     let same = |provider: &&Provider| provider.configured && provider.base_url.as_str() == url.as_str();
     let known = known.or_else(|| app.config().providers().find(same));
     let asked = NewProvider {

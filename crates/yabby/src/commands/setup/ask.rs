@@ -62,11 +62,9 @@ pub(super) async fn yes(terminal: Terminal, question: &Text, default: bool) -> R
 async fn line(terminal: Terminal, question: &Text) -> Result<String, Gone> {
     terminal.prompt(question);
     // On a thread of its own: connections that were used are closed meanwhile.
-    match spawn_blocking(read_line).await {
-        Ok(Ok(Some(line))) => Ok(line.trim().to_owned()),
-        _ => {
-            terminal.line("");
-            Err(Gone)
-        }
+    if let Ok(Ok(Some(line))) = spawn_blocking(read_line).await {
+        return Ok(line.trim().to_owned());
     }
+    terminal.line("");
+    Err(Gone)
 }

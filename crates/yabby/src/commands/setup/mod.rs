@@ -10,6 +10,7 @@
 mod address;
 mod ask;
 mod change;
+mod named;
 mod proof;
 mod recommend;
 mod report;
@@ -17,5 +18,6 @@ mod row;
 mod run;
 mod server;
 mod show;
+mod write;
 
 pub(crate) use run::run;

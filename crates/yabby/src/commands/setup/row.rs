@@ -63,9 +63,8 @@ impl Row {
     }
 }
 
-/// The models of the servers, then those that the config names and no server has. `wanted` leaves out all others.
-///
-/// Beside them, how many are left out because there are too many.
+/// The models of the servers; `wanted` leaves out all others. Beside them, how many are left out because there are too
+/// many.
 pub(super) fn rows(app: &App, found: &Found, wanted: Option<&str>) -> (Vec<Row>, usize) {
     let mut rows = Vec::new();
     let mut left_out = 0;
@@ -76,41 +75,39 @@ pub(super) fn rows(app: &App, found: &Found, wanted: Option<&str>) -> (Vec<Row>,
         of_server.truncate(MOST);
         rows.extend(of_server);
     }
-    if wanted.is_none() {
-        named(app, found, &mut rows);
+    for (model, role) in chain(app, found) {
+        if let Some(known) = rows.iter_mut().find(|row| row.is(&model)) {
+            known.role = known.role.or(Some(role));
+        }
     }
     (rows, left_out)
 }
 
-/// Gives the models of the config's chain their roles, and adds those that no server has.
-fn named(app: &App, found: &Found, rows: &mut Vec<Row>) {
-    let Some(policy) = &app.config().agents.defaults.model else {
-        return;
-    };
+/// The models that the config names and no server has shown.
+pub(super) fn unseen(app: &App, found: &Found, rows: &[Row]) -> Vec<Row> {
+    let mut added: Vec<Row> = Vec::new();
+    for (model, role) in chain(app, found) {
+        if !rows.iter().chain(&added).any(|row| row.is(&model)) {
+            added.extend(off(app, found, model, role));
+        }
+    }
+    added
+}
+
+/// The primary and the fallbacks of the config.
+fn chain(app: &App, found: &Found) -> Vec<(ModelRef, Role)> {
+    let policy = app.config().agents.defaults.model.clone().unwrap_or_default();
     let fleet = found.fleet();
     let primary = policy.primary.iter().map(|name| (name, Role::Primary));
     let fallbacks = policy.fallbacks.iter().map(|name| (name, Role::Fallback));
-    for (name, role) in primary.chain(fallbacks) {
-        let Ok(model) = resolve(app.config(), &fleet, name) else {
-            continue;
-        };
-        let row = match rows.iter().position(|row| row.is(&model)) {
-            Some(known) => &mut rows[known],
-            None => {
-                let Some(row) = unseen(app, found, model) else {
-                    continue;
-                };
-                rows.push(row);
-                let last = rows.len() - 1;
-                &mut rows[last]
-            }
-        };
-        row.role = row.role.or(Some(role));
-    }
+    primary
+        .chain(fallbacks)
+        .filter_map(|(name, role)| Some((resolve(app.config(), &fleet, name).ok()?, role)))
+        .collect()
 }
 
 /// A model of the config that no server has shown.
-fn unseen(app: &App, found: &Found, model: ModelRef) -> Option<Row> {
+fn off(app: &App, found: &Found, model: ModelRef, role: Role) -> Option<Row> {
     let server = found
         .servers
         .iter()
@@ -126,7 +123,7 @@ fn unseen(app: &App, found: &Found, model: ModelRef) -> Option<Row> {
         server,
         state,
         window: None,
-        role: None,
+        role: Some(role),
         proof: None,
         model,
     })

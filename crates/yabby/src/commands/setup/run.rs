@@ -1,27 +1,20 @@
 //! The steps of `yabby setup`, one after the other.
 
-use yabby_config::{Diagnostic, Edit, Origin, Severity, is_variable_name};
-use yabby_core::{ModelRef, Text, text};
+use yabby_core::{Text, text};
 use yabby_servers::ModelState;
 
 use super::{
     address::{self, Refusal},
     ask::{self, Gone},
-    change::{self, Chosen},
+    change::Chosen,
+    named::check,
     proof::{COLD, LOADED, prove},
     recommend::{Advice, Pick, fallback_for, recommend},
-    report::{Written, report},
-    row::{Role, Row, rows},
+    row::{Role, Row, rows, unseen},
     server::{Found, Server, everywhere, key_place},
     show,
 };
-use crate::{
-    app::App,
-    arguments::Setup,
-    config_file::{ConfigFile, Saved},
-    exit::Exit,
-    terminal::Mark,
-};
+use crate::{app::App, arguments::Setup, config_file::ConfigFile, exit::Exit, terminal::Mark};
 
 /// Models of one server that are tried without being chosen.
 const TRIED: usize = 3;
@@ -44,18 +37,19 @@ fn refuse(app: &App, refusal: &Refusal) -> Exit {
     Exit::Usage
 }
 
-struct Steps<'a> {
-    app: &'a App,
-    arguments: &'a Setup,
-    file: ConfigFile,
-    found: Found,
-    rows: Vec<Row>,
+/// What is known so far.
+pub(super) struct Steps<'a> {
+    pub(super) app: &'a App,
+    pub(super) arguments: &'a Setup,
+    pub(super) file: ConfigFile,
+    pub(super) found: Found,
+    pub(super) rows: Vec<Row>,
     /// Models that are not in the rows, because there are too many.
     left_out: usize,
     /// The model that the command line names.
-    named: Option<usize>,
+    pub(super) named: Option<usize>,
     /// What is written although something is not as it should be.
-    notes: Vec<Text>,
+    pub(super) notes: Vec<Text>,
 }
 
 impl<'a> Steps<'a> {
@@ -69,7 +63,10 @@ impl<'a> Steps<'a> {
         } else {
             everywhere(app).await
         };
-        let (rows, left_out) = rows(app, &found, arguments.model.as_deref());
+        let (mut rows, left_out) = rows(app, &found, arguments.model.as_deref());
+        if !one && arguments.model.is_none() {
+            rows.extend(unseen(app, &found, &rows));
+        }
         let mut steps = Self {
             app,
             arguments,
@@ -97,71 +94,14 @@ impl<'a> Steps<'a> {
         Ok(steps)
     }
 
-    /// The row of the model that is named. Where the one server that was asked gives no list, its word is taken.
-    fn place(&mut self, name: &str, one: bool) -> Result<usize, Refusal> {
-        match self.rows.as_slice() {
-            [row] if row.state != ModelState::Absent => {
-                if let Some(server) = row.server.map(|index| &self.found.servers[index])
-                    && server.facts.error.is_some()
-                {
-                    self.notes.push(unproved(server));
-                }
-                return Ok(0);
-            }
-            [_, _, ..] => {
-                let names: Vec<String> = self.rows.iter().map(|row| row.model.to_string()).collect();
-                return Err(Refusal {
-                    message: text!("several servers have {model}", model = name),
-                    hint: Some(text!(
-                        "name one with --provider and --model: {models}",
-                        models = names.join(", ")
-                    )),
-                });
-            }
-            _ => {}
-        }
-        let server = self.found.servers.first().filter(|_| one).ok_or_else(|| {
-            let known = rows(self.app, &self.found, None).0;
-            unknown(name, known.iter().map(|row| row.model.to_string()))
-        })?;
-        let lists = server.facts.models.iter().map(|model| model.id.clone());
-        if server.runs_near() && server.facts.error.is_none() {
-            return Err(unknown(name, lists));
-        }
-        self.notes.push(match &server.facts.error {
-            Some(_) => unproved(server),
-            None => text!(
-                "{provider} does not list {model}",
-                provider = server.endpoint.provider,
-                model = name
-            ),
-        });
-        let model = ModelRef::new(&server.endpoint.provider, name).map_err(|_| unknown(name, std::iter::empty()))?;
-        self.rows = vec![Row {
-            near: server.runs_near(),
-            state: if server.facts.error.is_some() {
-                server.unanswered()
-            } else {
-                ModelState::Unknown
-            },
-            server: Some(0),
-            window: None,
-            role: None,
-            proof: None,
-            model,
-        }];
-        Ok(0)
-    }
-
     async fn go(mut self) -> Exit {
         if !self.arguments.json {
             show::servers(self.app, &self.found);
         }
-        self.roles();
         self.try_out().await;
         let advice = self.advice();
         if !self.arguments.json {
-            show::models(self.app, &self.rows, self.left_out);
+            show::models(self.app, &self.rows, 1, self.left_out);
             for note in &self.notes {
                 show::item(self.app.terminal, Mark::Note, note, None);
             }
@@ -177,36 +117,27 @@ impl<'a> Steps<'a> {
             primary: advice.primary.as_ref().map(|pick| pick.row),
             fallback: advice.fallback.as_ref().map(|pick| pick.row),
         };
-        if asks && self.named.is_none() && chosen.primary.is_some() {
+        if asks && self.named.is_none() && self.rows.iter().any(Row::can_be_used) {
             chosen = match self.choose(&advice).await {
                 Ok(chosen) => chosen,
                 Err(Gone) => return Exit::Stopped,
             };
+            if chosen.primary.is_none() {
+                show::item(self.app.terminal, Mark::Note, &text!("Nothing is written."), None);
+                return Exit::Answered;
+            }
         }
         self.write(&advice, chosen, asks).await
     }
 
-    /// Whether the one server that was to be looked at gave no list.
-    fn is_silent(&self) -> bool {
-        let one = self.arguments.base_url.is_some() || self.arguments.provider.is_some();
-        one && self.found.servers.iter().all(|server| server.facts.error.is_some())
+    /// Whether one server is looked at and no other.
+    fn is_one(&self) -> bool {
+        self.arguments.base_url.is_some() || self.arguments.provider.is_some()
     }
 
-    /// A model that is named has the role that it has in the config.
-    fn roles(&mut self) {
-        let Some(place) = self.named else { return };
-        let policy = self.app.config().agents.defaults.model.clone().unwrap_or_default();
-        let fleet = self.found.fleet();
-        let row = &mut self.rows[place];
-        let means =
-            |name: &String| yabby_route::resolve(self.app.config(), &fleet, name).is_ok_and(|model| row.is(&model));
-        let primary = policy.primary.as_ref().is_some_and(means);
-        let fallback = policy.fallbacks.iter().any(means);
-        row.role = match (primary, fallback) {
-            (true, _) => Some(Role::Primary),
-            (false, true) => Some(Role::Fallback),
-            (false, false) => None,
-        };
+    /// Whether the one server that was to be looked at gave no list.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_one() && self.found.servers.iter().all(|server| server.facts.error.is_some())
     }
 
     /// Real calls: to models that are loaded, to the one that is named, and with `--yes` to one that must be loaded.
@@ -268,6 +199,11 @@ impl<'a> Steps<'a> {
 
     fn advice(&self) -> Advice {
         match self.named {
+            // Whoever names a server gets exactly that one.
+            None if self.is_one() => Advice {
+                fallback: None,
+                ..recommend(&self.rows)
+            },
             None => recommend(&self.rows),
             Some(row) => Advice {
                 primary: Some(Pick {
@@ -295,14 +231,14 @@ impl<'a> Steps<'a> {
                 break place;
             }
         };
-        if self.rows.iter().any(|row| row.role == Some(Role::Fallback)) {
+        if self.is_one() || self.rows.iter().any(|row| row.role == Some(Role::Fallback)) {
             return Ok(Chosen {
                 primary: Some(primary),
                 fallback: None,
             });
         }
         let other = |number: usize| {
-            number == 0 || (number != primary + 1 && self.rows.get(number - 1).is_some_and(|row| row.can_be_fallback()))
+            number == 0 || (number != primary + 1 && self.rows.get(number - 1).is_some_and(Row::can_be_fallback))
         };
         if !(1..=self.rows.len()).any(other) {
             return Ok(Chosen {
@@ -335,7 +271,7 @@ impl<'a> Steps<'a> {
             };
             if ask::yes(terminal, &question, true).await? {
                 self.prove(place).await;
-                show::models(self.app, std::slice::from_ref(&self.rows[place]), 0);
+                show::models(self.app, std::slice::from_ref(&self.rows[place]), place + 1, 0);
                 terminal.out("");
             }
         }
@@ -344,189 +280,5 @@ impl<'a> Steps<'a> {
             return ask::yes(terminal, &text!("It gave no answer. Use it all the same?"), false).await;
         }
         Ok(true)
-    }
-
-    /// Shows what changes, writes it where that is agreed, and says how to go on.
-    async fn write(self, advice: &Advice, chosen: Chosen, asks: bool) -> Exit {
-        let app = self.app;
-        let change = change::edit(app, &self.found, &self.rows, chosen);
-        let text = match self
-            .file
-            .edited(&change)
-            .map_err(|message| Refusal { message, hint: None })
-        {
-            Ok(text) => text,
-            Err(refusal) => return refuse(app, &refusal),
-        };
-        let nothing = change == Edit::default() || text == self.file.base();
-        if !nothing && let Err(exit) = self.would_work(&text) {
-            return exit;
-        }
-        if !nothing && !self.arguments.json {
-            show::changes(app, &self.file, &text);
-        }
-        let mut agreed = self.arguments.yes;
-        if asks && !nothing {
-            app.terminal.out("");
-            agreed = match ask::yes(app.terminal, &text!("Write this?"), true).await {
-                Ok(agreed) => agreed,
-                Err(Gone) => return Exit::Stopped,
-            };
-        }
-        let saved = if nothing || !agreed {
-            None
-        } else {
-            match self.file.save(&text).map_err(|message| Refusal { message, hint: None }) {
-                Ok(saved) => Some(saved),
-                Err(refusal) => return refuse(app, &refusal),
-            }
-        };
-        if self.arguments.json {
-            let written = Written {
-                path: &self.file.path,
-                saved: saved.as_ref(),
-            };
-            let object = report(app, &self.found, &self.rows, advice, chosen, &self.notes, &written);
-            app.terminal
-                .out(&serde_json::to_string_pretty(&object).unwrap_or_default());
-        } else {
-            self.end(chosen, nothing, asks, saved.as_ref());
-        }
-        if self.arguments.yes && chosen.primary.is_none() {
-            return Exit::NoAnswer;
-        }
-        if self.named.is_none() && self.is_silent() {
-            return Exit::NoAnswer;
-        }
-        Exit::Answered
-    }
-
-    /// Whether the config would be read as it is meant. What stands elsewhere in it may be stronger.
-    fn would_work(&self, text: &str) -> Result<(), Exit> {
-        let draft = self.file.draft(self.app, text);
-        let known = |found: &Diagnostic| {
-            let before = &self.app.loaded.diagnostics;
-            before.iter().any(|old| old.kind == found.kind && old.key == found.key)
-        };
-        let errors: Vec<&Diagnostic> = draft
-            .diagnostics
-            .iter()
-            .filter(|found| found.severity == Severity::Error && !known(found))
-            .collect();
-        if errors.is_empty() {
-            return Ok(());
-        }
-        let terminal = self.app.terminal;
-        let rendered = draft.render_only(errors, terminal.lang, terminal.color());
-        terminal.line(rendered.trim_end());
-        terminal.error(
-            &text!("the config would have new errors, so nothing is written"),
-            Some(&text!("change it by hand; `yabby config check` reports every mistake")),
-        );
-        Err(Exit::Usage)
-    }
-
-    fn end(&self, chosen: Chosen, nothing: bool, asks: bool, saved: Option<&Saved>) {
-        let app = self.app;
-        let terminal = app.terminal;
-        if chosen.primary.is_none() {
-            return;
-        }
-        terminal.out("");
-        let path = self.file.path.display();
-        if nothing {
-            show::item(
-                terminal,
-                Mark::Good,
-                &text!("The config has all of this already; nothing is written."),
-                None,
-            );
-        } else if let Some(saved) = saved {
-            show::item(terminal, Mark::Good, &text!("{path} is written", path = path), None);
-            if let Some(backup) = &saved.backup {
-                let words = text!("what was in it before: {path}", path = backup.display());
-                show::item(terminal, Mark::Note, &words, None);
-            }
-            if let Origin::OpenClaw(openclaw) = &app.loaded.origin {
-                let words = text!(
-                    "{openclaw} stays as it is; Yabby now has a config of its own that includes it",
-                    openclaw = openclaw.display()
-                );
-                show::item(terminal, Mark::Note, &words, None);
-            }
-        } else if asks {
-            show::item(terminal, Mark::Note, &text!("Nothing is written."), None);
-            return;
-        } else {
-            let words = text!("Nothing is written: nobody was there to ask.");
-            let fix = text!("run it again with --yes to write this, or in a terminal to choose");
-            show::item(terminal, Mark::Note, &words, Some(&fix));
-            return;
-        }
-        terminal.out("");
-        let unproved = chosen
-            .primary
-            .is_some_and(|place| !self.rows[place].can_be_used() && self.named == Some(place));
-        let next = if unproved {
-            text!("When it runs, `yabby doctor` says whether all is well.")
-        } else {
-            text!("Try it: yabby ask \"What can you do?\"")
-        };
-        terminal.out(&terminal.say(&next));
-    }
-}
-
-/// What the command line may not say.
-fn check(arguments: &Setup) -> Result<(), Refusal> {
-    if arguments.key_env.as_deref().is_some_and(|name| !is_variable_name(name)) {
-        // It may be a key, so it is not repeated.
-        return Err(Refusal {
-            message: text!("--key-env takes the name of a variable in capitals, not the key itself"),
-            hint: Some(text!(
-                "write NAME=… into the .env file beside the config, and --key-env NAME here"
-            )),
-        });
-    }
-    if arguments
-        .provider
-        .as_deref()
-        .is_some_and(|id| id.is_empty() || id.contains('/'))
-    {
-        return Err(Refusal {
-            message: text!("a provider id is not empty and holds no slash"),
-            hint: Some(text!("models are named provider/model, split at the first slash")),
-        });
-    }
-    if arguments.provider.is_none() && arguments.base_url.is_none() {
-        let needs = [
-            ("--key-env", arguments.key_env.is_some()),
-            ("--api", arguments.api.is_some()),
-        ];
-        if let Some((option, _)) = needs.into_iter().find(|(_, given)| *given) {
-            return Err(Refusal {
-                message: text!("{option} belongs to one server", option = option),
-                hint: Some(text!("say which, with --provider or --base-url")),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn unproved(server: &Server) -> Text {
-    text!(
-        "{provider} cannot be asked now, so nothing of it is proved",
-        provider = server.endpoint.provider
-    )
-}
-
-fn unknown(name: &str, has: impl Iterator<Item = String>) -> Refusal {
-    let has: Vec<String> = has.take(8).collect();
-    Refusal {
-        message: text!("there is no model {model}", model = name),
-        hint: Some(if has.is_empty() {
-            text!("`yabby setup` without --model shows what there is")
-        } else {
-            text!("there is: {models}", models = has.join(", "))
-        }),
     }
 }

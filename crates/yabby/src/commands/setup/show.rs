@@ -90,8 +90,8 @@ pub(super) fn servers(app: &App, found: &Found) {
     }
 }
 
-/// The models, numbered, and what their trials had to say.
-pub(super) fn models(app: &App, rows: &[Row], left_out: usize) {
+/// The models, numbered from `first` on, and what their trials had to say.
+pub(super) fn models(app: &App, rows: &[Row], first: usize, left_out: usize) {
     if rows.is_empty() {
         return;
     }
@@ -111,7 +111,7 @@ pub(super) fn models(app: &App, rows: &[Row], left_out: usize) {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .enumerate()
-        .map(|(place, row)| cells(terminal, place + 1, row))
+        .map(|(place, row)| cells(terminal, first + place, row))
         .collect();
     for line in table(&head, &cells) {
         // Ids come from servers.
@@ -183,7 +183,10 @@ pub(super) fn advice(app: &App, rows: &[Row], advice: &Advice) {
             recommended(terminal, &what, rows, pick);
         }
     }
-    if advice.primary.is_none() {
+    if advice.primary.is_none() && rows.iter().any(Row::can_be_used) {
+        let words = text!("these models were not tried, because it may cost something: choose one yourself");
+        item(terminal, Mark::Note, &words, Some(&text!("name it with --model")));
+    } else if advice.primary.is_none() {
         let fix = text!(
             "load a model in LM Studio, Ollama, llama.cpp or vLLM and run `yabby setup` again, or name a server: yabby setup --base-url http://HOST:PORT/v1"
         );
