@@ -122,7 +122,7 @@ impl Page {
             let estimator = endpoint.estimator_of(&model);
             let line = models.entry(model).or_default();
             line.observed = observed;
-            line.tokens = estimator.has_learned().then_some(estimator);
+            line.tokens = (estimator.reports() > 0).then_some(estimator);
         }
         Self {
             server: endpoint.memory.server(),
