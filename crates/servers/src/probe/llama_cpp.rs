@@ -33,7 +33,7 @@ pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFac
         });
         let (server, _) = join(asking.json("/props"), join_all(asked)).await;
         if let Ok(server) = server {
-            facts.version = text(&server["build_info"]);
+            facts.version = version(&server);
         }
         return;
     }
@@ -68,7 +68,7 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
         }
     };
     let ((props, slots), health) = join(awake, health).await;
-    let version = props.as_ref().ok().and_then(|props| text(&props["build_info"]));
+    let version = props.as_ref().ok().and_then(version);
     if props.as_ref().err().or(health.as_ref()).is_some_and(is_loading) {
         model.state = ModelState::Loading;
     }
@@ -79,6 +79,12 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
         read_slots(&slots, model);
     }
     version
+}
+
+/// The version out of `/props`. A build that was not made from llama.cpp's repository, such as the one in the Python
+/// package, knows neither its number nor its commit.
+fn version(props: &Value) -> Option<String> {
+    text(&props["build_info"]).filter(|build| build != "b0-unknown")
 }
 
 /// `?model=…&autoload=false`.
