@@ -7,7 +7,7 @@ use std::{
 };
 
 use yabby_core::{FactSource, Text, text};
-use yabby_servers::ModelState;
+use yabby_servers::{ModelState, capability::Outcome};
 use yabby_wire::Step;
 
 use super::rows::{self, Breaker, Row};
@@ -171,6 +171,11 @@ fn notes(app: &App, row: &Row) -> Vec<String> {
         Breaker::Closed => {}
         Breaker::Open => notes.push(say(text!("resting"))),
         Breaker::HalfOpen => notes.push(say(text!("on trial"))),
+    }
+    match row.tried {
+        Some(Outcome::Fails) => notes.push(say(text!("failed a test"))),
+        Some(Outcome::Partly) => notes.push(say(text!("partly able"))),
+        Some(Outcome::Works | Outcome::Skipped) | None => {}
     }
     if row.waiting > 0 {
         notes.push(say(text!("{count} waiting", count = row.waiting)));
