@@ -389,6 +389,24 @@ fn an_address_that_is_nearly_right() {
 }
 
 #[test]
+fn a_key_goes_to_no_other_port() {
+    let server = llama_cpp(8192);
+    let home = found_at(&[("llamacpp", &server)]).var("BOX_KEY", "canary");
+    let ran = home.run(&["setup", "--base-url", &dead_url(), "--key-env", "BOX_KEY"]);
+    assert!(
+        ran.stdout.contains(&format!("answers at {}", server.base_url())),
+        "{}",
+        ran.stdout
+    );
+    let sent: Vec<Option<String>> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect();
+    assert!(sent.iter().all(Option::is_none), "{sent:?}");
+}
+
+#[test]
 fn mistakes_on_the_command_line() {
     let server = llama_cpp(8192);
     let address = server.base_url();

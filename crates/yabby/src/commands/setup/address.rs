@@ -223,11 +223,11 @@ async fn other_port(app: &App, file: &ConfigFile, server: &Server) -> Option<Tex
     let asked = server.new.as_ref()?;
     let url = BaseUrl::parse(asked.base_url.as_deref()?, &Api::Completions).ok()?;
     let probes = WellKnown::here(&app.env).into_iter().map(|WellKnown { port, .. }| {
+        // Without the key: it may be somebody else's server.
         let new = NewProvider {
-            id: String::new(),
             base_url: Some(format!("http://{}:{port}/v1", url.host())),
             api: Some(Api::Completions),
-            ..asked.clone()
+            ..NewProvider::default()
         };
         ask(app, file, new)
     });
