@@ -207,10 +207,9 @@ fn is_hosted(fleet: &Fleet, row: &Row) -> bool {
 
 /// The models of an endpoint: those that the config lists, then the others that the server has.
 fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> Vec<Row> {
-    let error = facts
-        .and_then(|facts| facts.error.as_ref())
-        .filter(|error| !starts_when_needed(endpoint, error.kind))
-        .map(|error| error.message.english());
+    let error = facts.and_then(|facts| facts.error.as_ref());
+    let starts = error.is_some_and(|error| starts_when_needed(endpoint, error.kind));
+    let error = error.filter(|_| !starts).map(|error| error.message.english());
     let row = |id: &str| {
         let said = facts.and_then(|facts| facts.model(id));
         let absent = facts.is_some_and(|facts| facts.state_of(id) == ModelState::Absent);
@@ -221,7 +220,12 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
             version: facts.and_then(|facts| facts.version.clone()),
             facts: said.map(Said::of).unwrap_or_default(),
             speed: endpoint.observed(id).speed,
-            breaker: Breaker::of(&endpoint.breaker().state),
+            // One that is not there because Yabby has not started it is asked at once.
+            breaker: if starts {
+                Breaker::Closed
+            } else {
+                Breaker::of(&endpoint.breaker().state)
+            },
             running: queue.running.values().sum(),
             waiting: queue.waiting.values().sum(),
             learned: endpoint.learned(id).steps().to_vec(),
@@ -248,10 +252,11 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
         let configured = entry.context_tokens.or(entry.context_window);
         let row = row(&entry.id);
         rows.push(Row {
-            state: facts.map_or(ModelState::Unknown, |facts| match &facts.error {
-                Some(error) if starts_when_needed(endpoint, error.kind) => ModelState::Unloaded,
-                _ => facts.state_of(&entry.id),
-            }),
+            state: match facts {
+                _ if starts => ModelState::Unloaded,
+                Some(facts) => facts.state_of(&entry.id),
+                None => ModelState::Unknown,
+            },
             window: row
                 .window
                 .clone()
