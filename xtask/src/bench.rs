@@ -24,6 +24,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 const ANSWER: &str =
     r#"{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}]}"#;
 
+/// To any other question.
+const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Builds the release binary and prints the figures.
 pub(crate) fn all() -> Result<(), String> {
     run(&mut cargo(&["build", "--release", "--package", "yabby"]))?;
@@ -88,12 +91,34 @@ fn start_to_first_byte(ask: &mut Command, listener: &TcpListener) -> std::io::Re
     }
 }
 
-/// Its connection, after the first byte.
+/// Its connection, after the first byte of the question to the model. What it asks beside that, or has asked beside the
+/// question of the run before, is told that there is nothing.
 fn first_byte(child: &mut Child, listener: &TcpListener) -> std::io::Result<TcpStream> {
+    loop {
+        let mut connection = accept(child, listener)?;
+        let mut first = [0];
+        match connection.read_exact(&mut first) {
+            Ok(()) if first == *b"P" => return Ok(connection),
+            // It may have ended meanwhile.
+            Ok(()) => {
+                let _ = connection.write_all(NOTHING.as_bytes());
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn accept(child: &mut Child, listener: &TcpListener) -> std::io::Result<TcpStream> {
     let until = Instant::now() + LIMIT;
-    let mut connection = loop {
+    loop {
         match listener.accept() {
-            Ok((connection, _)) => break connection,
+            Ok((connection, _)) => {
+                connection.set_nonblocking(false)?;
+                connection.set_read_timeout(Some(LIMIT))?;
+                return Ok(connection);
+            }
             Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(error),
             Err(_) => {}
         }
@@ -107,11 +132,7 @@ fn first_byte(child: &mut Child, listener: &TcpListener) -> std::io::Result<TcpS
         }
         // Far below what is measured.
         sleep(Duration::from_micros(100));
-    };
-    connection.set_nonblocking(false)?;
-    connection.set_read_timeout(Some(LIMIT))?;
-    connection.read_exact(&mut [0])?;
-    Ok(connection)
+    }
 }
 
 /// In KiB, where the system tells it in `/proc`.

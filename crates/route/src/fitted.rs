@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use yabby_config::Params;
 use yabby_core::{ModelRef, ModelRequest};
-use yabby_servers::{Endpoint, EndpointOrigin};
+use yabby_servers::{Endpoint, EndpointOrigin, warm::keep_alive};
 use yabby_wire::Dialect;
 
 /// The request with what is known of the model. What the person asked for goes before `params` of the config, and
@@ -53,6 +53,12 @@ pub(crate) fn pass_through(request: &mut ModelRequest, endpoint: &Endpoint, dial
         Dialect::Ollama => &["num_ctx", "keep_alive"],
         Dialect::Responses | Dialect::Messages => &[],
     };
+    if dialect == Dialect::Ollama
+        && let Some(time) = keep_alive(endpoint.keep_warm)
+    {
+        // Without it each request sets the time back to the server's own. What the params say goes before.
+        request.extra_body.insert("keep_alive".to_owned(), time);
+    }
     let routing = endpoint.takes_routing().then_some(&"provider");
     for name in passed.iter().chain(routing) {
         if let Some(value) = params.get(*name) {

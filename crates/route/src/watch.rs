@@ -110,7 +110,7 @@ impl Watch {
                 value = &mut future => return Ok(Waited::Value(value)),
                 () = sleep_until(self.end) => return Err(self.too_long(endpoint, phase)),
                 () = self.permit.preempted() => return Err(preempted(endpoint, phase)),
-                doing = endpoint.look(&self.http, &self.model, self.deadlines.sign_of_life) => doing?,
+                doing = Box::pin(endpoint.look(&self.http, &self.model, self.deadlines.sign_of_life)) => doing?,
             };
             match doing {
                 Doing::Loading => {

@@ -62,6 +62,10 @@ impl Endpoint {
     ///
     /// When it is time to try again, the server is asked whether it is back, for half a second at the most.
     pub async fn resting(&self, http: &Http) -> Option<ModelError> {
+        if self.is_managed() && self.breaker().last_error == Some(ErrorKind::Refused) {
+            // It is not there because nobody has started it, which only a request does.
+            return None;
+        }
         if self.breaker().state == BreakerState::HalfOpen {
             self.probe_breaker(http, TRIAL).await;
         }

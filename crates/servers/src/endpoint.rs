@@ -251,17 +251,24 @@ impl Endpoint {
         })
     }
 
-    /// The same endpoint at another port of its host; `None` when that is its port.
+    /// The same API at another port of its host; `None` when that is its port. What listens there may be somebody else's,
+    /// so it gets no credentials.
     pub fn with_port(&self, port: u16) -> Option<Self> {
-        let moved = |url: &str| {
-            let mut url = reqwest::Url::parse(url).ok()?;
-            let before = url.port_or_known_default()?;
-            url.set_port(Some(port)).ok()?;
-            (before != port).then(|| url.to_string().trim_end_matches('/').to_owned())
-        };
-        Some(Self {
-            base_url: moved(&self.base_url)?,
-            url: moved(&self.url)?,
+        let mut moved = reqwest::Url::parse(&self.base_url).ok()?;
+        let before = moved.port_or_known_default()?;
+        moved.set_port(Some(port)).ok()?;
+        // Where it does not begin with what may be shown, a secret stands in its path.
+        let deeper = self.url.strip_prefix(self.base_url.as_str())?;
+        let base_url = moved.to_string().trim_end_matches('/').to_owned();
+        (before != port).then(|| Self {
+            url: format!("{base_url}{deeper}"),
+            base_url,
+            basic: None,
+            key: None,
+            key_from: None,
+            headers: Vec::new(),
+            // They may have headers of their own.
+            listed: Vec::new(),
             live: Live::default(),
             ..self.clone()
         })
@@ -407,6 +414,41 @@ mod tests {
         for (reach, portable) in [(Reach::Loopback, true), (Reach::Lan, true), (Reach::Hosted, false)] {
             endpoint.reach = reach;
             assert_eq!(endpoint.quirks("m").portable_schemas, portable, "{reach:?}");
+        }
+    }
+
+    #[test]
+    fn another_port_gets_no_credentials() {
+        let at = |base_url: &str, api: &str| {
+            let text = format!(
+                "{{models: {{providers: {{p: {{baseUrl: '{base_url}', api: '{api}', apiKey: 'k', headers: {{a: 'b'}},
+                 models: [{{id: 'm', headers: {{c: 'd'}}}}]}}}}}}}}"
+            );
+            let vars = yabby_config::Environment::from_vars([("SECRET", "canary")]);
+            let loaded = yabby_config::load_text(&text, &vars);
+            let endpoint = Endpoint::from_provider(loaded.config.provider("p").unwrap()).unwrap();
+            assert!(!endpoint.secrets().is_empty(), "{base_url}");
+            let moved = endpoint.with_port(9)?;
+            assert_eq!(moved.secrets(), Vec::<Secret>::new(), "{base_url}");
+            Some((moved.base_url, moved.url))
+        };
+        let both = |base_url: &str, url: &str| Some((base_url.to_owned(), url.to_owned()));
+        for (base_url, api, moved) in [
+            (
+                "http://h:8/v1",
+                "openai-completions",
+                both("http://h:9/v1", "http://h:9/v1"),
+            ),
+            ("http://h/", "ollama", both("http://h:9", "http://h:9/v1")),
+            (
+                "http://user:password@h:8/v1",
+                "openai-completions",
+                both("http://h:9/v1", "http://h:9/v1"),
+            ),
+            ("http://h:8/${SECRET}/v1", "openai-completions", None),
+            ("http://h:9/v1", "openai-completions", None),
+        ] {
+            assert_eq!(at(base_url, api), moved, "{base_url}");
         }
     }
 

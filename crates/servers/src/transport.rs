@@ -10,7 +10,7 @@ use crate::{Endpoint, Reach};
 pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) -> ModelError {
     let error = error.without_url();
     let connecting = error.is_connect();
-    let kind = kind(&error, connecting);
+    let kind = kind(&error, connecting, endpoint.reach);
     let phase = if connecting {
         Phase::Connect
     } else {
@@ -65,7 +65,7 @@ fn hint(endpoint: &Endpoint, kind: ErrorKind) -> Option<Text> {
     })
 }
 
-fn kind(error: &reqwest::Error, connecting: bool) -> ErrorKind {
+fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
@@ -75,6 +75,9 @@ fn kind(error: &reqwest::Error, connecting: bool) -> ErrorKind {
                 | io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::TimedOut => return ErrorKind::Unreachable,
+                // The system took the connection for a server that ended before it looked at it (measured with one
+                // that was killed). On the way to a hosted service, a firewall does that.
+                io::ErrorKind::ConnectionReset if reach != Reach::Hosted => return ErrorKind::Interrupted,
                 // rustls reports handshake and certificate failures as invalid data.
                 io::ErrorKind::InvalidData if connecting => return ErrorKind::Tls,
                 _ => {}

@@ -5,7 +5,8 @@ use std::path::Path;
 use yabby_core::{ModelError, ModelRef, Text, text};
 use yabby_servers::{
     Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, ServerKind, WellKnown, discover,
-    managed::{self, EMBEDDED, Lease, Report},
+    fit::{Fit, Memory, check_gguf},
+    managed::{self, EMBEDDED, Lease, Llama, Program, Report},
 };
 
 use crate::app::App;
@@ -89,8 +90,39 @@ pub(crate) fn names_embedded(name: &str) -> bool {
 
 /// Registers this process as a user of the managed server, after making its parts available.
 pub(crate) async fn lease(app: &App, model: Option<&Path>, report: &dyn Report) -> Result<Lease, ModelError> {
-    let spec = managed::provision(&app.http, &app.env, &app.paths, model, report).await?;
+    let mut spec = managed::provision(&app.http, &app.env, &app.paths, model, report).await?;
+    if model.is_some() {
+        make_fit(app, &mut spec).await;
+    }
     Lease::acquire(&app.paths.state_dir, &spec).await
+}
+
+/// Says before the load that a person's own model does not fit into memory. The wheel computes on the processor alone, so
+/// that what fits is known: the window is made smaller where that helps. A `llama-server` may have a graphics card that is
+/// not seen, and gets the advice only.
+async fn make_fit(app: &App, spec: &mut Llama) {
+    let memory = Memory::read().await;
+    let on_processor = matches!(spec.program, Program::Wheel(_));
+    let memory = if on_processor { memory.without_gpu() } else { memory };
+    let (file, window, slots) = (spec.model.clone(), spec.window, spec.slots);
+    let checked = tokio::task::spawn_blocking(move || check_gguf(&file, window, slots, &memory)).await;
+    let Ok(report) = checked else { return };
+    let Fit::TooLarge { largest_window, .. } = report.fit else {
+        return;
+    };
+    app.terminal.notice(&report.text());
+    match largest_window.filter(|_| on_processor) {
+        Some(window) => {
+            spec.window = window;
+            app.terminal
+                .notice(&text!("it is loaded with a window of {window} tokens", window = window));
+        }
+        None => {
+            if let Some(hint) = report.hint() {
+                app.terminal.hint(&hint);
+            }
+        }
+    }
 }
 
 /// `embedded/<model>` of a lease.

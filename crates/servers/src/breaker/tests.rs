@@ -94,17 +94,17 @@ fn what_each_error_does() {
 fn failures_count_in_a_row() {
     let now = Instant::now();
     let breaker = Breaker::new(SHORTEST);
-    let fail = |kinds: &[ErrorKind]| {
-        for kind in kinds {
+    let opens = |kinds: &[ErrorKind]| {
+        kinds.iter().any(|kind| {
             breaker.failed(*kind, now);
-        }
-        retry_in(&breaker, now).is_some()
+            retry_in(&breaker, now).is_some()
+        })
     };
-    assert!(!fail(&[ErrorKind::Server, ErrorKind::Interrupted]));
+    assert!(!opens(&[ErrorKind::Server, ErrorKind::Interrupted]));
     breaker.succeeded(now);
-    assert!(!fail(&[ErrorKind::Server, ErrorKind::Server, ErrorKind::Loading]));
-    assert!(!fail(&[ErrorKind::Server, ErrorKind::NotAnApi, ErrorKind::Timeout]));
-    assert!(fail(&[ErrorKind::Interrupted]));
+    assert!(!opens(&[ErrorKind::Server, ErrorKind::Server, ErrorKind::Loading]));
+    assert!(!opens(&[ErrorKind::Server, ErrorKind::NotAnApi, ErrorKind::Timeout]));
+    assert!(opens(&[ErrorKind::Interrupted]));
 }
 
 #[test]

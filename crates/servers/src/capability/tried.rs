@@ -5,8 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -14,10 +13,7 @@ use serde::{Deserialize, Serialize};
 use yabby_core::ToolMode;
 
 use super::{Capability, Outcome, TryOut};
-use crate::{
-    Endpoint, EndpointOrigin,
-    managed::{PROVIDER, private_folder},
-};
+use crate::{Endpoint, EndpointOrigin, managed::PROVIDER, private};
 
 /// All results, by endpoint and model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,19 +91,9 @@ impl Tried {
         models.insert(results.model.clone(), results.record());
         let target = file(state_dir);
         if let Some(folder) = target.parent() {
-            private_folder(folder)?;
+            private::folder(folder)?;
         }
-        // With the process in its name, so that two that write at once do not write into the same one.
-        let part = target.with_extension(format!("json.{}.part", std::process::id()));
-        let _ = fs::remove_file(&part);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut written = options.open(&part)?;
-        written.write_all(&serde_json::to_vec_pretty(&all)?)?;
-        written.sync_all()?;
-        fs::rename(part, target)
+        private::replace(&target, &serde_json::to_vec_pretty(&all)?)
     }
 }
 
@@ -219,7 +205,7 @@ mod tests {
     #[test]
     fn a_file_that_nobody_understands_is_replaced() {
         let folder = tempfile::TempDir::new().unwrap();
-        private_folder(&folder.path().join("servers")).unwrap();
+        private::folder(&folder.path().join("servers")).unwrap();
         fs::write(file(folder.path()), "[1, 2").unwrap();
         let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
         let kept = results(&endpoint, "m", Verdict::Works);

@@ -1,13 +1,13 @@
 //! What endpoints have taught, kept over restarts.
 //!
-//! One file, `servers.json` in the state folder: a page for each endpoint, with the server's kind and version, because
+//! One file, `servers/learned.json` in the state folder: a page for each endpoint, with the server's kind and version, because
 //! another version may take what this one refused. It is a cache of what can be learned again: a file that cannot be
 //! read counts as empty.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use yabby_core::ToolMode;
 use yabby_wire::Learned;
 
-use crate::{Endpoint, EndpointOrigin, Estimator, Fleet, Observed, ServerKind, managed::private_folder};
+use crate::{Endpoint, EndpointOrigin, Estimator, Fleet, Observed, ServerKind, private};
 
 /// The file with what endpoints have taught.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Notebook {
     /// The notebook of a state folder. Nothing is read yet.
     pub fn of(state_dir: &Path) -> Self {
         Self {
-            path: state_dir.join("servers.json"),
+            path: state_dir.join("servers/learned.json"),
         }
     }
 
@@ -90,7 +90,7 @@ impl Notebook {
             return Ok(());
         }
         if let Some(folder) = self.path.parent() {
-            private_folder(folder)?;
+            private::folder(folder)?;
         }
         let lock = File::create(self.path.with_extension("lock"))?;
         lock.lock()?;
@@ -98,7 +98,7 @@ impl Notebook {
         for endpoint in news {
             pages.endpoints.insert(endpoint.page_name(), Page::of(endpoint));
         }
-        write_whole(&self.path, &serde_json::to_vec_pretty(&pages)?)
+        private::replace(&self.path, &serde_json::to_vec_pretty(&pages)?)
     }
 
     fn read(&self) -> Pages {
@@ -179,18 +179,6 @@ impl Endpoint {
     }
 }
 
-/// Replaces the file in one step; only the owner may read it.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("json.part");
-    let _ = fs::remove_file(&part);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&part)?.write_all(bytes)?;
-    fs::rename(part, path)
-}
-
 #[cfg(test)]
 mod tests {
     use yabby_wire::Step;
@@ -233,7 +221,7 @@ mod tests {
         let last = Fleet::new(vec![Endpoint::loopback("p", 1, EndpointOrigin::Discovered)]);
         notebook.recall(&last);
         assert_eq!(lines(&last), lines(&after));
-        let text = fs::read_to_string(folder.path().join("state/servers.json")).unwrap();
+        let text = fs::read_to_string(folder.path().join("state/servers/learned.json")).unwrap();
         assert!(text.contains("\"version\": \"2\""), "{text}");
     }
 
@@ -241,7 +229,8 @@ mod tests {
     fn pages_of_others_stay_and_a_broken_file_counts_as_empty() {
         let folder = tempfile::TempDir::new().unwrap();
         let notebook = Notebook::of(folder.path());
-        fs::write(folder.path().join("servers.json"), "{ broken").unwrap();
+        private::folder(&folder.path().join("servers")).unwrap();
+        fs::write(folder.path().join("servers/learned.json"), "{ broken").unwrap();
         notebook.keep(&fleet("1")).unwrap();
         let other = Fleet::new(vec![Endpoint::loopback("q", 2, EndpointOrigin::Discovered)]);
         notebook.keep(&other).unwrap();
@@ -252,7 +241,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(folder.path().join("servers.json"))
+            let mode = fs::metadata(folder.path().join("servers/learned.json"))
                 .unwrap()
                 .permissions()
                 .mode();

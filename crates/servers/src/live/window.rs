@@ -71,11 +71,13 @@ mod tests {
         endpoint.take_in(&Arc::new(facts));
     }
 
+    /// An entry of the config, what a probe has said and when, what was learned now, and the window that counts.
+    type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
+
     /// One case a precedence.
     #[test]
     fn which_window_counts() {
         let long_ago = 1_000;
-        type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
         let cases: [Case; 8] = [
             ("{id: 'm'}", None, None, None),
             (

@@ -19,6 +19,8 @@ params.cpuparams_batch.n_threads = spec["threads"]
 params.use_jinja = True
 params.ui = False
 params.endpoint_slots = True
+# Prompts that have lost their slot are kept in main memory; 8 GiB unless it is told less.
+params.cache_ram_mib = 512
 params.api_keys = [os.environ.pop("LLAMA_API_KEY")]
 
 server = xllamacpp.Server(params)

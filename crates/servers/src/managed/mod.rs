@@ -44,6 +44,7 @@ mod spec;
 mod status;
 mod supervisor;
 
+pub use crate::private::folder as private_folder;
 pub use bound::exec_bound;
 pub use lease::Lease;
 pub use model::{EMBEDDED, EmbeddedModel};
@@ -54,8 +55,6 @@ pub use status::{ServerStatus, State};
 pub use supervisor::supervise;
 
 pub(crate) use hold::Hold;
-
-use std::{fs::DirBuilder, io, path::Path};
 
 use yabby_core::{ErrorKind, ModelError, Phase, Text};
 
@@ -76,15 +75,6 @@ impl Report for () {
     fn begin(&self, _what: Text, _total: Option<u64>) {}
     fn advance(&self, _done: u64) {}
     fn end(&self) {}
-}
-
-/// Makes a folder, and the missing ones above it, that only the owner can look into.
-pub fn private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// A failure to make the managed server available.

@@ -291,6 +291,17 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_server_that_only_a_request_starts_does_not_rest() {
+        for (kind, rests) in [(ErrorKind::Refused, false), (ErrorKind::Hung, true)] {
+            let endpoint = endpoint("baseUrl: 'http://127.0.0.1:1/v1', localService: {command: '/s'}");
+            let error = ModelError::new(kind, Phase::Connect, &endpoint.base_url, text!("error"));
+            endpoint.failed("m", &error);
+            assert!(endpoint.is_resting(), "{kind:?}");
+            assert_eq!(endpoint.resting(&Http::default()).await.is_some(), rests, "{kind:?}");
+        }
+    }
+
     #[test]
     fn a_health_url_that_is_none_is_told() {
         let endpoint = endpoint("baseUrl: 'http://h/v1', localService: {command: '/s', healthUrl: 'health'}");

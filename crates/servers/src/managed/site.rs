@@ -51,7 +51,7 @@ const LOAD_LIMIT: Duration = Duration::from_mins(10);
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// How long a server that is called ready may refuse connections: it has just crashed, or its health is told at
 /// another address than where it serves. Then the request says what is wrong.
-const DEAF_LIMIT: Duration = Duration::from_secs(3);
+const DEAF_LIMIT: Duration = Duration::from_secs(10);
 /// How long somebody else's server may take to answer.
 const LOOK: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(25);

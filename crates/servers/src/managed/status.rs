@@ -1,8 +1,7 @@
 //! What the supervisor says of its server, in a file that only the owner can read.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -68,14 +67,7 @@ impl Status {
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let part = folder.join("status.json.part");
-        let _ = fs::remove_file(&part);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&part)?.write_all(&serde_json::to_vec_pretty(self)?)?;
-        fs::rename(part, folder.join("status.json"))
+        crate::private::replace(&folder.join("status.json"), &serde_json::to_vec_pretty(self)?)
     }
 
     pub(super) fn remove(folder: &Path) {

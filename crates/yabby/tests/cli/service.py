@@ -63,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         both.wait(30)
         self.head(200, "text/event-stream")
-        for piece in ["po", "ng\n"]:
+        for piece in ["po", "ng"]:
             self.event({"choices": [{"index": 0, "delta": {"content": piece}}]})
             time.sleep(0.6 if "slow" in modes else 0)
         self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

@@ -375,17 +375,54 @@ fn to_look_at_it_does_not_start_it() {
         (
             rows[0]["model"].clone(),
             rows[0]["state"].clone(),
+            rows[0]["breaker"].clone(),
             rows[0]["error"].clone(),
         )
     };
-    assert_eq!(state(), (json!("box/m1"), json!("unloaded"), Value::Null));
+    let closed = || json!("closed");
+    assert_eq!(state(), (json!("box/m1"), json!("unloaded"), closed(), Value::Null));
     let ran = service.home.run(&["doctor"]);
     let line = "box: not running; the first question starts its server";
     assert!(ran.code == Some(0) && ran.stdout.contains(line), "{}", ran.stdout);
     assert_eq!(service.pids("starts"), Vec::<u32>::new());
     assert!(!service.home.path().join("managed").exists());
     assert_eq!(service.home.run(&["ask", "ping"]).stdout, "pong\n");
-    assert_eq!(state(), (json!("box/m1"), json!("ready"), Value::Null));
+    assert_eq!(state(), (json!("box/m1"), json!("ready"), closed(), Value::Null));
+    service.end();
+}
+
+#[test]
+fn setup_keeps_a_primary_whose_server_is_not_running() {
+    let mut service = service("plain", &json!({"idleStopMs": 60_000}));
+    let found = ModelServer::start_on_thread();
+    found.models(&["other"]);
+    let text = fs::read_to_string(service.home.path().join("yabby.json5")).unwrap();
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    config["agents"] = json!({"defaults": {"model": {"primary": "box/m1"}}});
+    service.home.write("yabby.json5", &config.to_string());
+    service.home = service
+        .home
+        .var("YABBY_DISCOVER", &format!("llamacpp:{}", found.addr().port()));
+    let ran = service.home.run(&["setup", "--json"]);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&told["chosen"]["primary"], &told["models"][0]["state"]),
+        (&json!("box/m1"), &json!("unloaded")),
+        "{told}"
+    );
+    assert_eq!(told["servers"][0]["error"], Value::Null);
+    assert_eq!(service.pids("starts"), Vec::<u32>::new(), "nobody asked for a start");
+    // A person who names it has it tried, and so started.
+    let ran = service
+        .home
+        .run(&["setup", "--provider", "box", "--model", "m1", "--yes", "--json"]);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (ran.code, &told["models"][0]["answers"]),
+        (Some(0), &json!(true)),
+        "{told}"
+    );
+    assert_eq!(service.pids("starts").len(), 1);
     service.end();
 }
 

@@ -131,7 +131,11 @@ fn one_server_is_written_and_then_nothing_is_left_to_write() {
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("one_server_again", shown(&home, &ran));
     assert_eq!(config(&home), before);
-    assert_eq!(files(&home), BTreeSet::from(["yabby.json5".to_owned()]));
+    // The answer has taught something of the server.
+    assert_eq!(
+        files(&home),
+        BTreeSet::from(["servers".to_owned(), "yabby.json5".to_owned()])
+    );
 }
 
 #[test]
@@ -382,6 +386,46 @@ fn an_address_that_is_nearly_right() {
     let other = found_at(&[("llamacpp", &server)]);
     insta::assert_snapshot!("address_port", stable(&other, &of(&other, &dead_url())));
     assert_eq!(files(&home), BTreeSet::new());
+}
+
+#[test]
+fn a_key_goes_to_no_other_port() {
+    let server = llama_cpp(8192);
+    let home = found_at(&[("llamacpp", &server)]).var("BOX_KEY", "canary");
+    let ran = home.run(&["setup", "--base-url", &dead_url(), "--key-env", "BOX_KEY"]);
+    assert!(
+        ran.stdout.contains(&format!("answers at {}", server.base_url())),
+        "{}",
+        ran.stdout
+    );
+    let sent: Vec<Option<String>> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect();
+    assert!(sent.iter().all(Option::is_none), "{sent:?}");
+}
+
+#[test]
+fn a_named_model_that_gives_no_answer_is_not_called_ready() {
+    let server = llama_cpp(8192);
+    server.fault(Fault::Status(500, "{}".to_owned()));
+    let home = Home::new();
+    let ran = home.run(&["setup", "--base-url", &server.base_url(), "--model", "qwen3-8b", "--yes"]);
+    assert!(config(&home).contains("qwen3-8b"), "what is named is written");
+    let end = ran.stdout.lines().last().unwrap();
+    assert_eq!(end, "When it runs, `yabby doctor` says whether all is well.");
+}
+
+#[test]
+fn a_server_that_is_found_and_named_gets_its_key() {
+    let server = llama_cpp(8192);
+    server.require_key("canary");
+    let home = found_at(&[("llamacpp", &server)]).var("BOX_KEY", "canary");
+    able(&server);
+    let ran = home.run(&["setup", "--provider", "llamacpp", "--key-env", "BOX_KEY", "--yes"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    assert!(config(&home).contains("apiKey: \"${BOX_KEY}\""), "{}", config(&home));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use yabby_servers::{
     Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, ServerFacts, ServerKind, WellKnown, probe,
 };
 
+use yabby_servers::capability::{Capability, Found, Outcome, Record, Tried};
+
 use super::Finding;
 use crate::app::App;
 
@@ -76,15 +78,47 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
         count = facts.models.len(),
         milliseconds = facts.took.as_millis()
     ))];
+    let tried = Tried::read(&app.paths.state_dir);
     for entry in &endpoint.listed {
         match facts.model(&entry.id) {
-            Some(served) => findings.extend(model(endpoint, facts, &entry.id, served)),
+            Some(served) => {
+                findings.extend(model(endpoint, facts, &entry.id, served));
+                let no_tools = served.tools.as_ref().is_some_and(|tools| !tools.value);
+                let tried = tried
+                    .of(endpoint, &entry.id)
+                    .filter(|record| record.version == facts.version);
+                findings.extend(
+                    tried
+                        .into_iter()
+                        .flat_map(|record| failed(endpoint, &entry.id, record, no_tools)),
+                );
+            }
             // OpenAI and others list what they like.
             None if endpoint.reach == Reach::Hosted && facts.models.is_empty() => {}
             None => findings.push(absent(endpoint, facts, &entry.id)),
         }
     }
     findings
+}
+
+/// What `yabby models probe` has found wanting, with the flag or setting that mends it.
+fn failed(endpoint: &Endpoint, id: &str, record: &Record, no_tools: bool) -> Vec<Finding> {
+    // That there are no native tool calls was told just before.
+    let told = |found: &&Found| no_tools && found.capability == Capability::Tools;
+    let wanting = record.findings.iter().filter(|found| found.outcome > Outcome::Works);
+    let wanting = wanting.filter(|found| !told(found));
+    let finding = |found: &Found| {
+        let fix = found.fix.as_ref()?;
+        let message = text!(
+            "{provider}: {model}, {capability}: {words} (`yabby models probe`)",
+            provider = endpoint.provider,
+            model = id,
+            capability = found.capability.name(),
+            words = found.words.as_deref().unwrap_or("?")
+        );
+        Some(Finding::note(message, text!("{fix}", fix = fix)))
+    };
+    wanting.filter_map(finding).collect()
 }
 
 fn absent(endpoint: &Endpoint, facts: &ServerFacts, id: &str) -> Finding {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use yabby_core::{FactSource, Text, text};
-use yabby_servers::ModelState;
+use yabby_servers::{ModelState, capability::Outcome};
 use yabby_wire::Step;
 
 use super::rows::{self, Breaker, Row};
@@ -43,9 +43,7 @@ pub(super) async fn run(app: &App, json: bool, watch: bool) -> Exit {
         app.terminal
             .out(&serde_json::to_string_pretty(&rows).unwrap_or_default());
     } else if rows.is_empty() {
-        app.terminal.notice(&text!(
-            "there is no model yet; `yabby setup` finds the servers that you have, and `yabby up` makes one available"
-        ));
+        app.terminal.notice(&nothing());
     } else {
         for line in lines(app, &rows) {
             app.terminal.out(&line);
@@ -75,6 +73,9 @@ async fn again_and_again(app: &App, here: &Here, json: bool) -> Exit {
             if on_screen {
                 out.push_str(CLEAR);
             }
+            if rows.is_empty() {
+                out.push_str(&app.terminal.say(&nothing()));
+            }
             out.push_str(&lines(app, &rows).join("\n"));
             out.push('\n');
         }
@@ -87,6 +88,10 @@ async fn again_and_again(app: &App, here: &Here, json: bool) -> Exit {
             () = interrupt.pressed() => return Exit::Answered,
         }
     }
+}
+
+fn nothing() -> Text {
+    text!("there is no model yet; `yabby setup` finds the servers that you have, and `yabby up` makes one available")
 }
 
 /// The table. A column in which nothing is known is left out.
@@ -171,6 +176,11 @@ fn notes(app: &App, row: &Row) -> Vec<String> {
         Breaker::Closed => {}
         Breaker::Open => notes.push(say(text!("resting"))),
         Breaker::HalfOpen => notes.push(say(text!("on trial"))),
+    }
+    match row.tried {
+        Some(Outcome::Fails) => notes.push(say(text!("failed a test"))),
+        Some(Outcome::Partly) => notes.push(say(text!("partly able"))),
+        Some(Outcome::Works | Outcome::Skipped) | None => {}
     }
     if row.waiting > 0 {
         notes.push(say(text!("{count} waiting", count = row.waiting)));

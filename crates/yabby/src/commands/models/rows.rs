@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use yabby_core::{ErrorKind, Fact, FactSource, ModelRef};
 use yabby_route::resolve;
+use yabby_servers::capability::{Outcome, Record, Tried};
 use yabby_servers::{
     BreakerState, Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, Reasoning, ServerFacts, ServerKind,
     Speed,
@@ -40,6 +41,9 @@ pub(super) struct Row {
     pub(super) waiting: usize,
     /// What the server has taught, in the words of `docs/compat.md`.
     pub(super) learned: Vec<Step>,
+    /// What came of `yabby models probe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tried: Option<Outcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
 }
@@ -88,6 +92,7 @@ impl Row {
             running: 0,
             waiting: 0,
             learned: Vec::new(),
+            tried: None,
             error: None,
         }
     }
@@ -127,8 +132,9 @@ impl Said {
 pub(super) async fn collect(app: &App, fleet: &Fleet, default: Option<ModelRef>, max_age: Duration) -> Vec<Row> {
     fleet.refresh(&app.http, max_age).await;
     let mut rows = Vec::new();
+    let tried = Tried::read(&app.paths.state_dir);
     for (endpoint, facts) in fleet.members() {
-        rows.extend(rows_of(endpoint, facts.as_deref()));
+        rows.extend(rows_of(endpoint, facts.as_deref(), &tried));
     }
     let policy = app.config().policy();
     let primary = policy
@@ -200,11 +206,10 @@ fn is_hosted(fleet: &Fleet, row: &Row) -> bool {
 }
 
 /// The models of an endpoint: those that the config lists, then the others that the server has.
-fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
-    let error = facts
-        .and_then(|facts| facts.error.as_ref())
-        .filter(|error| !starts_when_needed(endpoint, error.kind))
-        .map(|error| error.message.english());
+fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> Vec<Row> {
+    let error = facts.and_then(|facts| facts.error.as_ref());
+    let starts = error.is_some_and(|error| starts_when_needed(endpoint, error.kind));
+    let error = error.filter(|_| !starts).map(|error| error.message.english());
     let row = |id: &str| {
         let said = facts.and_then(|facts| facts.model(id));
         let absent = facts.is_some_and(|facts| facts.state_of(id) == ModelState::Absent);
@@ -215,10 +220,16 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
             version: facts.and_then(|facts| facts.version.clone()),
             facts: said.map(Said::of).unwrap_or_default(),
             speed: endpoint.observed(id).speed,
-            breaker: Breaker::of(&endpoint.breaker().state),
+            // One that is not there because Yabby has not started it is asked at once.
+            breaker: if starts {
+                Breaker::Closed
+            } else {
+                Breaker::of(&endpoint.breaker().state)
+            },
             running: queue.running.values().sum(),
             waiting: queue.waiting.values().sum(),
             learned: endpoint.learned(id).steps().to_vec(),
+            tried: tried.of(endpoint, id).map(Record::outcome),
             error: error.clone(),
             ..Row::new(format!("{}/{id}", endpoint.provider), endpoint.base_url.clone())
         }
@@ -241,10 +252,11 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>) -> Vec<Row> {
         let configured = entry.context_tokens.or(entry.context_window);
         let row = row(&entry.id);
         rows.push(Row {
-            state: facts.map_or(ModelState::Unknown, |facts| match &facts.error {
-                Some(error) if starts_when_needed(endpoint, error.kind) => ModelState::Unloaded,
-                _ => facts.state_of(&entry.id),
-            }),
+            state: match facts {
+                _ if starts => ModelState::Unloaded,
+                Some(facts) => facts.state_of(&entry.id),
+                None => ModelState::Unknown,
+            },
             window: row
                 .window
                 .clone()

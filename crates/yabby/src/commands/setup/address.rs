@@ -119,6 +119,11 @@ async fn named(app: &App, file: &ConfigFile, arguments: &Setup) -> Result<Found,
                 hint: Some(text!("add it with its address: --base-url http://HOST:PORT/v1")),
             });
         }
+        if arguments.key_env.is_some() || arguments.api.is_some() {
+            // It was found without them.
+            let address = found.servers.swap_remove(0).endpoint.base_url;
+            return at(app, file, arguments, &address).await;
+        }
         return Ok(found);
     };
     let change = NewProvider {
@@ -138,7 +143,7 @@ async fn named(app: &App, file: &ConfigFile, arguments: &Setup) -> Result<Found,
                 hint: Some(key_place(app, known.key_env.first().copied().unwrap_or("NAME"))),
             });
         }
-        Endpoint::from_provider(known)
+        served(app, known)
     } else {
         endpoint_of(app, file, &change)
     };
@@ -175,7 +180,14 @@ fn endpoint_of(app: &App, file: &ConfigFile, new: &NewProvider) -> Option<Endpoi
     };
     let text = file.edited(&change).ok()?;
     let draft = file.draft(app, &text);
-    Endpoint::from_provider(draft.config.provider(&named.id)?)
+    served(app, draft.config.provider(&named.id)?)
+}
+
+/// The endpoint of a provider, with the program that serves it.
+fn served(app: &App, provider: &Provider) -> Option<Endpoint> {
+    let mut endpoint = Endpoint::from_provider(provider)?;
+    app.services.attach(provider, &mut endpoint);
+    Some(endpoint)
 }
 
 /// The id of a server that has none yet.
@@ -216,18 +228,18 @@ async fn elsewhere(app: &App, file: &ConfigFile, server: &Server) -> Option<Serv
 
 /// Where nothing listens: does a model server answer on another port of that machine?
 async fn other_port(app: &App, file: &ConfigFile, server: &Server) -> Option<Text> {
-    let kind = server.facts.error.as_ref()?.kind;
+    let kind = server.error()?.kind;
     if kind != ErrorKind::Refused || server.endpoint.reach == Reach::Hosted {
         return None;
     }
     let asked = server.new.as_ref()?;
     let url = BaseUrl::parse(asked.base_url.as_deref()?, &Api::Completions).ok()?;
     let probes = WellKnown::here(&app.env).into_iter().map(|WellKnown { port, .. }| {
+        // Without the key: it may be somebody else's server.
         let new = NewProvider {
-            id: String::new(),
             base_url: Some(format!("http://{}:{port}/v1", url.host())),
             api: Some(Api::Completions),
-            ..asked.clone()
+            ..NewProvider::default()
         };
         ask(app, file, new)
     });

@@ -73,7 +73,7 @@ impl Steps<'_> {
         match self.rows.as_slice() {
             [row] if row.state != ModelState::Absent => {
                 if let Some(server) = row.server.map(|index| &self.found.servers[index])
-                    && server.facts.error.is_some()
+                    && server.error().is_some()
                 {
                     self.notes.push(unproved(server));
                 }
@@ -99,7 +99,7 @@ impl Steps<'_> {
         if server.runs_near() && server.facts.error.is_none() {
             return Err(unknown(name, lists));
         }
-        self.notes.push(match &server.facts.error {
+        self.notes.push(match server.error() {
             Some(_) => unproved(server),
             None => text!(
                 "{provider} does not list {model}",

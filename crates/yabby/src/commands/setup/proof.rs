@@ -76,11 +76,25 @@ impl Tools {
     }
 }
 
-/// Asks the model for an answer and for a tool call, and says meanwhile what is done.
+/// Asks the model for an answer and for a tool call, and says meanwhile what is done. A server that Yabby runs is started.
 pub(super) async fn prove(app: &App, server: &Server, model: &ModelRef, limit: Duration) -> Proof {
     let bars = Bars::new(app.terminal);
+    let endpoint = match server.endpoint.ensure_running(&app.http, &bars).await {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            return Proof {
+                trouble: Some(Remark {
+                    words: error.message,
+                    fix: error.hint,
+                }),
+                tools: Tools::Unknown,
+                remark: None,
+                speed: None,
+            };
+        }
+    };
+    let endpoint = &endpoint;
     bars.begin(text!("trying {model}", model = model), None);
-    let endpoint = &server.endpoint;
     let params = app.config().params_for(model);
     let body = extra_body(endpoint, endpoint.dialect_for(model.model()), &params);
     let tried = try_out(&app.http, endpoint, model.model(), &body, &TESTS, limit, &mut |_| {}).await;

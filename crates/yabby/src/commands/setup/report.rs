@@ -46,7 +46,7 @@ pub(super) fn report(
 fn server(app: &App, server: &Server) -> Value {
     let error = trouble(app, server).map(|(message, fix)| {
         json!({
-            "kind": server.facts.error.as_ref().map(|error| error.kind),
+            "kind": server.error().map(|error| error.kind),
             "message": message.english(),
             "hint": fix.as_ref().map(Text::english),
         })

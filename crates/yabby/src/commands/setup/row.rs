@@ -166,6 +166,7 @@ impl Server {
     pub(super) fn unanswered(&self) -> ModelState {
         match &self.facts.error {
             Some(error) if error.kind == yabby_core::ErrorKind::Auth => ModelState::Locked,
+            _ if self.starts_when_needed() => ModelState::Unloaded,
             _ => ModelState::Unreachable,
         }
     }

@@ -80,7 +80,7 @@ impl<'a> Steps<'a> {
         if let Some(name) = &arguments.key_env
             && let Some(server) = steps.found.servers.first()
             && server.endpoint.key.is_none()
-            && server.facts.error.is_none()
+            && server.error().is_none()
         {
             steps.notes.push(text!(
                 "{name} is not set: {place}",
@@ -137,7 +137,7 @@ impl<'a> Steps<'a> {
 
     /// Whether the one server that was to be looked at gave no list.
     pub(super) fn is_silent(&self) -> bool {
-        self.is_one() && self.found.servers.iter().all(|server| server.facts.error.is_some())
+        self.is_one() && self.found.servers.iter().all(|server| server.error().is_some())
     }
 
     /// Real calls: to models that are loaded, to the one that is named, and with `--yes` to one that must be loaded.

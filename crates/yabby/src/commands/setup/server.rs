@@ -48,6 +48,18 @@ impl Server {
         Self { endpoint, facts, new }
     }
 
+    /// Why it gave no list. That nothing listens is no error where Yabby starts the server when it is needed.
+    pub(super) fn error(&self) -> Option<&ModelError> {
+        let error = self.facts.error.as_deref();
+        error.filter(|_| !self.starts_when_needed())
+    }
+
+    /// Whether nothing listens there because Yabby starts the server only when it is needed.
+    pub(super) fn starts_when_needed(&self) -> bool {
+        let error = self.facts.error.as_ref();
+        self.endpoint.is_managed() && error.is_some_and(|error| error.kind == ErrorKind::Refused)
+    }
+
     /// Whether its models run on this machine or one near by, as far as can be told: LiteLLM sends requests on to
     /// wherever it is set up to.
     pub(super) fn runs_near(&self) -> bool {
@@ -79,7 +91,7 @@ impl Found {
 
 /// The servers of the config, and those that listen on well-known ports of this machine.
 pub(super) async fn everywhere(app: &App) -> Found {
-    let configured = Endpoint::from_config(app.config());
+    let configured = app.services.endpoints(app.config());
     let ports = WellKnown::here(&app.env);
     let probes = configured
         .iter()
@@ -130,10 +142,10 @@ pub(super) fn as_config(endpoint: &Endpoint) -> NewProvider {
 
 /// What is wrong with a server that cannot be used as it is, and the way out.
 pub(super) fn trouble(app: &App, server: &Server) -> Option<(Text, Option<Text>)> {
-    if let Some(error) = &server.facts.error {
+    if let Some(error) = server.error() {
         return Some((error.message.clone(), fix(app, server, error)));
     }
-    server.facts.models.is_empty().then(|| {
+    (server.facts.models.is_empty() && !server.starts_when_needed()).then(|| {
         (
             text!("it has no model yet"),
             Some(text!("load or pull a model there, then run `yabby setup` again")),

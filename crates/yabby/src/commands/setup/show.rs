@@ -37,6 +37,13 @@ pub(super) fn servers(app: &App, found: &Found) {
     for server in &found.servers {
         let provider = &server.endpoint.provider;
         match trouble(app, server) {
+            None if server.starts_when_needed() => {
+                let words = text!(
+                    "{provider}: not running; the first question starts its server",
+                    provider = provider
+                );
+                item(terminal, Mark::Good, &words, None);
+            }
             None => {
                 let words = text!(
                     "{provider}: {url} ({kind}; models: {count})",
@@ -48,7 +55,7 @@ pub(super) fn servers(app: &App, found: &Found) {
                 item(terminal, Mark::Good, &words, None);
             }
             Some((words, fix)) => {
-                let words = if server.facts.error.is_some() {
+                let words = if server.error().is_some() {
                     text!("{provider}: {error}", provider = provider, error = words)
                 } else {
                     text!(

@@ -132,9 +132,11 @@ impl Steps<'_> {
             return;
         }
         terminal.out("");
-        let unproved = chosen
-            .primary
-            .is_some_and(|place| !self.rows[place].can_be_used() && self.named == Some(place));
+        let unproved = chosen.primary.is_some_and(|place| {
+            let row = &self.rows[place];
+            let failed = row.proof.as_ref().is_some_and(|proof| !proof.answers());
+            failed || (!row.can_be_used() && self.named == Some(place))
+        });
         let next = if unproved {
             text!("When it runs, `yabby doctor` says whether all is well.")
         } else {
