@@ -5,8 +5,8 @@ use std::{pin::pin, time::Duration};
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
 use yabby_core::{
-    Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
-    Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
+    Attempt, Delivery, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest,
+    Opaque, Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
 };
 use yabby_servers::{Admission, Endpoint, Http, Reach, Truncation};
 use yabby_wire::Dialect;
@@ -25,7 +25,8 @@ use crate::{
 pub enum RouteEvent {
     /// This candidate is asked now.
     Trying(ModelRef),
-    /// What it sends, apart from the end.
+    /// What it sends, apart from the end. Work that nobody waits for may make room for a person in the middle of its
+    /// answer, and then begins anew: what counts of it is in `Done`.
     Model(ModelEvent),
     /// Something that the person should know: a fallback, another dialect.
     Notice(Text),
@@ -94,6 +95,7 @@ pub fn answer(
             yield RouteEvent::Notice(left_out.text());
         }
         let caller = plan.caller;
+        let background = caller.priority.is_background();
         let mut attempts = Vec::new();
         let mut errors = Vec::new();
         let spread = |candidate: Candidate| candidate.replicas(&caller);
@@ -109,6 +111,10 @@ pub fn answer(
             }
             yield RouteEvent::Trying(model.clone());
             let mut request = fitted(&request, &endpoint, &model, &params);
+            if background && endpoint.reach != Reach::Hosted {
+                // It may have to make room, and llama.cpp ends its work for who leaves only on a stream.
+                request.delivery = Delivery::Stream;
+            }
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
             'admitted: loop {
@@ -161,7 +167,7 @@ pub fn answer(
                         watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
                     }
                     let mut waking = None;
-                    if error.is_none() && caller.priority.is_background() && endpoint.reach != Reach::Hosted {
+                    if error.is_none() && background && endpoint.reach != Reach::Hosted {
                         // What nobody waits for wakes no cold model; who knows only that can tell.
                         let asked = endpoint.refresh(&http, FRESH, BESIDE);
                         error = watch.within(&endpoint, asked).await.err();
@@ -271,7 +277,9 @@ pub fn answer(
                         endpoint.failed(model.model(), &error);
                     }
 
-                    let steps = if running.visible {
+                    // Nobody watches background work.
+                    let visible = running.visible && !background;
+                    let steps = if visible {
                         Ok(Vec::new())
                     } else {
                         descent.next(&mut watch, &http, &endpoint, dialect, &request, &error).await
@@ -283,7 +291,7 @@ pub fn answer(
                     let decision = decide(&Situation {
                         kind: error.kind,
                         phase: error.phase,
-                        visible: running.visible,
+                        visible,
                         managed: endpoint.is_managed(),
                         responses: dialect == Dialect::Responses,
                         retries,

@@ -41,15 +41,7 @@ impl Waiting {
                 "the model is being loaded ({seconds} s usually)",
                 seconds = time.as_secs().max(1)
             )),
-            Progress::Queued { ahead, expected: None } => self.show(&text!("{count} ahead of you", count = ahead)),
-            Progress::Queued {
-                ahead,
-                expected: Some(time),
-            } => self.show(&text!(
-                "{count} ahead of you, about {seconds} s",
-                count = ahead,
-                seconds = time.as_secs().max(1)
-            )),
+            Progress::Queued { ahead, expected } => self.show(&queued(ahead, expected)),
             Progress::Working { expected: None } => self.show(&text!("the server is reading the prompt")),
             Progress::Working { expected: Some(time) } => self.show(&text!(
                 "the server is reading the prompt (about {seconds} s)",
@@ -88,6 +80,23 @@ impl Waiting {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A place in the line, without those that are answered now.
+fn queued(ahead: usize, expected: Option<Duration>) -> Text {
+    match (ahead, expected.map(|time| time.as_secs().max(1))) {
+        (0, None) => text!("all slots of the server are taken; you are next"),
+        (0, Some(seconds)) => text!(
+            "all slots of the server are taken; you are next, in about {seconds} s",
+            seconds = seconds
+        ),
+        (ahead, None) => text!("{count} ahead of you", count = ahead),
+        (ahead, Some(seconds)) => text!(
+            "{count} ahead of you, about {seconds} s",
+            count = ahead,
+            seconds = seconds
+        ),
     }
 }
 

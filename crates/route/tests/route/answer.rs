@@ -5,10 +5,12 @@ use std::{pin::pin, time::Duration};
 use futures_util::StreamExt;
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_core::{EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
+use yabby_core::{
+    Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Outcome, Phase, Priority, Progress, Tool,
+};
 use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
-use yabby_testkit::{Fault, ModelServer, dead_url, script};
+use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url, script};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -258,4 +260,65 @@ async fn constrained_calls_go_through_chat() {
     assert_eq!(asked.body.get("tools"), None);
     assert_eq!(asked.body["response_format"]["type"], "json_schema");
     assert_eq!(asked.body["chat_template_kwargs"], json!({"a": 1}));
+}
+
+/// A slot that a person needs; the work has written some when it makes room, and is whole in the end.
+#[tokio::test]
+async fn background_work_makes_room_and_begins_anew() {
+    let server = ModelServer::start().await;
+    server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
+    server.chat(script![text("A title that"), sleep_ms(20_000), text(" is late")]);
+    server.chat("Yes.");
+    server.chat("A title");
+    let text = format!(
+        "{{ models: {{ providers: {{ p: {{ baseUrl: '{}' }} }} }} }}",
+        server.base_url()
+    );
+    let loaded = load_text(&text, &Environment::default());
+    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
+    let http = Http::default();
+    fleet.refresh(&http, Duration::ZERO).await;
+    let asked = |priority, delivery| {
+        let mut plan = plan(&loaded.config, &fleet, Some("p/test-model"), None).unwrap();
+        plan.caller.priority = priority;
+        let request = ModelRequest {
+            messages: vec![Message::user("Hello?")],
+            delivery,
+            ..ModelRequest::default()
+        };
+        answer(http.clone(), plan, request, short)
+    };
+    let mut work = asked(Priority::Upkeep, Delivery::Whole);
+    while !matches!(work.next().await.unwrap(), RouteEvent::Model(ModelEvent::Text(_))) {}
+    let mut person = asked(Priority::Person, Delivery::Stream);
+    let mut order = Vec::new();
+    while order.len() < 2 {
+        let (who, event) = tokio::select! {
+            Some(event) = person.next() => ("person", event),
+            Some(event) = work.next() => ("work", event),
+        };
+        if let RouteEvent::Done(answer) = event {
+            let outcomes: Vec<Outcome> = answer.attempts.into_iter().map(|attempt| attempt.outcome).collect();
+            order.push((who, answer.text.as_str().to_owned(), outcomes));
+        } else {
+            assert!(!matches!(event, RouteEvent::Failed(_)), "{event:?}");
+        }
+    }
+    let preempted = Outcome::Failed {
+        error: ErrorKind::Preempted,
+        message: format!("a person needs the slot of {}", server.base_url()),
+    };
+    assert_eq!(
+        order,
+        [
+            ("person", "Yes.".to_owned(), vec![Outcome::Answered]),
+            ("work", "A title".to_owned(), vec![preempted, Outcome::Answered]),
+        ]
+    );
+    let streamed = server
+        .model_calls()
+        .iter()
+        .map(|call| call.body["stream"] == json!(true))
+        .collect::<Vec<_>>();
+    assert_eq!(streamed, [true; 3], "only a stream ends when its client leaves");
 }

@@ -411,7 +411,14 @@ fn a_named_model_that_gives_no_answer_is_not_called_ready() {
     let server = llama_cpp(8192);
     server.fault(Fault::Status(500, "{}".to_owned()));
     let home = Home::new();
-    let ran = home.run(&["setup", "--base-url", &server.base_url(), "--model", "qwen3-8b", "--yes"]);
+    let ran = home.run(&[
+        "setup",
+        "--base-url",
+        &server.base_url(),
+        "--model",
+        "qwen3-8b",
+        "--yes",
+    ]);
     assert!(config(&home).contains("qwen3-8b"), "what is named is written");
     let end = ran.stdout.lines().last().unwrap();
     assert_eq!(end, "When it runs, `yabby doctor` says whether all is well.");

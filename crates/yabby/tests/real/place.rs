@@ -78,7 +78,9 @@ pub(crate) fn llama_server() -> Option<PathBuf> {
 
 /// The folder of the programs of a vLLM: `python` and `vllm`.
 pub(crate) fn vllm() -> Option<PathBuf> {
-    variable("YABBY_TEST_VLLM").map(PathBuf::from).or_else(|| in_path("vllm"))
+    variable("YABBY_TEST_VLLM")
+        .map(PathBuf::from)
+        .or_else(|| in_path("vllm"))
 }
 
 pub(crate) fn model_file() -> PathBuf {

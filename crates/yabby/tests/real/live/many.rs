@@ -40,7 +40,11 @@ fn a_proxy_and_its_server() {
     let here = Here::of(&super::config(&providers, &[]));
     runtime().block_on(through_the_proxy(&here));
     let log = proxy.log();
-    let asked = |path: &str| log.lines().filter(|line| line.contains(&format!("\"GET {path} "))).count();
+    let asked = |path: &str| {
+        log.lines()
+            .filter(|line| line.contains(&format!("\"GET {path} ")))
+            .count()
+    };
     assert!(asked("/health/readiness") > 0 && asked("/model/info") > 0, "{log}");
     assert_eq!(asked("/health"), 0, "it would call every model: {log}");
 
@@ -69,11 +73,16 @@ fn a_proxy_and_its_server() {
     half_of_them_dead(&super::config(&providers, &[]));
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are what is measured")]
 async fn through_the_proxy(here: &Here) {
     let (proxy, http) = (here.endpoint("proxy"), &here.http);
     let facts = proxy.refresh(http, Duration::ZERO, PROBE).await;
     assert_eq!(facts.kind, Some(ServerKind::LiteLlm), "{facts:?}");
-    let windows: Vec<_> = facts.models.iter().map(|model| (model.id.as_str(), model.state, model.window.clone())).collect();
+    let windows: Vec<_> = facts
+        .models
+        .iter()
+        .map(|model| (model.id.as_str(), model.state, model.window.clone()))
+        .collect();
     let stated = Some(Fact::new(2048, FactSource::Catalogue));
     assert_eq!(
         windows,
@@ -96,9 +105,13 @@ async fn through_the_proxy(here: &Here) {
     println!("LiteLLM counts {counted:?}, llama.cpp {real:?}");
     assert_eq!(real.exactness, Exactness::Exact);
     let near = counted.tokens.abs_diff(real.tokens) * 10 <= real.tokens;
-    assert!(near && (counted.exactness == Exactness::Estimated || counted == real), "{counted:?} {real:?}");
+    assert!(
+        near && (counted.exactness == Exactness::Estimated || counted == real),
+        "{counted:?} {real:?}"
+    );
 }
 
+#[expect(clippy::print_stdout, reason = "the time is what is measured")]
 fn half_of_them_dead(config: &str) {
     let here = Here::of(config);
     runtime().block_on(async {
@@ -108,7 +121,10 @@ fn half_of_them_dead(config: &str) {
             here.fleet.refresh(&here.http, Duration::ZERO).await;
             println!("eight servers: {:?}", start.elapsed());
             assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-            let well = here.fleet.members().filter(|(_, facts)| facts.as_ref().is_some_and(|facts| facts.error.is_none()));
+            let well = here
+                .fleet
+                .members()
+                .filter(|(_, facts)| facts.as_ref().is_some_and(|facts| facts.error.is_none()));
             if well.count() == 4 {
                 break;
             }

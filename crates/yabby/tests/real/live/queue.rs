@@ -57,10 +57,7 @@ fn no_more_are_sent_than_the_server_has_slots() {
             here.ask_for(&session, model, question(number), Deadlines::of).await
         }
     };
-    let (told, seen) = watched(
-        || llama.load(),
-        || runtime().block_on(join_all((0..3).map(ask))),
-    );
+    let (told, seen) = watched(|| llama.load(), || runtime().block_on(join_all((0..3).map(ask))));
     for told in &told {
         assert_eq!(told.tried(), tried(&[("here/smollm2", "answered")]));
     }
@@ -125,7 +122,10 @@ fn background_work_makes_room_for_a_person() {
         let person = || async {
             let begun = Instant::now();
             while llama.task().is_none() {
-                assert!(begun.elapsed() < Duration::from_mins(1), "the background work has begun");
+                assert!(
+                    begun.elapsed() < Duration::from_mins(1),
+                    "the background work has begun"
+                );
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             // It has written some.
@@ -155,7 +155,10 @@ fn background_work_makes_room_for_a_person() {
         let first = seen.iter().find_map(|(_, task)| *task);
         let last = seen.iter().rfind(|(_, task)| *task == first).unwrap().0;
         let freed = last.saturating_duration_since(asked);
-        println!("{delivery:?}: slot free {freed:?} after the person had asked, answered after {:?}", person.first);
+        println!(
+            "{delivery:?}: slot free {freed:?} after the person had asked, answered after {:?}",
+            person.first
+        );
         assert!(freed < Duration::from_secs(5), "{freed:?}");
     }
 }

@@ -13,14 +13,11 @@ use crate::{
 };
 
 /// The same server with less room.
-const SMALLER: Served = Served {
-    window: 512,
-    ..SMOLLM2
-};
+const SMALLER: Served = Served { window: 512, ..SMOLLM2 };
 
 /// Some 850 tokens.
 fn long() -> String {
-    vec![TEXT; 7].join("\n\n")
+    [TEXT; 7].join("\n\n")
 }
 
 #[test]
@@ -47,8 +44,15 @@ fn while_it_is_down_another_answers_and_then_its_new_window_counts() {
             tried(&[("one/smollm2", "Refused"), ("two/smollm2", "answered")])
         );
         let told = here.ask(None, short()).await;
-        assert_eq!(told.tried(), tried(&[("two/smollm2", "answered")]), "it is not asked again");
-        assert!(told.notices.iter().any(|notice| notice.contains("is not asked")), "{told:?}");
+        assert_eq!(
+            told.tried(),
+            tried(&[("two/smollm2", "answered")]),
+            "it is not asked again"
+        );
+        assert!(
+            told.notices.iter().any(|notice| notice.contains("is not asked")),
+            "{told:?}"
+        );
         assert_ne!(one.breaker().state, BreakerState::Closed);
 
         first.again(&SMALLER);
@@ -73,7 +77,10 @@ fn while_it_is_down_another_answers_and_then_its_new_window_counts() {
             (1, ErrorKind::ContextOverflow, Some(512)),
             "{errors:?}"
         );
-        assert!(error.details.numbers.prompt_tokens.is_some_and(|tokens| tokens > 700), "{error:?}");
+        assert!(
+            error.details.numbers.prompt_tokens.is_some_and(|tokens| tokens > 700),
+            "{error:?}"
+        );
         one.refresh(&here.http, Duration::ZERO, PROBE).await;
         assert_eq!(one.window("smollm2"), smaller);
         // In the chain the other one has room for it.
@@ -123,10 +130,13 @@ fn a_chat_goes_on_with_less_of_its_beginning() {
         llama.port()
     ));
     let mut chat = Chat::of(&mut yabby(home.path(), &["up", "-m", "one/smollm2"]), start);
-    chat.ask(&vec![TEXT; 7].join(" "));
+    chat.ask(&[TEXT; 7].join(" "));
     eventually("all is said", || llama.busy() == 0);
     llama.again(&SMALLER);
     chat.ask("Say yes.");
     let told = chat.leave();
-    assert!(told.contains("the conversation no longer fits the model's window"), "{told}");
+    assert!(
+        told.contains("the conversation no longer fits the model's window"),
+        "{told}"
+    );
 }

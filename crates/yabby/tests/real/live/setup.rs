@@ -29,8 +29,16 @@ fn a_server_is_found_proved_and_written_down() {
     assert!(written.contains("primary: \"llamacpp/smollm2\""), "{written}");
 
     // From now on the config is enough.
-    let ran = run(&mut yabby(home.path(), &["ask", "--json", "--max-tokens", "8", "Hello?"]));
-    assert_eq!(json(&ran)["model"], format!("llamacpp/{}", SMOLLM2.alias), "{}", err(&ran));
+    let ran = run(&mut yabby(
+        home.path(),
+        &["ask", "--json", "--max-tokens", "8", "Hello?"],
+    ));
+    assert_eq!(
+        json(&ran)["model"],
+        format!("llamacpp/{}", SMOLLM2.alias),
+        "{}",
+        err(&ran)
+    );
     let ran = run(&mut yabby(home.path(), &["doctor", "--deep"]));
     assert_eq!(ran.status.code(), Some(0), "{}", out(&ran));
     assert!(out(&ran).contains("llamacpp/smollm2 answers"), "{}", out(&ran));

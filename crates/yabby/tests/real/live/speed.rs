@@ -15,7 +15,9 @@ fn alike(one: f64, other: f64) -> bool {
 
 /// A prompt that no cache has.
 fn prompt(number: usize, words: usize) -> String {
-    let words: Vec<String> = (0..words).map(|word| format!("{}", number * 7919 + word * 31)).collect();
+    let words: Vec<String> = (0..words)
+        .map(|word| format!("{}", number * 7919 + word * 31))
+        .collect();
     format!("{} Which number is the largest?", words.join(" "))
 }
 
@@ -33,7 +35,10 @@ fn speeds_come_from_answers_and_tell_how_long_a_prompt_takes() {
         let speed = endpoint.observed("smollm2").speed;
         let (prefill, decode) = (speed.prefill.unwrap(), speed.decode.unwrap());
         let server = llama.load();
-        println!("prefill {prefill:.0} and {:.0}, decode {decode:.0} and {:.0} tokens/s", server.prefill, server.decode);
+        println!(
+            "prefill {prefill:.0} and {:.0}, decode {decode:.0} and {:.0} tokens/s",
+            server.prefill, server.decode
+        );
         assert!(alike(prefill, server.prefill), "{prefill} {server:?}");
         assert!(alike(decode, server.decode), "{decode} {server:?}");
 
@@ -56,8 +61,14 @@ fn speeds_come_from_answers_and_tell_how_long_a_prompt_takes() {
             _ => None,
         });
         let first = told.first.unwrap();
-        println!("{:?} tokens: {first:?}, expected {expected:?}", told.answer().usage.input_tokens);
+        println!(
+            "{:?} tokens: {first:?}, expected {expected:?}",
+            told.answer().usage.input_tokens
+        );
         let expected = expected.flatten().unwrap_or_else(|| panic!("{told:?}"));
-        assert!(alike(expected.as_secs_f64(), first.as_secs_f64()), "{expected:?} {first:?}");
+        assert!(
+            alike(expected.as_secs_f64(), first.as_secs_f64()),
+            "{expected:?} {first:?}"
+        );
     });
 }

@@ -71,7 +71,10 @@ fn vllm_says_what_it_serves_and_answers() {
     let (endpoint, runtime) = (here.endpoint("here"), runtime());
     let look = || runtime.block_on(endpoint.refresh(&here.http, Duration::ZERO, PROBE));
     within(DOWNLOAD_LIMIT, "vLLM answers", || {
-        assert!(server.0.try_wait().unwrap().is_none(), "vLLM ended: see vllm/server.log");
+        assert!(
+            server.0.try_wait().unwrap().is_none(),
+            "vLLM ended: see vllm/server.log"
+        );
         look().error.is_none()
     });
     let facts = look();
