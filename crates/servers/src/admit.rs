@@ -35,10 +35,10 @@ impl Endpoint {
 
     fn queue(&self, model: &str) -> AdmissionQueue {
         let slots = self.slots(model);
-        // llama.cpp answers with its one model, whatever is asked for.
-        let only = self
-            .known()
-            .and_then(|facts| facts.only_model().map(|only| only.id.clone()));
+        // llama.cpp answers with its one model, whatever is asked for. A probe that got no answer does not change that: its
+        // requests stay in the same line.
+        let answered = self.live.answered();
+        let only = answered.and_then(|facts| facts.only_model().map(|only| only.id.clone()));
         let queue = self.live.queue(only.as_deref().unwrap_or(model));
         queue.set_limit(slots);
         queue
@@ -146,5 +146,35 @@ fn assumed_slots(reach: Reach, facts: Option<&ServerFacts>) -> usize {
         (_, Some(ServerKind::Vllm | ServerKind::SgLang)) => 64,
         (_, Some(ServerKind::Ollama)) => 1,
         _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{ModelFacts, ModelState};
+
+    #[test]
+    fn a_server_that_is_silent_for_a_moment_keeps_its_line() {
+        let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        let facts = ServerFacts {
+            kind: Some(ServerKind::LlamaCpp),
+            models: vec![ModelFacts::new("m", ModelState::Ready)],
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(facts));
+        let _one = endpoint.enter("m", &Caller::default());
+        assert_eq!(endpoint.queue_of("alias"), endpoint.queue_of("m"));
+        let silent = ServerFacts {
+            error: Some(Arc::new(endpoint.hung(Duration::from_secs(1)))),
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(silent));
+        let _two = endpoint.enter("alias", &Caller::default());
+        let status = endpoint.queue_of("m");
+        assert_eq!((status.running.values().sum::<usize>(), status.limit), (2, 4));
+        assert_eq!(endpoint.queue_of("alias"), status);
     }
 }

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{ModelFacts, ModelState, Reasoning, ServerFacts, TokenCounter};
 
+/// How many models of a router are asked about: each is a connection or two, all at the same time.
+pub(super) const MOST_ASKED: usize = 32;
+
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
     facts.counter = Some(usual(TokenCounter::InputTokens));
     facts.reports_cached = Some(usual(true));
@@ -27,13 +30,13 @@ pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFac
     facts.router = is_router(list);
     if facts.router {
         let loaded = facts.models.iter_mut().filter(|model| model.state == ModelState::Ready);
-        let asked = loaded.map(|model| async move {
+        let asked = loaded.take(MOST_ASKED).map(|model| async move {
             let query = query(&model.id);
             one(asking, &query, model).await;
         });
         let (server, _) = join(asking.json("/props"), join_all(asked)).await;
         if let Ok(server) = server {
-            facts.version = text(&server["build_info"]);
+            facts.version = version(&server);
         }
         return;
     }
@@ -68,7 +71,7 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
         }
     };
     let ((props, slots), health) = join(awake, health).await;
-    let version = props.as_ref().ok().and_then(|props| text(&props["build_info"]));
+    let version = props.as_ref().ok().and_then(version);
     if props.as_ref().err().or(health.as_ref()).is_some_and(is_loading) {
         model.state = ModelState::Loading;
     }
@@ -79,6 +82,11 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
         read_slots(&slots, model);
     }
     version
+}
+
+/// `b11669-Debian`. A build that does not know its own version says `b0-unknown` (recordings of xllamacpp).
+pub(super) fn version(props: &Value) -> Option<String> {
+    text(&props["build_info"]).filter(|build| build != "b0-unknown")
 }
 
 /// `?model=…&autoload=false`.
