@@ -23,7 +23,8 @@ use crate::{
 /// What happens on the way to an answer. The last event is `Done` or `Failed`.
 #[derive(Debug)]
 pub enum RouteEvent {
-    /// This candidate is asked now.
+    /// This candidate is asked now. What came before counts no more; there is text in it only when background work has
+    /// yielded its slot to a person and begins anew.
     Trying(ModelRef),
     /// What it sends, apart from the end.
     Model(ModelEvent),
@@ -107,11 +108,11 @@ pub fn answer(
                 errors.push((model, error));
                 continue 'candidates;
             }
-            yield RouteEvent::Trying(model.clone());
             let mut request = fitted(&request, &endpoint, &model, &params);
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
             'admitted: loop {
+                yield RouteEvent::Trying(model.clone());
                 let mut queue = endpoint.enter(model.model(), &caller);
                 let permit = loop {
                     match queue.next().await {
@@ -167,12 +168,21 @@ pub fn answer(
                         error = watch.within(&endpoint, asked).await.err();
                         error = error.or_else(|| endpoint.may_not_wake(model.model(), &caller));
                     }
+                    if error.is_none() && endpoint.reach != Reach::Hosted && endpoint.loads_on_demand() {
+                        let asked = endpoint.refresh(&http, FRESH, BESIDE);
+                        error = watch.within(&endpoint, asked).await.err();
+                    }
                     if error.is_none() && endpoint.is_cold(model.model()) {
                         let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
                         running.progress(progress);
                         yield RouteEvent::Model(ModelEvent::Progress(progress));
                         match watch.within(&endpoint, endpoint.wake(&http, model.model())).await {
-                            Ok(woken) => waking = woken,
+                            Ok(woken) => {
+                                if woken.is_none() {
+                                    running.untimed();
+                                }
+                                waking = woken;
+                            }
                             Err(failed) => error = Some(failed),
                         }
                     }
@@ -252,6 +262,8 @@ pub fn answer(
                             }
                             running.report_to(&endpoint, request.delivery);
                             attempts.push(running.answered());
+                            // The slot is free, whatever is done with the answer.
+                            drop(watch);
                             yield RouteEvent::Done(Answer {
                                 text,
                                 tool_calls,
@@ -290,7 +302,7 @@ pub fn answer(
                         step: !steps.is_empty(),
                     });
                     match decision {
-                        Decision::Wait if watch.runs() => {
+                        Decision::Wait if watch.outlasts(LOADING_PAUSE) => {
                             // The same attempt goes on: its record counts the time of loading.
                             let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
                             running.progress(progress);
@@ -324,6 +336,7 @@ pub fn answer(
                             attempts.push(running.failed(&error));
                             errors.push((model, error));
                             let partial = unfinished.so_far().to_owned();
+                            drop(watch);
                             yield RouteEvent::Failed(RouteFailure { errors, attempts, partial });
                             return;
                         }

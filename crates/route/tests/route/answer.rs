@@ -5,10 +5,12 @@ use std::{pin::pin, time::Duration};
 use futures_util::StreamExt;
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_core::{EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
-use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
+use yabby_core::{Caller, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
+use yabby_route::{Deadlines, RouteEvent, answer, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, dead_url, script};
+
+use crate::scene::{Scene, Seen, hello};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -21,55 +23,13 @@ fn short(_: &Endpoint) -> Deadlines {
     }
 }
 
-/// The end of an answer and everything before it.
-struct Seen {
-    events: Vec<ModelEvent>,
-    end: Result<Answer, RouteFailure>,
-}
-
 async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
-    let request = ModelRequest {
-        messages: vec![Message::user("Hello?")],
-        ..ModelRequest::default()
-    };
-    ask_for(request, urls, deadlines).await
+    ask_for(hello(), urls, deadlines).await
 }
 
 async fn ask_for(request: ModelRequest, urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
-    let providers: Vec<String> = urls
-        .iter()
-        .enumerate()
-        .map(|(at, url)| format!(r#"p{at}: {{ baseUrl: "{url}", models: [{{ id: "m" }}] }}"#))
-        .collect();
-    let fallbacks: Vec<String> = (1..urls.len()).map(|at| format!("\"p{at}/m\"")).collect();
-    let text = format!(
-        "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }} }}",
-        fallbacks.join(","),
-        providers.join(",")
-    );
-    let loaded = load_text(&text, &Environment::default());
-    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
-    let plan = plan(&loaded.config, &fleet, None, None).unwrap();
-    let mut stream = pin!(answer(Http::default(), plan, request, deadlines));
-    let mut events = Vec::new();
-    loop {
-        match stream.next().await.unwrap() {
-            RouteEvent::Model(event) => events.push(event),
-            RouteEvent::Trying(_) | RouteEvent::Notice(_) => {}
-            RouteEvent::Done(answer) => {
-                return Seen {
-                    events,
-                    end: Ok(answer),
-                };
-            }
-            RouteEvent::Failed(failure) => {
-                return Seen {
-                    events,
-                    end: Err(failure),
-                };
-            }
-        }
-    }
+    let scene = Scene::chain(urls);
+    Seen::of(scene.events(Caller::default(), request, deadlines)).await
 }
 
 #[tokio::test]

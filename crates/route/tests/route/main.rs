@@ -3,3 +3,5 @@
 
 mod answer;
 mod ladder;
+mod live;
+mod scene;

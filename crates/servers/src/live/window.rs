@@ -35,8 +35,9 @@ impl Endpoint {
         };
         let learned = self.observed(model).window();
         match (probed, learned) {
-            // A refusal that came after the probe knows better: the server was started again meanwhile.
-            (Some(probed), Some(learned)) if learned.at > probed.at && learned.value < probed.value => Some(learned),
+            // A refusal that came after the probe knows better: the server was started again meanwhile. Within the same
+            // second too, because a request is refused at once and its server is asked beside it.
+            (Some(probed), Some(learned)) if learned.at >= probed.at && learned.value < probed.value => Some(learned),
             (Some(probed), _) => Some(probed),
             (None, learned) => learned,
         }
