@@ -84,7 +84,8 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
     version
 }
 
-/// `b11669-Debian`. A build that does not know its own version says `b0-unknown` (recordings of xllamacpp).
+/// The version out of `/props`. A build that was not made from llama.cpp's repository, such as the one in the Python
+/// package, knows neither its number nor its commit and says `b0-unknown` (recordings of xllamacpp).
 pub(super) fn version(props: &Value) -> Option<String> {
     text(&props["build_info"]).filter(|build| build != "b0-unknown")
 }

@@ -53,6 +53,15 @@ pub(crate) const QWEN: Served = Served {
     template: None,
 };
 
+/// What `/metrics` says: requests that are answered and that wait, tokens a second since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Load {
+    pub(crate) processing: f64,
+    pub(crate) deferred: f64,
+    pub(crate) prefill: f64,
+    pub(crate) decode: f64,
+}
+
 /// One thread: with two, Qwen writes 36 tokens a second instead of 23 on two idle cores, but 5 when something else runs,
 /// because the threads wait for each other without sleeping.
 const SCRIPT: &str = r#"
@@ -61,7 +70,7 @@ asked = json.loads(sys.argv[1])
 p = xllamacpp.CommonParams()
 p.model.path, p.port, p.model_alias = asked["file"], asked["port"], {asked["alias"]}
 p.n_ctx, p.n_parallel = asked["window"] * asked["slots"], asked["slots"]
-p.use_jinja, p.endpoint_slots = True, True
+p.use_jinja, p.endpoint_slots, p.endpoint_metrics = True, True, True
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
 if asked["template"]:
     p.chat_template = asked["template"]
@@ -77,30 +86,40 @@ impl Llama {
     }
 
     pub(crate) fn serve(served: &Served) -> Self {
+        let mut llama = Self::launch(served);
+        llama.ready();
+        llama
+    }
+
+    /// Without waiting until it answers.
+    pub(crate) fn launch(served: &Served) -> Self {
         installed();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let asked = json!({
-            "file": (served.file)(),
-            "port": port,
-            "alias": served.alias,
-            "slots": served.slots,
-            "window": served.window,
-            "template": served.template,
-        });
-        let child = Command::new(python())
-            .args(["-I", "-c", SCRIPT, &asked.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut llama = Self { child, port };
+        Self {
+            child: spawn(served, port),
+            port,
+        }
+    }
+
+    /// Another one on the same port, after this one has crashed.
+    pub(crate) fn again(&mut self, served: &Served) {
+        self.kill();
+        self.child = spawn(served, self.port);
+        self.ready();
+    }
+
+    fn ready(&mut self) {
         within(LIMIT, "llama.cpp answers", || {
-            let ended = llama.child.try_wait().unwrap();
-            assert!(ended.is_none(), "llama.cpp could not serve {asked}");
-            llama.get("/health").is_some_and(|body| body.contains("ok"))
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "llama.cpp cannot serve: {ended:?}");
+            self.get("/health").is_some_and(|body| body.contains("ok"))
         });
-        llama
+    }
+
+    /// Whether it is there and says that it loads its model.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.answer("/health")
+            .is_some_and(|(status, body)| status.contains("503") && body.contains("Loading model"))
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -129,6 +148,28 @@ impl Llama {
             .map_or(0, |body| body.matches("\"is_processing\":true").count())
     }
 
+    /// What it does, and what waits in the server.
+    pub(crate) fn load(&self) -> Load {
+        let metrics = self.get("/metrics").unwrap_or_default();
+        let number = |name: &str| {
+            let mut lines = metrics.lines().filter_map(|line| line.strip_prefix(name));
+            lines.next().and_then(|rest| rest.trim().parse().ok()).unwrap_or(0.0)
+        };
+        Load {
+            processing: number("llamacpp:requests_processing "),
+            deferred: number("llamacpp:requests_deferred "),
+            prefill: number("llamacpp:prompt_tokens_seconds "),
+            decode: number("llamacpp:predicted_tokens_seconds "),
+        }
+    }
+
+    /// The number of the request that its first slot answers now.
+    pub(crate) fn task(&self) -> Option<i64> {
+        let slots: serde_json::Value = serde_json::from_str(&self.get("/slots")?).ok()?;
+        let slot = &slots[0];
+        (slot["is_processing"] == true).then(|| slot["id_task"].as_i64())?
+    }
+
     /// As a crash does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -136,6 +177,12 @@ impl Llama {
     }
 
     fn get(&self, path: &str) -> Option<String> {
+        let (status, body) = self.answer(path)?;
+        status.contains("200").then_some(body)
+    }
+
+    /// The status line and the body.
+    fn answer(&self, path: &str) -> Option<(String, String)> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
         socket.set_write_timeout(Some(Duration::from_secs(10))).ok()?;
@@ -143,10 +190,29 @@ impl Llama {
         let mut reader = BufReader::new(socket);
         let mut status = String::new();
         reader.read_line(&mut status).ok()?;
-        let mut body = String::new();
-        reader.read_to_string(&mut body).ok()?;
-        status.contains("200").then_some(body)
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).ok()?;
+        let (_, body) = rest.split_once("\r\n\r\n")?;
+        Some((status, body.to_owned()))
     }
+}
+
+fn spawn(served: &Served, port: u16) -> Child {
+    let asked = json!({
+        "file": (served.file)(),
+        "port": port,
+        "alias": served.alias,
+        "slots": served.slots,
+        "window": served.window,
+        "template": served.template,
+    });
+    Command::new(python())
+        .args(["-I", "-c", SCRIPT, &asked.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Llama {

@@ -15,6 +15,7 @@ mod dialects;
 mod faults;
 mod fit;
 mod ladder;
+mod live;
 mod llama;
 mod managed;
 #[cfg(target_os = "linux")]

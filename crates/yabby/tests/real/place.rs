@@ -65,6 +65,24 @@ pub(crate) fn path() -> OsString {
     PATH.clone()
 }
 
+/// The first folder of the developer's `PATH` that has this program.
+fn in_path(program: &str) -> Option<PathBuf> {
+    let all = variable("PATH")?;
+    split_paths(&all).find(|folder| folder.join(program).is_file())
+}
+
+/// A `llama-server` of the machine. The tests do without, but for what the wheel was built without.
+pub(crate) fn llama_server() -> Option<PathBuf> {
+    Some(in_path("llama-server")?.join("llama-server"))
+}
+
+/// The folder of the programs of a vLLM: `python` and `vllm`.
+pub(crate) fn vllm() -> Option<PathBuf> {
+    variable("YABBY_TEST_VLLM")
+        .map(PathBuf::from)
+        .or_else(|| in_path("vllm"))
+}
+
 pub(crate) fn model_file() -> PathBuf {
     cache().join("models/SmolLM2-135M-Instruct.Q4_1.gguf")
 }

@@ -38,11 +38,12 @@ impl Chat {
         }
     }
 
-    /// Leaves; every question must have been answered.
-    pub(crate) fn leave(self) {
+    /// Leaves; every question must have been answered. Returns what was told beside the answers.
+    pub(crate) fn leave(self) -> String {
         drop(self.input);
         let ran = self.running.ended();
         let told = String::from_utf8_lossy(&ran.stderr).into_owned();
         assert_eq!(ran.status.code(), Some(0), "{told}");
+        told
     }
 }

@@ -21,21 +21,37 @@ pub(crate) struct LiteLlm {
     port: u16,
 }
 
+/// A model that the proxy offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offered {
+    /// Its name there and at the server behind.
+    pub(crate) name: &'static str,
+    /// The window that its config states.
+    pub(crate) window: Option<u32>,
+}
+
 impl LiteLlm {
     /// In front of the llama.cpp server on this port.
-    pub(crate) fn start(upstream: u16, model: &str) -> Self {
+    pub(crate) fn start(upstream: u16, model: &'static str) -> Self {
+        let window = None;
+        Self::offer(upstream, &[Offered { name: model, window }])
+    }
+
+    pub(crate) fn offer(upstream: u16, models: &[Offered]) -> Self {
         install();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = shared().join("litellm");
         let config = folder.join(format!("{port}.yaml"));
-        fs::write(
-            &config,
+        let entries = models.iter().map(|Offered { name, window }| {
+            let info = window.map_or(String::new(), |tokens| {
+                format!("    model_info:\n      max_input_tokens: {tokens}\n")
+            });
             format!(
-                "model_list:\n  - model_name: {model}\n    litellm_params:\n      model: openai/{model}\n      \
-                 api_base: http://127.0.0.1:{upstream}/v1\n      api_key: none\n"
-            ),
-        )
-        .unwrap();
+                "  - model_name: {name}\n    litellm_params:\n      model: openai/{name}\n      \
+                 api_base: http://127.0.0.1:{upstream}/v1\n      api_key: none\n{info}"
+            )
+        });
+        fs::write(&config, format!("model_list:\n{}", entries.collect::<String>())).unwrap();
         let log = fs::File::create(folder.join(format!("{port}.log"))).unwrap();
         let child = Command::new(folder.join("venv/bin/litellm"))
             .arg("--config")
@@ -60,6 +76,12 @@ impl LiteLlm {
             std::thread::sleep(Duration::from_millis(100));
         }
         proxy
+    }
+
+    /// The lines that it has printed, among them one for each request.
+    pub(crate) fn log(&self) -> String {
+        let log = shared().join("litellm").join(format!("{}.log", self.port));
+        fs::read_to_string(log).unwrap()
     }
 
     pub(crate) fn root(&self) -> String {
