@@ -101,12 +101,16 @@ pub fn answer(
         let mut candidates = plan.candidates.into_iter().flat_map(spread).peekable();
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
-            if let Some(next) = candidates.peek()
-                && let Some(error) = endpoint.resting(&http).await
-            {
-                yield RouteEvent::Notice(passed_over(&model, &error, next));
-                errors.push((model, error));
-                continue 'candidates;
+            let mut _trial = None;
+            if let Some(next) = candidates.peek() {
+                match endpoint.may_ask(&http).await {
+                    Ok(ticket) => _trial = ticket,
+                    Err(error) => {
+                        yield RouteEvent::Notice(passed_over(&model, &error, next));
+                        errors.push((model, error));
+                        continue 'candidates;
+                    }
+                }
             }
             let mut request = fitted(&request, &endpoint, &model, &params);
             let mut descent = Descent::of(&endpoint, &model);

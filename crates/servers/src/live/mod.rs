@@ -17,6 +17,7 @@ use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 use yabby_core::ErrorKind;
 
@@ -59,7 +60,7 @@ struct Now {
     observed: BTreeMap<String, Observed>,
     /// Whether something was learned that is not written down yet.
     news: bool,
-    /// The last error of a request, in words.
+    /// The error of the last request, if it failed.
     trouble: Option<Trouble>,
 }
 
@@ -73,8 +74,8 @@ struct Taken {
     expiries: u64,
 }
 
-/// The last error of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The error of the last request, if it failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// What kind.
     pub kind: ErrorKind,
@@ -150,10 +151,10 @@ impl Endpoint {
             self.forget_other_versions(kind, facts.version.as_deref());
         }
         match &facts.error {
-            None => self.succeeded(),
+            None => self.live.breaker().probe_answered(Instant::now()),
             // One that rests has to show that it is back.
             Some(_) if is_hung(facts) && facts.took < SURELY_HUNG && !self.is_resting() => {}
-            Some(error) => self.live.breaker().failed(error.kind, Instant::now()),
+            Some(error) => self.live.breaker().probe_failed(error.kind, Instant::now()),
         }
         let mut now = self.live.lock();
         if now.facts.as_ref().is_some_and(|taken| taken.expiries > expiries) {
@@ -216,7 +217,7 @@ impl Endpoint {
         std::mem::take(&mut self.live.lock().news)
     }
 
-    /// The last error of a request of this process.
+    /// The error of the last request, if it failed; also one from before this process.
     pub fn trouble(&self) -> Option<Trouble> {
         self.live.lock().trouble.clone()
     }

@@ -76,6 +76,18 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
         count = facts.models.len(),
         milliseconds = facts.took.as_millis()
     ))];
+    if let Some(trouble) = endpoint.trouble() {
+        let minutes = yabby_core::now().saturating_sub(trouble.at) / 60;
+        findings.push(Finding::note(
+            text!(
+                "{provider}: the last question failed {minutes} min ago: {error}",
+                provider = name,
+                minutes = minutes,
+                error = trouble.message
+            ),
+            text!("`yabby doctor --deep` asks again"),
+        ));
+    }
     let tried = Tried::read(&app.paths.state_dir);
     for entry in &endpoint.listed {
         match facts.model(&entry.id) {
