@@ -72,11 +72,13 @@ mod tests {
         endpoint.take_in(&Arc::new(facts));
     }
 
+    /// What the config says, what a probe has said and when, what was learned, and what counts.
+    type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
+
     /// One case a precedence.
     #[test]
     fn which_window_counts() {
         let long_ago = 1_000;
-        type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
         let cases: [Case; 8] = [
             ("{id: 'm'}", None, None, None),
             (
