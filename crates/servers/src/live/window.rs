@@ -72,7 +72,7 @@ mod tests {
         endpoint.take_in(&Arc::new(facts));
     }
 
-    /// An entry of the config, what a probe has said and when, what was learned now, and the window that counts.
+    /// What the config says, what a probe has said and when, what was learned, and what counts.
     type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
 
     /// One case a precedence.

@@ -1,9 +1,10 @@
 //! A server that is off costs one turn, and is used again when it is back.
 
-use futures_util::future::join;
-use yabby_core::ErrorKind;
+use futures_util::{StreamExt as _, future::join};
+use yabby_core::{Caller, ErrorKind, ModelEvent};
+use yabby_route::{Deadlines, RouteEvent};
 use yabby_servers::{BreakerState, Keeper};
-use yabby_testkit::{Fault, ModelServer, dead_port};
+use yabby_testkit::{Fault, ModelServer, dead_port, script};
 
 use super::{clock::fast, seconds};
 use crate::scene::{Scene, hello};
@@ -116,30 +117,24 @@ async fn a_short_look_does_not_open_the_breaker() {
     .await;
 }
 
-/// What is asked beside a request holds up nobody, also when nobody reads its answer.
+/// What is asked beside a request holds up nobody, also when its answer is not read any further.
 #[tokio::test]
 async fn a_look_is_shared_and_stands_still_for_nobody() {
-    use futures_util::StreamExt as _;
     fast(async {
         let server = ModelServer::start().await;
-        server.chat(yabby_testkit::script![text("Be"), hang()]);
+        server.chat(script![text("Be"), hang()]);
         server.fault_once(Fault::HangPath("/v1/models"));
         let scene = Scene::with(&[&server]);
-        let mut unread = scene.events(yabby_core::Caller::default(), hello(), yabby_route::Deadlines::of);
-        server_has_begun(&mut unread).await;
-        assert_eq!(server.asked("/v1/models"), 1, "it is asked beside");
-        // The question that hangs is driven by those who come now, and the answer to their own is soon there.
+        let mut unread = scene.events(Caller::default(), hello(), Deadlines::of);
+        while !matches!(unread.next().await, Some(RouteEvent::Model(ModelEvent::Text(_)))) {}
+        server
+            .wait_for(|log| log.iter().any(|request| request.path == "/v1/models"))
+            .await;
+        // The question that hangs is driven by those who come now, and then they ask themselves.
         let (first, second) = join(scene.look("p0"), scene.look("p0")).await;
         assert!(first.error.is_none() && second.error.is_none(), "{first:?} {second:?}");
-        drop(unread.next());
+        assert_eq!(server.asked("/v1/models"), 2);
+        drop(unread);
     })
     .await;
-
-    async fn server_has_begun(events: &mut (impl futures_util::Stream<Item = yabby_route::RouteEvent> + Unpin)) {
-        while let Some(event) = events.next().await {
-            if matches!(event, yabby_route::RouteEvent::Model(yabby_core::ModelEvent::Text(_))) {
-                return;
-            }
-        }
-    }
 }

@@ -74,7 +74,7 @@ async fn two_requests_wake_a_model_once() {
     .await;
 }
 
-/// Nobody has asked the server since then, and its owner has not told it.
+/// Nobody has asked the server since then, and it loads in less time than a silence takes.
 #[tokio::test]
 async fn a_model_that_was_unloaded_meanwhile_is_known_to_be_cold() {
     fast(async {
@@ -82,14 +82,22 @@ async fn a_model_that_was_unloaded_meanwhile_is_known_to_be_cold() {
             let (server, scene) = playing(kind.clone()).await;
             scene.turn(hello()).await;
             let usual = scene.endpoint("p0").usual_load("m");
-            assert!(usual.is_some(), "{kind:?}");
             tokio::time::sleep(seconds(40)).await;
             server.unload("m");
-            let seen = scene.turn(hello()).await;
-            assert_eq!(
-                (seen.text(), seen.progress()),
-                ("ok", vec![Progress::Loading { usual }]),
-                "{kind:?}"
+            server.load_time(seconds(3));
+            let turn = |session| scene.turn_of(person(session), hello());
+            let (first, second) = join(turn("a"), turn("b")).await;
+            assert_eq!((first.text(), second.text()), ("ok", "ok"), "{kind:?}");
+            assert_eq!(first.progress(), [Progress::Loading { usual }], "{kind:?}");
+            let calls = server.model_calls();
+            let between = calls[2].at - calls[1].at;
+            assert!(between >= seconds(3), "{kind:?} {between:?}");
+            // It is a time of loading and not of reading.
+            let speed = scene.endpoint("p0").observed("m").speed;
+            let load = speed.load_ms.unwrap();
+            assert!(
+                (3000..4000).contains(&load) && speed.prefill.is_none(),
+                "{kind:?} {speed:?}"
             );
         }
     })

@@ -93,9 +93,9 @@ async fn sessions_take_turns_and_each_is_told_its_place() {
         assert_eq!([&first, &second, &third].map(Seen::text), ["ok"; 3]);
         let order: Vec<String> = server.model_calls().iter().map(|call| words(call).to_owned()).collect();
         assert_eq!(order, ["Hello?", "a1", "b1", "a2"]);
-        let places = |seen: &Seen| -> Vec<(usize, u64)> {
+        let places = |seen: &Seen| -> Vec<(usize, u128)> {
             let told = seen.progress().into_iter().filter_map(|progress| match progress {
-                Progress::Queued { ahead, expected } => Some((ahead, expected.unwrap().as_secs_f64().round() as u64)),
+                Progress::Queued { ahead, expected } => Some((ahead, (expected.unwrap().as_millis() + 500) / 1000)),
                 _ => None,
             });
             told.collect()
