@@ -23,10 +23,10 @@ use crate::{
 /// What happens on the way to an answer. The last event is `Done` or `Failed`.
 #[derive(Debug)]
 pub enum RouteEvent {
-    /// This candidate is asked now.
+    /// This candidate is asked now. What came before counts no more; there is text in it only when background work has
+    /// yielded its slot to a person and begins anew.
     Trying(ModelRef),
-    /// What it sends, apart from the end. Work that nobody waits for may make room for a person in the middle of its
-    /// answer, and then begins anew: what counts of it is in `Done`.
+    /// What it sends, apart from the end.
     Model(ModelEvent),
     /// Something that the person should know: a fallback, another dialect.
     Notice(Text),
@@ -102,14 +102,17 @@ pub fn answer(
         let mut candidates = plan.candidates.into_iter().flat_map(spread).peekable();
         'candidates: while let Some(Candidate { model, mut endpoint, params }) = candidates.next() {
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
-            if let Some(next) = candidates.peek()
-                && let Some(error) = endpoint.resting(&http).await
-            {
-                yield RouteEvent::Notice(passed_over(&model, &error, next));
-                errors.push((model, error));
-                continue 'candidates;
+            let mut _trial = None;
+            if let Some(next) = candidates.peek() {
+                match endpoint.may_ask(&http).await {
+                    Ok(ticket) => _trial = ticket,
+                    Err(error) => {
+                        yield RouteEvent::Notice(passed_over(&model, &error, next));
+                        errors.push((model, error));
+                        continue 'candidates;
+                    }
+                }
             }
-            yield RouteEvent::Trying(model.clone());
             let mut request = fitted(&request, &endpoint, &model, &params);
             if background && endpoint.reach != Reach::Hosted {
                 // It may have to make room, and llama.cpp ends its work for who leaves only on a stream.
@@ -118,6 +121,7 @@ pub fn answer(
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
             'admitted: loop {
+                yield RouteEvent::Trying(model.clone());
                 let mut queue = endpoint.enter(model.model(), &caller);
                 let permit = loop {
                     match queue.next().await {
@@ -173,12 +177,21 @@ pub fn answer(
                         error = watch.within(&endpoint, asked).await.err();
                         error = error.or_else(|| endpoint.may_not_wake(model.model(), &caller));
                     }
+                    if error.is_none() && endpoint.reach != Reach::Hosted && endpoint.loads_on_demand() {
+                        let asked = endpoint.refresh(&http, FRESH, BESIDE);
+                        error = watch.within(&endpoint, asked).await.err();
+                    }
                     if error.is_none() && endpoint.is_cold(model.model()) {
                         let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
                         running.progress(progress);
                         yield RouteEvent::Model(ModelEvent::Progress(progress));
                         match watch.within(&endpoint, endpoint.wake(&http, model.model())).await {
-                            Ok(woken) => waking = woken,
+                            Ok(woken) => {
+                                if woken.is_none() {
+                                    running.untimed();
+                                }
+                                waking = woken;
+                            }
                             Err(failed) => error = Some(failed),
                         }
                     }
@@ -258,6 +271,8 @@ pub fn answer(
                             }
                             running.report_to(&endpoint, request.delivery);
                             attempts.push(running.answered());
+                            // The slot is free, whatever is done with the answer.
+                            drop(watch);
                             yield RouteEvent::Done(Answer {
                                 text,
                                 tool_calls,
@@ -277,9 +292,7 @@ pub fn answer(
                         endpoint.failed(model.model(), &error);
                     }
 
-                    // Nobody watches background work.
-                    let visible = running.visible && !background;
-                    let steps = if visible {
+                    let steps = if running.visible {
                         Ok(Vec::new())
                     } else {
                         descent.next(&mut watch, &http, &endpoint, dialect, &request, &error).await
@@ -291,14 +304,14 @@ pub fn answer(
                     let decision = decide(&Situation {
                         kind: error.kind,
                         phase: error.phase,
-                        visible,
+                        visible: running.visible,
                         managed: endpoint.is_managed(),
                         responses: dialect == Dialect::Responses,
                         retries,
                         step: !steps.is_empty(),
                     });
                     match decision {
-                        Decision::Wait if watch.runs() => {
+                        Decision::Wait if watch.outlasts(LOADING_PAUSE) => {
                             // The same attempt goes on: its record counts the time of loading.
                             let progress = Progress::Loading { usual: endpoint.usual_load(model.model()) };
                             running.progress(progress);
@@ -332,6 +345,7 @@ pub fn answer(
                             attempts.push(running.failed(&error));
                             errors.push((model, error));
                             let partial = unfinished.so_far().to_owned();
+                            drop(watch);
                             yield RouteEvent::Failed(RouteFailure { errors, attempts, partial });
                             return;
                         }

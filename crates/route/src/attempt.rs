@@ -1,7 +1,8 @@
 //! The record of an attempt while it runs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use yabby_core::{Attempt, Delivery, ModelError, ModelEvent, ModelRef, Outcome, Phase, Progress, Usage};
 use yabby_servers::{Endpoint, Timing};
 
@@ -19,6 +20,8 @@ pub(crate) struct Running {
     pub(crate) visible: bool,
     /// Whether the model was being loaded when it was asked.
     loaded: bool,
+    /// Whether it waited for a load that another request had begun: its times say nothing.
+    untimed: bool,
 }
 
 impl Running {
@@ -34,6 +37,7 @@ impl Running {
             usage: Usage::default(),
             visible: false,
             loaded: false,
+            untimed: false,
         }
     }
 
@@ -53,8 +57,16 @@ impl Running {
         self.loaded |= matches!(progress, Progress::Loading { .. });
     }
 
+    /// Another request has loaded the model.
+    pub(crate) fn untimed(&mut self) {
+        self.untimed = true;
+    }
+
     /// Tells the endpoint how fast it was, as far as the server has counted tokens.
     pub(crate) fn report_to(&self, endpoint: &Endpoint, delivery: Delivery) {
+        if self.untimed {
+            return;
+        }
         let model = self.model.model();
         let first_token = self.first_token_ms.map(Duration::from_millis);
         if let Some(time) = first_token.filter(|_| self.loaded) {

@@ -45,10 +45,10 @@ pub enum Decision {
 pub fn decide(at: &Situation) -> Decision {
     use ErrorKind as E;
     match at {
+        // Nobody waits for it, also not for its beginning, and nothing is wrong with the server.
+        Situation { kind: E::Preempted, .. } => Decision::Requeue,
         // A second answer would repeat what was seen.
         Situation { visible: true, .. } => Decision::Stop,
-        // Nobody waits for it, and nothing is wrong with the server.
-        Situation { kind: E::Preempted, .. } => Decision::Requeue,
         // Loading is not failure.
         Situation { kind: E::Loading, .. } => Decision::Wait,
         // The supervisor starts a crashed server again; and a connection that was kept from an earlier request may
@@ -133,7 +133,7 @@ mod tests {
                     visible: true,
                     ..PLAIN
                 },
-                Decision::Stop,
+                Decision::Requeue,
             ),
             (
                 Situation {

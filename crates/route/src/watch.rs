@@ -45,9 +45,9 @@ impl Watch {
         }
     }
 
-    /// Whether there is time left.
-    pub(crate) fn runs(&self) -> bool {
-        Instant::now() < self.end
+    /// Whether there is more time left than this.
+    pub(crate) fn outlasts(&self, pause: std::time::Duration) -> bool {
+        Instant::now() + pause < self.end
     }
 
     /// Sets how long the first token is expected to take.
@@ -85,8 +85,8 @@ impl Watch {
         phase: Phase,
         mut future: Pin<&mut F>,
     ) -> Result<Waited<T>, ModelError> {
+        let mut silence = Instant::now() + self.deadlines.silence;
         loop {
-            let silence = Instant::now() + self.deadlines.silence;
             let beside = &mut self.beside;
             let working = async {
                 match beside {
@@ -123,7 +123,7 @@ impl Watch {
                         expected: self.expected,
                     }));
                 }
-                Doing::Working | Doing::Idle | Doing::Alive => {}
+                Doing::Working | Doing::Idle | Doing::Alive => silence = Instant::now() + self.deadlines.silence,
             }
         }
     }

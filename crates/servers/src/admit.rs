@@ -35,10 +35,10 @@ impl Endpoint {
 
     fn queue(&self, model: &str) -> AdmissionQueue {
         let slots = self.slots(model);
-        // llama.cpp answers with its one model, whatever is asked for.
-        let only = self
-            .known()
-            .and_then(|facts| facts.only_model().map(|only| only.id.clone()));
+        // llama.cpp answers with its one model, whatever is asked for. A probe that got no answer does not change that: its
+        // requests stay in the same line.
+        let answered = self.live.answered();
+        let only = answered.and_then(|facts| facts.only_model().map(|only| only.id.clone()));
         let queue = self.live.queue(only.as_deref().unwrap_or(model));
         queue.set_limit(slots);
         queue
@@ -58,21 +58,25 @@ impl Endpoint {
             .unwrap_or_else(|| assumed_slots(self.reach, answered.as_deref()))
     }
 
-    /// The error for a request that is not sent because the breaker is open; `None` when it may be sent.
+    /// Whether a request may be sent, as far as the breaker says; the error when not. A ticket is kept until the outcome of
+    /// the request was told: it is the one that finds out whether the server is well again.
     ///
-    /// When it is time to try again, the server is asked whether it is back, for half a second at the most.
-    pub async fn resting(&self, http: &Http) -> Option<ModelError> {
+    /// When it is time to look whether a server can be reached again, that is done now, for half a second at the most.
+    pub async fn may_ask(&self, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+        let breaker = self.live.breaker();
         if self.is_managed() && self.breaker().last_error == Some(ErrorKind::Refused) {
             // It is not there because nobody has started it, which only a request does.
-            return None;
+            return Ok(None);
         }
-        if self.breaker().state == BreakerState::HalfOpen {
+        if breaker.due(Instant::now()) == Some(Duration::ZERO) {
             self.probe_breaker(http, TRIAL).await;
         }
-        let retry_in = match self.breaker().state {
-            BreakerState::Closed => return None,
-            BreakerState::Open { retry_in } => retry_in,
-            BreakerState::HalfOpen => Duration::ZERO,
+        let is_reachable = breaker.due(Instant::now()).is_none();
+        let retry_in = match breaker.check(Instant::now()) {
+            Verdict::Closed => return Ok(None),
+            Verdict::HalfOpen(ticket) if is_reachable => return Ok(Some(ticket)),
+            Verdict::HalfOpen(_) => Duration::ZERO,
+            Verdict::Open { retry_in } => retry_in,
         };
         let seconds = retry_in.as_secs().max(1);
         let message = match self.trouble() {
@@ -88,7 +92,7 @@ impl Endpoint {
                 seconds = seconds
             ),
         };
-        Some(
+        Err(
             ModelError::new(ErrorKind::Resting, Phase::Connect, &self.base_url, message).with_hint(text!(
                 "it is looked at in the background and used again as soon as it answers"
             )),
@@ -121,6 +125,7 @@ impl Endpoint {
     /// Notes that a model has answered.
     pub fn succeeded(&self) {
         self.live.breaker().succeeded(Instant::now());
+        self.saw_no_trouble();
     }
 
     /// Notes that a request for a model has failed: for the breaker, for the window that the error names, and so that the
@@ -146,5 +151,35 @@ fn assumed_slots(reach: Reach, facts: Option<&ServerFacts>) -> usize {
         (_, Some(ServerKind::Vllm | ServerKind::SgLang)) => 64,
         (_, Some(ServerKind::Ollama)) => 1,
         _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{ModelFacts, ModelState};
+
+    #[test]
+    fn a_server_that_is_silent_for_a_moment_keeps_its_line() {
+        let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        let facts = ServerFacts {
+            kind: Some(ServerKind::LlamaCpp),
+            models: vec![ModelFacts::new("m", ModelState::Ready)],
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(facts));
+        let _one = endpoint.enter("m", &Caller::default());
+        assert_eq!(endpoint.queue_of("alias"), endpoint.queue_of("m"));
+        let silent = ServerFacts {
+            error: Some(Arc::new(endpoint.hung(Duration::from_secs(1)))),
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(silent));
+        let _two = endpoint.enter("alias", &Caller::default());
+        let status = endpoint.queue_of("m");
+        assert_eq!((status.running.values().sum::<usize>(), status.limit), (2, 4));
+        assert_eq!(endpoint.queue_of("alias"), status);
     }
 }

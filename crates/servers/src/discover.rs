@@ -62,7 +62,8 @@ impl WellKnown {
 const LIMIT: Duration = Duration::from_millis(900);
 
 /// Asks all `ports` at once and returns the model servers that answered, in the order of `ports`: with a list of
-/// models, which may be empty, or with the wish for a key (`facts.error`).
+/// models, which may be empty, or with `facts.error`, where they want a key ([`ErrorKind::Auth`]) or are loading their
+/// model ([`ErrorKind::Loading`]).
 ///
 /// Ports of endpoints that are `known` already are not asked again.
 pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> Vec<(Endpoint, Arc<ServerFacts>)> {
@@ -81,7 +82,10 @@ pub async fn discover(http: &Http, ports: &[WellKnown], known: &[Endpoint]) -> V
             (endpoint, facts)
         });
     let mut found: Vec<(Endpoint, Arc<ServerFacts>)> = join_all(probes).await;
-    found.retain(|(_, facts)| facts.error.as_ref().is_none_or(|error| error.kind == ErrorKind::Auth));
+    found.retain(|(_, facts)| {
+        let error = facts.error.as_ref().map(|error| error.kind);
+        matches!(error, None | Some(ErrorKind::Auth | ErrorKind::Loading))
+    });
     let mut taken: Vec<String> = known
         .iter()
         .map(|endpoint| endpoint.provider.to_ascii_lowercase())
@@ -108,7 +112,49 @@ fn same_place(a: &Endpoint, b: &Endpoint) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use yabby_testkit::{Fault, ModelServer, dead_port};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_loads_or_wants_a_key_is_there() {
+        let [loads, wants, answers, broken] = [
+            Some(Fault::LoadingWhile(Duration::from_hours(1))),
+            Some(Fault::Unauthorized),
+            None,
+            Some(Fault::HtmlWith200),
+        ]
+        .map(|fault| async {
+            let server = ModelServer::start().await;
+            if let Some(fault) = fault {
+                server.fault(fault);
+            }
+            server
+        });
+        let servers = [loads.await, wants.await, answers.await, broken.await];
+        let ports = servers.iter().map(|server| server.addr().port());
+        let ports: Vec<WellKnown> = ports
+            .chain([dead_port().port()])
+            .map(|port| WellKnown {
+                provider: "p".to_owned(),
+                port,
+            })
+            .collect();
+        let found = discover(&Http::default(), &ports, &[]).await;
+        let found: Vec<_> = found
+            .iter()
+            .map(|(endpoint, facts)| {
+                let error = facts.error.as_ref().map(|error| error.kind);
+                (endpoint.provider.as_str(), endpoint.port(), error)
+            })
+            .collect();
+        let expected = [
+            ("p", ports[0].port, Some(ErrorKind::Loading)),
+            ("p-local", ports[1].port, Some(ErrorKind::Auth)),
+            ("p-local-local", ports[2].port, None),
+        ];
+        assert_eq!(found, expected);
+    }
 
     #[test]
     fn reads_the_variable() {

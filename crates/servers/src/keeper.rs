@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, Interval, MissedTickBehavior, interval},
 };
 use yabby_config::KeepWarm;
 use yabby_core::ModelRef;
@@ -46,30 +47,48 @@ impl Keeper {
     }
 }
 
-async fn look_after(http: Http, endpoint: Endpoint, mut warm: Vec<KeptWarm>) {
+/// A load takes minutes; what else there is to do goes on meanwhile.
+async fn look_after(http: Http, endpoint: Endpoint, warm: Vec<KeptWarm>) {
+    tokio::join!(
+        look(&http, &endpoint),
+        join_all(warm.into_iter().map(|model| keep(&http, model)))
+    );
+}
+
+async fn look(http: &Http, endpoint: &Endpoint) {
     let limit = if endpoint.reach == Reach::Hosted { FAR } else { NEAR };
     // A hosted service is not asked what it has: its list is long and does not change. Whether a managed server runs is
     // its supervisor's business.
     let refreshed = endpoint.reach != Reach::Hosted && !endpoint.is_managed();
     if refreshed {
-        endpoint.refresh(&http, REFRESH, limit).await;
+        endpoint.refresh(http, REFRESH, limit).await;
     }
-    let mut tick = interval(TICK);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = ticks();
     loop {
         tokio::select! {
             // The ticket is held while it is asked: nobody else tries meanwhile.
             _ticket = endpoint.trial_is_due() => {
-                endpoint.refresh(&http, Duration::ZERO, limit).await;
+                endpoint.refresh(http, Duration::ZERO, limit).await;
             }
             _ = tick.tick() => {
                 if refreshed && endpoint.idle().is_some_and(|idle| idle < IN_USE) {
-                    endpoint.refresh(&http, REFRESH, limit).await;
-                }
-                for model in &mut warm {
-                    model.step(&http).await;
+                    endpoint.refresh(http, REFRESH, limit).await;
                 }
             }
         }
     }
+}
+
+async fn keep(http: &Http, mut model: KeptWarm) {
+    let mut tick = ticks();
+    loop {
+        tick.tick().await;
+        model.step(http).await;
+    }
+}
+
+fn ticks() -> Interval {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
 }

@@ -11,7 +11,7 @@ use yabby_core::ModelRequest;
 
 use crate::{
     dialect::{Dialect, Encoded, Target, encode},
-    json::{count, text},
+    json::count,
 };
 
 /// A server's own way of counting the tokens of a request.
@@ -47,8 +47,16 @@ pub struct Count {
     pub tokens: u32,
     /// Whether the model's own tokenizer counted them. A proxy may count with another one.
     pub exact: bool,
-    /// The window that the server names with it (vLLM's `max_model_len`).
-    pub window: Option<u32>,
+}
+
+/// The fields of an answer that are read. vLLM's has all tokens too, of which none is kept.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    input_tokens: Value,
+    count: Value,
+    /// LiteLLM says who counted: `provider`, `token_count_model` or `local_estimate` (its `types/token_count.py`).
+    litellm_count_source: Value,
 }
 
 /// The fields that may change the prompt, in any dialect. `provider` is `OpenRouter`'s limit of where a prompt may go.
@@ -125,13 +133,11 @@ pub fn encode_count(
 
 /// Reads the answer of any counter; `None` when there is no count in it.
 pub fn read_count(body: &[u8]) -> Option<Count> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let tokens = count(&body, "/input_tokens").or_else(|| count(&body, "/count"))?;
-    // LiteLLM says who counted: `provider`, `token_count_model` or `local_estimate` (its `types/token_count.py`).
-    let source = text(&body, "/litellm_count_source");
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let tokens = count(&answer.input_tokens, "").or_else(|| count(&answer.count, ""))?;
+    let source = answer.litellm_count_source.as_str().unwrap_or_default();
     (tokens > 0).then(|| Count {
         tokens,
         exact: source.is_empty() || source == "provider",
-        window: count(&body, "/max_model_len").filter(|window| *window > 0),
     })
 }

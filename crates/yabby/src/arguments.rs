@@ -42,6 +42,7 @@ pub(crate) enum Command {
     /// Become a program that ends together with its parent; started by Yabby itself
     #[command(hide = true)]
     ExecBound {
+        parent: u32,
         program: OsString,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,

@@ -65,7 +65,11 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
     // Hidden commands need no config and must not depend on one.
     match arguments.command {
         Command::ManagedServer { folder } => return commands::hidden::managed_server(&folder).await,
-        Command::ExecBound { program, arguments } => return commands::hidden::exec_bound(&program, &arguments),
+        Command::ExecBound {
+            parent,
+            program,
+            arguments,
+        } => return commands::hidden::exec_bound(parent, &program, &arguments),
         _ => {}
     }
     let paths = match Paths::new(&env) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use yabby_core::{ModelError, ModelRef, Text, text};
+use yabby_core::{ErrorKind, ModelError, ModelRef, Text, text};
 use yabby_servers::{
     Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, ServerKind, WellKnown, discover,
     fit::{Fit, Memory, check_gguf},
@@ -148,12 +148,18 @@ fn best(endpoint: &Endpoint, facts: &ServerFacts) -> Option<ModelRef> {
 
 /// What a found server lacks.
 fn unusable(endpoint: &Endpoint, facts: &ServerFacts) -> Option<Text> {
-    if facts.error.is_some() {
-        return Some(text!(
-            "a server at {url} wants a key: set models.providers.{provider}.baseUrl and apiKey in the config to use it",
-            url = endpoint.base_url,
-            provider = endpoint.provider
-        ));
+    if let Some(error) = &facts.error {
+        return Some(match error.kind {
+            ErrorKind::Loading => text!(
+                "a server at {url} is loading its model: ask again when it is done",
+                url = endpoint.base_url
+            ),
+            _ => text!(
+                "a server at {url} wants a key: set models.providers.{provider}.baseUrl and apiKey in the config to use it",
+                url = endpoint.base_url,
+                provider = endpoint.provider
+            ),
+        });
     }
     facts.models.is_empty().then(|| {
         text!(

@@ -105,3 +105,21 @@ impl Drop for Waiting {
         self.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_told_the_place() {
+        let time = Some(Duration::from_millis(2400));
+        for (ahead, expected, words) in [
+            (0, None, "all slots of the server are taken; you are next"),
+            (0, time, "all slots of the server are taken; you are next, in about 2 s"),
+            (3, None, "3 ahead of you"),
+            (3, time, "3 ahead of you, about 2 s"),
+        ] {
+            assert_eq!(queued(ahead, expected).english(), words);
+        }
+    }
+}

@@ -5,12 +5,12 @@ use std::{pin::pin, time::Duration};
 use futures_util::StreamExt;
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_core::{
-    Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Outcome, Phase, Priority, Progress, Tool,
-};
-use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
+use yabby_core::{Caller, Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
+use yabby_route::{Deadlines, RouteEvent, answer, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
-use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url, script};
+use yabby_testkit::{Fault, ModelServer, dead_url, script};
+
+use crate::scene::{Scene, Seen, hello, person, upkeep};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -23,55 +23,13 @@ fn short(_: &Endpoint) -> Deadlines {
     }
 }
 
-/// The end of an answer and everything before it.
-struct Seen {
-    events: Vec<ModelEvent>,
-    end: Result<Answer, RouteFailure>,
-}
-
 async fn ask(urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
-    let request = ModelRequest {
-        messages: vec![Message::user("Hello?")],
-        ..ModelRequest::default()
-    };
-    ask_for(request, urls, deadlines).await
+    ask_for(hello(), urls, deadlines).await
 }
 
 async fn ask_for(request: ModelRequest, urls: &[String], deadlines: fn(&Endpoint) -> Deadlines) -> Seen {
-    let providers: Vec<String> = urls
-        .iter()
-        .enumerate()
-        .map(|(at, url)| format!(r#"p{at}: {{ baseUrl: "{url}", models: [{{ id: "m" }}] }}"#))
-        .collect();
-    let fallbacks: Vec<String> = (1..urls.len()).map(|at| format!("\"p{at}/m\"")).collect();
-    let text = format!(
-        "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }} }}",
-        fallbacks.join(","),
-        providers.join(",")
-    );
-    let loaded = load_text(&text, &Environment::default());
-    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
-    let plan = plan(&loaded.config, &fleet, None, None).unwrap();
-    let mut stream = pin!(answer(Http::default(), plan, request, deadlines));
-    let mut events = Vec::new();
-    loop {
-        match stream.next().await.unwrap() {
-            RouteEvent::Model(event) => events.push(event),
-            RouteEvent::Trying(_) | RouteEvent::Notice(_) => {}
-            RouteEvent::Done(answer) => {
-                return Seen {
-                    events,
-                    end: Ok(answer),
-                };
-            }
-            RouteEvent::Failed(failure) => {
-                return Seen {
-                    events,
-                    end: Err(failure),
-                };
-            }
-        }
-    }
+    let scene = Scene::chain(urls);
+    Seen::of(scene.events(Caller::default(), request, deadlines)).await
 }
 
 #[tokio::test]
@@ -262,63 +220,19 @@ async fn constrained_calls_go_through_chat() {
     assert_eq!(asked.body["chat_template_kwargs"], json!({"a": 1}));
 }
 
-/// A slot that a person needs; the work has written some when it makes room, and is whole in the end.
+/// Only a stream ends when its client leaves, and background work may have to make room.
 #[tokio::test]
-async fn background_work_makes_room_and_begins_anew() {
+async fn background_work_is_streamed_from_a_server_near_by() {
     let server = ModelServer::start().await;
-    server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });
-    server.chat(script![text("A title that"), sleep_ms(20_000), text(" is late")]);
-    server.chat("Yes.");
-    server.chat("A title");
-    let text = format!(
-        "{{ models: {{ providers: {{ p: {{ baseUrl: '{}' }} }} }} }}",
-        server.base_url()
-    );
-    let loaded = load_text(&text, &Environment::default());
-    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
-    let http = Http::default();
-    fleet.refresh(&http, Duration::ZERO).await;
-    let asked = |priority, delivery| {
-        let mut plan = plan(&loaded.config, &fleet, Some("p/test-model"), None).unwrap();
-        plan.caller.priority = priority;
-        let request = ModelRequest {
-            messages: vec![Message::user("Hello?")],
-            delivery,
-            ..ModelRequest::default()
-        };
-        answer(http.clone(), plan, request, short)
+    let scene = Scene::with(&[&server]);
+    let whole = ModelRequest {
+        delivery: Delivery::Whole,
+        ..hello()
     };
-    let mut work = asked(Priority::Upkeep, Delivery::Whole);
-    while !matches!(work.next().await.unwrap(), RouteEvent::Model(ModelEvent::Text(_))) {}
-    let mut person = asked(Priority::Person, Delivery::Stream);
-    let mut order = Vec::new();
-    while order.len() < 2 {
-        let (who, event) = tokio::select! {
-            Some(event) = person.next() => ("person", event),
-            Some(event) = work.next() => ("work", event),
-        };
-        if let RouteEvent::Done(answer) = event {
-            let outcomes: Vec<Outcome> = answer.attempts.into_iter().map(|attempt| attempt.outcome).collect();
-            order.push((who, answer.text.as_str().to_owned(), outcomes));
-        } else {
-            assert!(!matches!(event, RouteEvent::Failed(_)), "{event:?}");
-        }
+    for (caller, streamed) in [(upkeep(), true), (person("one"), false)] {
+        server.chat("A title");
+        assert_eq!(scene.turn_of(caller, whole.clone()).await.text(), "A title");
+        let calls = server.model_calls();
+        assert_eq!(calls.last().unwrap().body["stream"] == true, streamed);
     }
-    let preempted = Outcome::Failed {
-        error: ErrorKind::Preempted,
-        message: format!("a person needs the slot of {}", server.base_url()),
-    };
-    assert_eq!(
-        order,
-        [
-            ("person", "Yes.".to_owned(), vec![Outcome::Answered]),
-            ("work", "A title".to_owned(), vec![preempted, Outcome::Answered]),
-        ]
-    );
-    let streamed = server
-        .model_calls()
-        .iter()
-        .map(|call| call.body["stream"] == json!(true))
-        .collect::<Vec<_>>();
-    assert_eq!(streamed, [true; 3], "only a stream ends when its client leaves");
 }

@@ -1,5 +1,7 @@
 //! The way from a request to an answer, against the scripted server.
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod answer;
 mod ladder;
+mod live;
+mod scene;

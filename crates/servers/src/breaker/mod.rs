@@ -18,6 +18,9 @@
 //! that is 2–3 s, 4–6 s, 8–12 s, 16–24 s, 32–48 s, and 40–60 s from then on. The jitter keeps many Yabbys from asking
 //! a server that comes back all at the same moment.
 //!
+//! A probe closes it only when the server could not be reached: what is broken otherwise shows in a request, so that it is a
+//! request that is let through then.
+//!
 //! It has no task and no clock: whoever asks says what time it is. Only [`Breaker::probe_due`] waits.
 
 mod table;
@@ -179,7 +182,7 @@ impl Breaker {
         }
     }
 
-    /// Says that the server has answered: a request, or a probe with whatever HTTP answer.
+    /// Says that the server has answered a request.
     pub fn succeeded(&self, now: Instant) {
         self.change(|state| state.close(now));
     }
@@ -196,6 +199,24 @@ impl Breaker {
         }
     }
 
+    /// Says that a probe was answered. That closes it when the server could not be reached. What is broken otherwise shows
+    /// only in a request: a list of models says nothing of a model that fails.
+    pub fn probe_answered(&self, now: Instant) {
+        self.change(|state| {
+            if !state.wants_request() {
+                state.reachable(now);
+            }
+        });
+    }
+
+    /// Says that a probe has failed.
+    pub fn probe_failed(&self, kind: ErrorKind, now: Instant) {
+        match table::says(kind) {
+            Says::Alive => self.probe_answered(now),
+            Says::Unreachable | Says::Broken | Says::Nothing => self.failed(kind, now),
+        }
+    }
+
     /// What it does at `now`.
     pub fn status(&self, now: Instant) -> BreakerStatus {
         self.with(|state| BreakerStatus {
@@ -209,10 +230,14 @@ impl Breaker {
         })
     }
 
-    /// How long after `now` the next probe is due; `None` when there is nothing to find out: it is closed, or somebody
-    /// with a ticket asks already.
+    /// How long after `now` the next probe is due; `None` when a probe has nothing to find out: it is closed, somebody with
+    /// a ticket asks already, or only a request can tell.
     pub fn due(&self, now: Instant) -> Option<Duration> {
-        self.with(|state| state.retry_in(now).filter(|_| state.asking.is_none()))
+        self.with(|state| {
+            state
+                .retry_in(now)
+                .filter(|_| state.asking.is_none() && !state.wants_request())
+        })
     }
 
     /// Waits until a probe is due, and takes the ticket for it; for ever while the breaker is closed.
@@ -273,6 +298,18 @@ impl State {
         match self.position {
             Position::Closed { .. } => None,
             Position::Open { until, .. } => Some(until.saturating_duration_since(now)),
+        }
+    }
+
+    /// Whether only a request can tell that the server is well again.
+    fn wants_request(&self) -> bool {
+        self.last_error.is_some_and(|kind| table::says(kind) == Says::Broken)
+    }
+
+    /// It answers again; failures that were counted before stay counted.
+    fn reachable(&mut self, now: Instant) {
+        if let Position::Open { .. } = self.position {
+            self.close(now);
         }
     }
 

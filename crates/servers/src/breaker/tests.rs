@@ -259,3 +259,44 @@ fn a_breaker_can_be_shown() {
     let shown = format!("{breaker:?}");
     assert!(shown.contains("last_error: Some(Tls)"), "{shown}");
 }
+
+#[test]
+fn a_probe_tells_only_whether_the_server_can_be_reached() {
+    let now = Instant::now();
+    let off = Breaker::new(SHORTEST);
+    off.failed(ErrorKind::Refused, now);
+    off.probe_answered(now);
+    assert_eq!(retry_in(&off, now), None);
+
+    // Its list of models is fine, and each answer fails.
+    let broken = Breaker::new(SHORTEST);
+    for _ in 0..2 {
+        broken.failed(ErrorKind::Server, now);
+        broken.probe_answered(now);
+        assert_eq!(retry_in(&broken, now), None, "two are not three");
+    }
+    broken.failed(ErrorKind::Server, now);
+    broken.probe_answered(now);
+    assert_eq!((retry_in(&broken, now), broken.due(now)), (Some(seconds(2)), None));
+
+    // A request finds out whether it is well again: it rests for longer, or is used.
+    let later = now + seconds(2);
+    broken.probe_failed(ErrorKind::Loading, later);
+    let trial = ticket(&broken, later);
+    broken.failed(ErrorKind::Server, later);
+    drop(trial);
+    assert_eq!(retry_in(&broken, later), Some(seconds(4)));
+    let last = later + seconds(4);
+    let trial = ticket(&broken, last);
+    broken.succeeded(last);
+    drop(trial);
+    assert_eq!(retry_in(&broken, last), None);
+
+    // One that is off since then can be looked at again.
+    for _ in 0..3 {
+        broken.failed(ErrorKind::Server, last);
+    }
+    broken.failed(ErrorKind::Refused, last);
+    broken.probe_answered(last);
+    assert_eq!(retry_in(&broken, last), None);
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     features::{Features, PARTS, Part},
-    rates::{IMAGE, RATES},
+    rates::{IMAGE, RATES, Rate},
 };
 
 /// How far from the sum a prompt is: parts of its tokens, beside two tokens. Measured with the rates that fit best.
@@ -82,6 +82,11 @@ impl Estimator {
         let noise = (NOISE * tokens.max(expected)).powi(2) + LEAST_NOISE * LEAST_NOISE;
         let towards = self.doubt.map(|line| dot(&line, &parts));
         let mut variance = dot(&towards, &parts) + noise;
+        if variance <= 0.0 {
+            // No covariance gives that: it came out of a file.
+            *self = Self::default();
+            return;
+        }
         let surprise = tokens - expected;
         let deviations = surprise.abs() / variance.sqrt();
         if deviations > FITS {
@@ -141,8 +146,12 @@ impl Default for Estimator {
 impl From<Stored> for Estimator {
     fn from(stored: Stored) -> Self {
         let numbers = stored.rates.iter().chain(stored.doubt.iter().flatten());
-        let of_one = |index: usize| (0.0..=RATES[index].spread.powi(2) * 1.01).contains(&stored.doubt[index][index]);
-        if !numbers.copied().all(f64::is_finite) || !(0..PARTS).all(of_one) {
+        let bounded = |index: usize| {
+            let mut line = stored.doubt[index].iter().zip(RATES);
+            let bounded = |(value, other): (&f64, Rate)| value.abs() <= RATES[index].spread * other.spread * 1.01;
+            stored.doubt[index][index] >= 0.0 && line.all(bounded)
+        };
+        if !numbers.copied().all(f64::is_finite) || !(0..PARTS).all(bounded) {
             return Self::default();
         }
         let Stored { rates, doubt, reports } = stored;

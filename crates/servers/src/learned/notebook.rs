@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use yabby_core::ToolMode;
 use yabby_wire::Learned;
 
-use crate::{Endpoint, EndpointOrigin, Estimator, Fleet, Observed, ServerKind, private};
+use crate::{Endpoint, EndpointOrigin, Estimator, Fleet, Observed, ServerKind, Trouble, private};
 
 /// The file with what endpoints have taught.
 #[derive(Clone, Debug)]
@@ -38,6 +38,9 @@ struct Page {
     /// The server that taught it.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<ServerId>,
+    /// The error of the last request, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<Trouble>,
     models: BTreeMap<String, Line>,
 }
 
@@ -126,12 +129,14 @@ impl Page {
         }
         Self {
             server: endpoint.memory.server(),
+            trouble: endpoint.trouble(),
             models,
         }
     }
 
     fn put_into(&self, endpoint: &Endpoint) {
         endpoint.memory.set_server(self.server.clone());
+        endpoint.remember_trouble(self.trouble.clone());
         for (model, line) in &self.models {
             endpoint.memory.set(model, line.steps.clone());
             if let Some(mode) = line.tool_mode {

@@ -24,7 +24,8 @@ impl Endpoint {
     ///
     /// Fails with [`ErrorKind::Hung`] when there is none within `limit`, or with what the socket said.
     pub async fn look(&self, http: &Http, model: &str, limit: Duration) -> Result<Doing, ModelError> {
-        let facts = self.refresh(http, Duration::ZERO, limit).await;
+        // What is known from before is no sign of life.
+        let facts = self.ask_now(http, limit).await.ok_or_else(|| self.hung(limit))?;
         if let Some(error) = &facts.error {
             return match error.kind {
                 ErrorKind::Loading => Ok(Doing::Loading),

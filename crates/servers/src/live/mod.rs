@@ -13,6 +13,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 use yabby_core::ErrorKind;
 
@@ -25,11 +30,17 @@ use crate::{AdmissionQueue, Breaker, Endpoint, Http, ModelState, ServerFacts, pr
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live(Arc<Inner>);
 
+/// A probe that all who wait for it drive, so that none stands still because another one has turned to something else.
+type Probe = BoxFuture<'static, Arc<ServerFacts>>;
+
+/// A server that says nothing for this long is taken for one that hangs. One that was given less may just be busy.
+const SURELY_HUNG: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Default)]
 struct Inner {
     now: Mutex<Now>,
-    /// Held while the server is asked.
-    asking: tokio::sync::Mutex<()>,
+    /// The probe that is under way.
+    asking: Mutex<Option<WeakShared<Probe>>>,
     breaker: Breaker,
     /// By model.
     queues: Mutex<BTreeMap<String, AdmissionQueue>>,
@@ -38,23 +49,33 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Now {
     /// The latest probe, whatever came of it.
-    facts: Option<(Arc<ServerFacts>, Instant)>,
+    facts: Option<Taken>,
     /// The latest probe that was answered.
     answered: Option<Arc<ServerFacts>>,
-    /// Whether something has happened that makes `facts` doubtful.
-    expired: bool,
+    /// How often something has happened that makes earlier facts doubtful.
+    expiries: u64,
     /// When a model was asked for an answer.
     used: Option<Instant>,
     /// What requests have shown, by model.
     observed: BTreeMap<String, Observed>,
     /// Whether something was learned that is not written down yet.
     news: bool,
-    /// The last error of a request, in words.
+    /// The error of the last request, if it failed.
     trouble: Option<Trouble>,
 }
 
-/// The last error of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a probe has found out.
+#[derive(Debug)]
+struct Taken {
+    facts: Arc<ServerFacts>,
+    /// When it ended.
+    at: Instant,
+    /// The expiries before it began.
+    expiries: u64,
+}
+
+/// The error of the last request, if it failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// What kind.
     pub kind: ErrorKind,
@@ -67,7 +88,7 @@ pub struct Trouble {
 impl Endpoint {
     /// What the latest probe of this process found out; nothing is asked.
     pub fn known(&self) -> Option<Arc<ServerFacts>> {
-        Some(Arc::clone(&self.live.lock().facts.as_ref()?.0))
+        Some(Arc::clone(&self.live.lock().facts.as_ref()?.facts))
     }
 
     /// What the latest probe found out, which is made now when it is older than `max_age`.
@@ -76,20 +97,12 @@ impl Endpoint {
     /// what is known by then.
     pub async fn refresh(&self, http: &Http, max_age: Duration, limit: Duration) -> Arc<ServerFacts> {
         let begun = Instant::now();
-        if let Some(facts) = self.live.within(max_age) {
+        if !max_age.is_zero()
+            && let Some(facts) = self.live.within(max_age)
+        {
             return facts;
         }
-        let asked = async {
-            let _one = self.live.0.asking.lock().await;
-            // Another may have asked while this one waited.
-            if let Some(facts) = self.live.since(begun) {
-                return facts;
-            }
-            let facts = Arc::new(probe(http, self, limit).await);
-            self.take_in(&facts);
-            facts
-        };
-        if let Ok(facts) = timeout(limit + limit / 4, asked).await {
+        if let Some(facts) = self.ask_now(http, limit).await {
             return facts;
         }
         self.known().unwrap_or_else(|| {
@@ -101,18 +114,58 @@ impl Endpoint {
         })
     }
 
+    /// What the probe finds out that is under way, or else one that begins now; `None` when there is nothing after
+    /// `limit`.
+    pub(crate) async fn ask_now(&self, http: &Http, limit: Duration) -> Option<Arc<ServerFacts>> {
+        let asked = async {
+            loop {
+                let (probe, is_own) = self.live.join(|expiries| {
+                    let (endpoint, http) = (self.clone(), http.clone());
+                    let work = async move {
+                        let facts = Arc::new(probe(&http, &endpoint, limit).await);
+                        endpoint.take(&facts, expiries);
+                        facts
+                    };
+                    work.boxed()
+                });
+                let facts = probe.await;
+                // Whoever began it may have had less time.
+                let gave_up = is_hung(&facts) && facts.took < limit;
+                if is_own || !gave_up {
+                    return facts;
+                }
+            }
+        };
+        timeout(limit + limit / 4, asked).await.ok()
+    }
+
     /// Takes over what a probe of this endpoint found out.
     pub(crate) fn take_in(&self, facts: &Arc<ServerFacts>) {
+        let expiries = self.live.lock().expiries;
+        self.take(facts, expiries);
+    }
+
+    /// The same for a probe that began when there were so many expiries.
+    fn take(&self, facts: &Arc<ServerFacts>, expiries: u64) {
         if let Some(kind) = facts.kind {
             self.forget_other_versions(kind, facts.version.as_deref());
         }
         match &facts.error {
-            None => self.succeeded(),
-            Some(error) => self.live.breaker().failed(error.kind, Instant::now()),
+            None => self.live.breaker().probe_answered(Instant::now()),
+            // One that rests has to show that it is back.
+            Some(_) if is_hung(facts) && facts.took < SURELY_HUNG && !self.is_resting() => {}
+            Some(error) => self.live.breaker().probe_failed(error.kind, Instant::now()),
         }
         let mut now = self.live.lock();
-        now.facts = Some((Arc::clone(facts), Instant::now()));
-        now.expired = false;
+        if now.facts.as_ref().is_some_and(|taken| taken.expiries > expiries) {
+            // One that began later has ended already.
+            return;
+        }
+        now.facts = Some(Taken {
+            facts: Arc::clone(facts),
+            at: Instant::now(),
+            expiries,
+        });
         if facts.error.is_none() {
             now.answered = Some(Arc::clone(facts));
         }
@@ -123,20 +176,25 @@ impl Endpoint {
         let Some(facts) = self.known() else {
             return ModelState::Unknown;
         };
-        facts.state_of(model)
+        match (facts.state_of(model), facts.only_model()) {
+            // It answers to any name.
+            (ModelState::Absent, Some(only)) => only.state,
+            (state, _) => state,
+        }
     }
 
     /// Notes that a model answers, though the last probe found it cold.
     pub fn is_awake(&self, model: &str) {
-        let mut now = self.live.lock();
-        if let Some((facts, _)) = &mut now.facts {
-            let facts = Arc::make_mut(facts);
-            if let Some(found) = facts.models.iter_mut().find(|found| found.id == model) {
+        if let Some(taken) = &mut self.live.lock().facts {
+            let facts = &taken.facts;
+            let id = facts.model(model).or(facts.only_model()).map(|found| found.id.clone());
+            let facts = Arc::make_mut(&mut taken.facts);
+            if let Some(found) = facts.models.iter_mut().find(|found| Some(&found.id) == id.as_ref()) {
                 found.state = ModelState::Ready;
             }
         }
         // Its window is known only now.
-        now.expired = true;
+        self.live.expire();
     }
 
     /// Notes that a model is asked for an answer.
@@ -159,7 +217,7 @@ impl Endpoint {
         std::mem::take(&mut self.live.lock().news)
     }
 
-    /// The last error of a request of this process.
+    /// The error of the last request, if it failed; also one from before this process.
     pub fn trouble(&self) -> Option<Trouble> {
         self.live.lock().trouble.clone()
     }
@@ -184,9 +242,27 @@ impl Live {
         self.lock().answered.clone()
     }
 
-    /// The next one who wants fresh facts gets them.
+    /// The next one who wants fresh facts gets them, of a probe that begins from now on.
     pub(crate) fn expire(&self) {
-        self.lock().expired = true;
+        self.lock().expiries += 1;
+        *self.asking() = None;
+    }
+
+    /// The probe that is under way, or else the one that `begin` makes, and whether it is that.
+    fn join(&self, begin: impl FnOnce(u64) -> Probe) -> (Shared<Probe>, bool) {
+        let expiries = self.lock().expiries;
+        let mut asking = self.asking();
+        let running = asking.as_ref().and_then(WeakShared::upgrade);
+        if let Some(running) = running.filter(|probe| probe.peek().is_none()) {
+            return (running, false);
+        }
+        let probe = begin(expiries).shared();
+        *asking = probe.downgrade();
+        (probe, true)
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Option<WeakShared<Probe>>> {
+        self.0.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock is held for a moment, never across an await.
@@ -203,7 +279,11 @@ impl Live {
     /// The facts that were found out at `time` or later.
     fn since(&self, time: Instant) -> Option<Arc<ServerFacts>> {
         let now = self.lock();
-        let (facts, at) = now.facts.as_ref()?;
-        (*at >= time && !now.expired).then(|| Arc::clone(facts))
+        let taken = now.facts.as_ref()?;
+        (taken.at >= time && taken.expiries == now.expiries).then(|| Arc::clone(&taken.facts))
     }
+}
+
+fn is_hung(facts: &ServerFacts) -> bool {
+    facts.error.as_ref().is_some_and(|error| error.kind == ErrorKind::Hung)
 }

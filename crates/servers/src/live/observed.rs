@@ -103,6 +103,19 @@ impl Endpoint {
             message: error.message.english(),
             at: now(),
         });
+        self.note();
+    }
+
+    /// Notes that a request was answered.
+    pub(crate) fn saw_no_trouble(&self) {
+        if self.live.lock().trouble.take().is_some() {
+            self.note();
+        }
+    }
+
+    /// Takes over the error of the last request before this process began.
+    pub(crate) fn remember_trouble(&self, trouble: Option<Trouble>) {
+        self.live.lock().trouble = trouble;
     }
 
     /// How long until the first token of a prompt of so many tokens, where the speed is known.

@@ -35,8 +35,9 @@ impl Endpoint {
         };
         let learned = self.observed(model).window();
         match (probed, learned) {
-            // A refusal that came after the probe knows better: the server was started again meanwhile.
-            (Some(probed), Some(learned)) if learned.at > probed.at && learned.value < probed.value => Some(learned),
+            // A refusal that came after the probe knows better: the server was started again meanwhile. Within the same
+            // second too, because a request is refused at once and its server is asked beside it.
+            (Some(probed), Some(learned)) if learned.at >= probed.at && learned.value < probed.value => Some(learned),
             (Some(probed), _) => Some(probed),
             (None, learned) => learned,
         }
@@ -71,7 +72,7 @@ mod tests {
         endpoint.take_in(&Arc::new(facts));
     }
 
-    /// An entry of the config, what a probe has said and when, what was learned now, and the window that counts.
+    /// What the config says, what a probe has said and when, what was learned, and what counts.
     type Case = (&'static str, Option<(u32, u64)>, Option<u32>, Option<(u32, FactSource)>);
 
     /// One case a precedence.

@@ -81,12 +81,14 @@ fn configured(spec: &CommandSpec) -> io::Result<Command> {
     Ok(command)
 }
 
-/// `yabby exec-bound -- PROGRAM`: the kernel ends the server when the supervisor ends, however it ends. Behind `--`
+/// `yabby exec-bound PID -- PROGRAM`: the kernel ends the server when the supervisor ends, however it ends. Behind `--`
 /// nothing is an option of Yabby's own.
 fn bound_to_parent(program: &Path) -> io::Result<Command> {
     if cfg!(target_os = "linux") {
         let mut command = Command::new(own_program()?);
-        command.args(["exec-bound", "--"]).arg(program);
+        command
+            .args(["exec-bound", &std::process::id().to_string(), "--"])
+            .arg(program);
         Ok(command)
     } else {
         Ok(Command::new(program))

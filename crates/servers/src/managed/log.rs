@@ -13,6 +13,8 @@ use super::redact::Redactor;
 
 /// The name of the log in a server's folder. The one before has `.1` behind it.
 pub(super) const SERVER_LOG: &str = "server.log";
+/// The most letters of a line in an error for people.
+const LONGEST_WORDS: usize = 300;
 /// A file that has grown beyond this many bytes is put aside; the one that was put aside before goes.
 const LARGEST: u64 = 1 << 20;
 /// The rest of a longer line is left out, in bytes.
@@ -65,7 +67,12 @@ impl Log {
 
     /// The last lines of this run.
     pub(super) fn last_words(&self) -> String {
-        let lines: Vec<&str> = self.last.iter().map(String::as_str).collect();
+        // The log has the rest.
+        let lines: Vec<String> = self
+            .last
+            .iter()
+            .map(|line| line.chars().take(LONGEST_WORDS).collect())
+            .collect();
         lines.join(" | ")
     }
 
@@ -184,7 +191,8 @@ mod tests {
             log.push(piece.as_bytes());
         }
         assert_eq!(text(folder.path(), SERVER_LOG), format!("{long} […]\nnext\n{long}\n"));
-        assert_eq!(log.last_words(), format!("{long} | next | {long}"));
+        let words = &long[..LONGEST_WORDS];
+        assert_eq!(log.last_words(), format!("{words} | next | {words}"));
     }
 
     #[test]

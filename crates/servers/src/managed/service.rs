@@ -298,7 +298,7 @@ mod tests {
             let error = ModelError::new(kind, Phase::Connect, &endpoint.base_url, text!("error"));
             endpoint.failed("m", &error);
             assert!(endpoint.is_resting(), "{kind:?}");
-            assert_eq!(endpoint.resting(&Http::default()).await.is_some(), rests, "{kind:?}");
+            assert_eq!(endpoint.may_ask(&Http::default()).await.is_err(), rests, "{kind:?}");
         }
     }
 

@@ -12,6 +12,10 @@ use crate::{Endpoint, Http, answer::read_at_most};
 /// OpenRouter's list of some hundred models has less than 1 MB.
 const LONGEST_LIST: usize = 8 * 1024 * 1024;
 
+/// The most entries of a list that are read. What is done for one may look through all others, so that a longer list would
+/// hold up everything else; catalogues have some hundred models.
+pub(super) const MOST_ENTRIES: usize = 4096;
+
 /// A JSON answer to a question beside the models' API.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -87,17 +91,29 @@ fn header(response: &reqwest::Response, name: &str) -> String {
         .to_owned()
 }
 
+/// Cuts the lists of an answer.
+fn shorten(body: &mut Value) {
+    for list in body.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if let Value::Array(entries) = list {
+            entries.truncate(MOST_ENTRIES);
+        }
+    }
+}
+
 // === impl Answer ===
 
 impl Answer {
-    /// Its JSON; anything but JSON in a 2xx is the server's refusal.
+    /// Its JSON, with the beginning of its lists; anything but JSON in a 2xx is the server's refusal.
     pub(super) fn page(&self, endpoint: &Endpoint) -> Result<Page, ModelError> {
         let parsed = self.is_good().then(|| serde_json::from_slice(&self.body).ok());
         match parsed.flatten() {
-            Some(body) => Ok(Page {
-                server: self.server.clone(),
-                body,
-            }),
+            Some(mut body) => {
+                shorten(&mut body);
+                Ok(Page {
+                    server: self.server.clone(),
+                    body,
+                })
+            }
             None => Err(crate::answer::from_wire(
                 endpoint,
                 Phase::Head,

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{ModelFacts, ModelState, Reasoning, ServerFacts, TokenCounter};
 
+/// How many models of a router are asked about: each is a connection or two, all at the same time.
+pub(super) const MOST_ASKED: usize = 32;
+
 pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFacts) {
     facts.counter = Some(usual(TokenCounter::InputTokens));
     facts.reports_cached = Some(usual(true));
@@ -27,7 +30,7 @@ pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFac
     facts.router = is_router(list);
     if facts.router {
         let loaded = facts.models.iter_mut().filter(|model| model.state == ModelState::Ready);
-        let asked = loaded.map(|model| async move {
+        let asked = loaded.take(MOST_ASKED).map(|model| async move {
             let query = query(&model.id);
             one(asking, &query, model).await;
         });
@@ -82,8 +85,8 @@ async fn one(asking: &Asking<'_>, query: &str, model: &mut ModelFacts) -> Option
 }
 
 /// The version out of `/props`. A build that was not made from llama.cpp's repository, such as the one in the Python
-/// package, knows neither its number nor its commit.
-fn version(props: &Value) -> Option<String> {
+/// package, knows neither its number nor its commit and says `b0-unknown` (recordings of xllamacpp).
+pub(super) fn version(props: &Value) -> Option<String> {
     text(&props["build_info"]).filter(|build| build != "b0-unknown")
 }
 

@@ -3,6 +3,8 @@
 //! Neither tells of a model that is being loaded: it stays unloaded until it is there. Versions without the first path
 //! answer it with 200 and an error.
 
+use std::{collections::HashMap, iter};
+
 use futures_util::future::join;
 use serde_json::Value;
 use yabby_config::Modality;
@@ -27,18 +29,24 @@ pub(super) async fn ask(asking: &Asking<'_>, list: &Value, facts: &mut ServerFac
 /// All models of the OpenAI-style list, in its order, then those that are downloaded and not in it. An id in that list
 /// that is an instance of a model is that model.
 fn merge(listed: Vec<ModelFacts>, told: Vec<ModelFacts>) -> Vec<ModelFacts> {
-    let mut left = told;
-    let mut merged: Vec<ModelFacts> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, model) in told.iter().enumerate() {
+        let instances = model.instances.iter().map(|instance| &instance.id);
+        for id in iter::once(&model.id).chain(instances) {
+            places.entry(id.clone()).or_insert(place);
+        }
+    }
+    let mut left: Vec<Option<ModelFacts>> = told.into_iter().map(Some).collect();
+    let mut merged = Vec::new();
     for model in listed {
-        let is_it =
-            |other: &ModelFacts| other.id == model.id || other.instances.iter().any(|instance| instance.id == model.id);
-        if let Some(place) = left.iter().position(is_it) {
-            merged.push(left.remove(place));
-        } else if !merged.iter().any(is_it) {
+        if let Some(place) = places.get(&model.id) {
+            merged.extend(left.get_mut(*place).and_then(Option::take));
+        } else {
+            places.insert(model.id.clone(), left.len());
             merged.push(model);
         }
     }
-    merged.append(&mut left);
+    merged.extend(left.into_iter().flatten());
     merged
 }
 

@@ -22,12 +22,10 @@ mod tests;
 mod time;
 mod vllm;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::time::Instant;
 use yabby_core::{ErrorKind, now};
 use yabby_wire::Dialect;
 

@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use yabby_core::{Caller, ErrorKind, ModelError, Phase, text};
 
 use super::{LoadOptions, may_wake};
-use crate::{Endpoint, ModelState};
+use crate::{Endpoint, ModelState, ServerKind};
 
 /// The gates before the models of an endpoint. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -42,15 +42,28 @@ impl Endpoint {
             // What went wrong there is told to whoever asked for it; the request will show it again.
             let _ = self.load(http, model, kind, LoadOptions::default()).await;
         }
-        let gate = self.gates.of(model).lock_owned().await;
+        let gate = self.alone(model).await;
         self.is_cold(model).then_some(Waking { _gate: gate })
+    }
+
+    /// Whether a server near by loads its models when they are asked for, so that what it had a while ago may be gone.
+    pub fn loads_on_demand(&self) -> bool {
+        let facts = self.live.answered();
+        facts.is_some_and(|facts| facts.router || matches!(facts.kind, Some(ServerKind::LmStudio | ServerKind::Ollama)))
+    }
+
+    /// Keeps everybody else from waking the model.
+    pub(super) async fn alone(&self, model: &str) -> OwnedMutexGuard<()> {
+        self.gates.of(model).lock_owned().await
     }
 
     /// The error for work that nobody waits for and that would wake a cold model.
     ///
     /// A server near by must have been asked before.
     pub fn may_not_wake(&self, model: &str, caller: &Caller) -> Option<ModelError> {
-        if may_wake(caller.priority, self.state_of(model), self.keep_warm) || !self.is_cold(model) {
+        let state = self.state_of(model);
+        let can_be_woken = self.is_cold(model) || state == ModelState::Failing;
+        if may_wake(caller.priority, state, self.keep_warm) || !can_be_woken {
             return None;
         }
         let message = text!(

@@ -43,7 +43,6 @@ impl KeptWarm {
     /// Does what is due.
     pub(crate) async fn step(&mut self, http: &Http) {
         let now = Instant::now();
-        let policy = self.endpoint.keep_warm;
         let used = self.endpoint.idle().and_then(|idle| now.checked_sub(idle));
         let since = used.map_or(self.begun, |used| used.max(self.begun));
         let is_used_again = since > self.since && self.due.is_none();
@@ -57,8 +56,17 @@ impl KeptWarm {
             return;
         };
         self.since = since;
+        // Its server is told what is left of its time.
+        let policy = match self.endpoint.keep_warm {
+            KeepWarm::For(time) => KeepWarm::For((since + time).saturating_duration_since(now)),
+            policy => policy,
+        };
+        if policy == KeepWarm::For(Duration::ZERO) {
+            self.due = None;
+            return;
+        }
         self.due = match self.keep(http, kind, policy).await {
-            Ok(()) => next_touch(policy, since, Instant::now(), self.ttl(kind)),
+            Ok(()) => next_touch(self.endpoint.keep_warm, since, Instant::now(), self.ttl(kind)),
             Err(error) => {
                 self.endpoint.saw_error(&error);
                 Some(Instant::now() + LATER)
@@ -80,7 +88,14 @@ impl KeptWarm {
             Held::Loaded { .. } if kind == ServerKind::LlamaCpp => Ok(()),
             Held::Loaded { .. } => self.endpoint.touch(http, &self.model, kind, policy, LIMIT).await,
             Held::Loading | Held::Untold | Held::Absent => Ok(()),
-            Held::Unloaded | Held::Asleep | Held::Failing => self.load(http, kind, policy).await,
+            Held::Unloaded | Held::Asleep | Held::Failing => {
+                // A request may be waking it: then it is loaded when that is done.
+                let _alone = self.endpoint.alone(&self.model).await;
+                match self.endpoint.held(http, &self.model, kind).await? {
+                    Held::Loaded { .. } => Ok(()),
+                    _ => self.load(http, kind, policy).await,
+                }
+            }
         }
     }
 

@@ -249,24 +249,18 @@ fn a_request_is_counted_in_its_tool_mode() {
 
 #[test]
 fn what_counters_answered() {
-    let counted = |tokens, window| {
-        Some(Count {
-            tokens,
-            exact: true,
-            window,
-        })
-    };
+    let counted = |tokens| Some(Count { tokens, exact: true });
     let answers = [
-        ("llama_chat", (200, counted(36, None))),
-        ("llama_resp", (200, counted(36, None))),
-        ("llama_msgs", (200, counted(36, None))),
+        ("llama_chat", (200, counted(36))),
+        ("llama_resp", (200, counted(36))),
+        ("llama_msgs", (200, counted(36))),
         ("litellm_chat", (404, None)),
-        ("litellm_resp", (200, counted(36, None))),
-        ("litellm_msgs", (200, counted(36, None))),
+        ("litellm_resp", (200, counted(36))),
+        ("litellm_msgs", (200, counted(36))),
         ("vllm_chat", (404, None)),
         ("vllm_resp", (405, None)),
-        ("vllm_msgs", (200, counted(36, None))),
-        ("vllm_tokenize", (200, counted(7, Some(2048)))),
+        ("vllm_msgs", (200, counted(36))),
+        ("vllm_tokenize", (200, counted(7))),
     ];
     for (name, answer) in answers {
         assert_eq!(recorded(name), answer, "{name}");

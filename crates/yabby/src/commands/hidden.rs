@@ -17,9 +17,9 @@ pub(crate) async fn managed_server(folder: &Path) -> Exit {
     }
 }
 
-/// `yabby exec-bound PROGRAM ARGUMENTS…`.
-pub(crate) fn exec_bound(program: &OsString, arguments: &[OsString]) -> Exit {
-    let error = yabby_servers::managed::exec_bound(program, arguments);
+/// `yabby exec-bound PARENT PROGRAM ARGUMENTS…`.
+pub(crate) fn exec_bound(parent: u32, program: &OsString, arguments: &[OsString]) -> Exit {
+    let error = yabby_servers::managed::exec_bound(parent, program, arguments);
     Terminal::plain(Lang::En).error(
         &text!(
             "{program} could not be run: {error}",

@@ -1,6 +1,8 @@
 //! `yabby models`: what there is, and choosing one.
 
-use yabby_testkit::{ModelServer, ServerKind, dead_url};
+use std::time::Duration;
+
+use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url};
 
 use crate::home::Home;
 
@@ -113,6 +115,35 @@ fn a_found_server_answers_without_a_config() {
     let told = |word: &str| assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
     told("vllm/m1");
     told(&server.addr().to_string());
+}
+
+/// It answers nothing else meanwhile, so that there is no model to ask yet.
+#[test]
+fn a_found_server_that_loads_is_named() {
+    let server = ModelServer::start_on_thread();
+    server.fault(Fault::LoadingWhile(Duration::from_hours(1)));
+    let home = Home::new().var("YABBY_DISCOVER", &format!("llamacpp:{}", server.addr().port()));
+    let ran = home.run(&["ask", "Hello?"]);
+    let said = format!("{} is loading its model: ask again when it is done", server.base_url());
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), server.model_calls().len()),
+        (Some(3), "", 0)
+    );
+    let ran = home.run(&["models", "--json"]);
+    let rows: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&rows[0]["model"], &rows[0]["state"]),
+        (&"llamacpp/*".into(), &"loading".into()),
+        "{rows}"
+    );
+    let ran = home.run(&["setup", "--yes"]);
+    assert!(
+        ran.stdout.contains("wait until it is done"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Keys never come out, whatever is asked and whatever the server says.
 
-use yabby_testkit::{Canary, Fault, ModelServer};
+use yabby_testkit::{Canary, Fault, ModelServer, dead_url};
 
-use crate::home::Home;
+use crate::{
+    home::Home,
+    setup::{found_at, llama_cpp},
+};
 
 #[test]
 fn no_command_prints_a_secret() {
@@ -122,4 +125,22 @@ fn a_proxy_variable_does_not_carry_local_prompts_away() {
         .var("ALL_PROXY", &proxy.url());
     assert_eq!(home.run(&["ask", "Hello?"]).stdout, "ok\n");
     assert_eq!((server.model_calls().len(), proxy.accepted_connections()), (1, 0));
+}
+
+#[test]
+fn a_key_goes_to_no_other_port() {
+    let server = llama_cpp(8192);
+    let home = found_at(&[("llamacpp", &server)]).var("BOX_KEY", "canary");
+    let ran = home.run(&["setup", "--base-url", &dead_url(), "--key-env", "BOX_KEY"]);
+    assert!(
+        ran.stdout.contains(&format!("answers at {}", server.base_url())),
+        "{}",
+        ran.stdout
+    );
+    let sent: Vec<Option<String>> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect();
+    assert!(sent.iter().all(Option::is_none), "{sent:?}");
 }

@@ -389,36 +389,12 @@ fn an_address_that_is_nearly_right() {
 }
 
 #[test]
-fn a_key_goes_to_no_other_port() {
-    let server = llama_cpp(8192);
-    let home = found_at(&[("llamacpp", &server)]).var("BOX_KEY", "canary");
-    let ran = home.run(&["setup", "--base-url", &dead_url(), "--key-env", "BOX_KEY"]);
-    assert!(
-        ran.stdout.contains(&format!("answers at {}", server.base_url())),
-        "{}",
-        ran.stdout
-    );
-    let sent: Vec<Option<String>> = server
-        .requests()
-        .iter()
-        .map(|request| request.header("authorization").map(str::to_owned))
-        .collect();
-    assert!(sent.iter().all(Option::is_none), "{sent:?}");
-}
-
-#[test]
 fn a_named_model_that_gives_no_answer_is_not_called_ready() {
     let server = llama_cpp(8192);
     server.fault(Fault::Status(500, "{}".to_owned()));
     let home = Home::new();
-    let ran = home.run(&[
-        "setup",
-        "--base-url",
-        &server.base_url(),
-        "--model",
-        "qwen3-8b",
-        "--yes",
-    ]);
+    let address = server.base_url();
+    let ran = home.run(&["setup", "--base-url", &address, "--model", "qwen3-8b", "--yes"]);
     assert!(config(&home).contains("qwen3-8b"), "what is named is written");
     let end = ran.stdout.lines().last().unwrap();
     assert_eq!(end, "When it runs, `yabby doctor` says whether all is well.");

@@ -131,14 +131,30 @@ fn a_stored_estimator_is_the_same_and_a_forged_one_does_no_harm() {
     forged["rates"][8] = 1e300.into();
     let bounded = serde_json::from_value::<Estimator>(forged).unwrap();
     assert_eq!((bounded.rates[0], bounded.rates[8]), (0.5, 3.2));
-    for (line, value) in [(3, -1.0), (3, 1e9)] {
+    for (line, column, value) in [(3, 3, -1.0), (3, 3, 1e9), (3, 4, 1e300), (4, 3, -1e9)] {
         let mut forged = stored.clone();
-        forged["doubt"][line][line] = value.into();
+        forged["doubt"][line][column] = value.into();
         assert_eq!(
             serde_json::from_value::<Estimator>(forged).unwrap(),
             Estimator::default()
         );
     }
+    // One that is small enough and still none is forgotten when it is needed.
+    let mut forged = stored.clone();
+    for line in 0..PARTS {
+        for column in 0..PARTS {
+            let (sign, spread) = (
+                if line == column { 0.0 } else { -1.0 },
+                RATES[line].spread * RATES[column].spread,
+            );
+            forged["doubt"][line][column] = (sign * spread).into();
+        }
+    }
+    let mut forged = serde_json::from_value::<Estimator>(forged).unwrap();
+    assert_ne!(forged, Estimator::default());
+    let features = prompt([2000; TEXTS.len()]);
+    forged.learn(&features, Estimator::default().estimate(&features));
+    assert_eq!(forged, Estimator::default());
     let mut other = stored;
     other["rates"].as_array_mut().unwrap().pop();
     assert!(serde_json::from_value::<Estimator>(other).is_err());

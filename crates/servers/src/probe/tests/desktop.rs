@@ -107,6 +107,29 @@ async fn lm_studio_before_its_newer_api() {
 }
 
 #[tokio::test]
+async fn more_models_than_anybody_has() {
+    let listed = |id: usize| json!({"id": format!("m{id}"), "owned_by": "organization_owner"});
+    let told = |id: usize| json!({"key": format!("m{id}"), "type": "llm", "loaded_instances": []});
+    let most = fetch::MOST_ENTRIES;
+    let server = ModelServer::start().await;
+    // The two lists have no more in common than the last one that is read of each.
+    let list = json!({"data": (0..most + 10).map(listed).collect::<Vec<_>>()});
+    server.route("/v1/models", 200, "application/json", list.to_string());
+    let list = json!({"models": (most - 1..2 * most + 10).map(told).collect::<Vec<_>>()});
+    server.route("/api/v1/models", 200, "application/json", list.to_string());
+    let facts = probed(&endpoint(&server)).await;
+    assert_eq!(
+        (facts.kind, facts.models.len()),
+        (Some(ServerKind::LmStudio), 2 * most - 1)
+    );
+    let states = [0, most - 1, most].map(|id| facts.state_of(&format!("m{id}")));
+    assert_eq!(
+        states,
+        [ModelState::Unknown, ModelState::Unloaded, ModelState::Unloaded]
+    );
+}
+
+#[tokio::test]
 async fn ollama_as_documented() {
     let server = answering(
         Played::Ollama {

@@ -140,6 +140,37 @@ async fn a_router_as_recorded() {
     assert_facts(&probed(&endpoint(&server)).await, &expected);
 }
 
+/// Each question is a connection or two, all at the same time.
+#[tokio::test]
+async fn a_router_with_a_thousand_loaded_models() {
+    let entry = |id: u32| json!({"id": format!("m{id}"), "owned_by": "llamacpp", "status": {"value": "loaded"}});
+    let list = json!({"data": (0..1000).map(entry).collect::<Vec<_>>()});
+    let server = answering(llama_cpp(), &[]).await;
+    server.route("/v1/models", 200, "application/json", list.to_string());
+    let facts = probed(&endpoint(&server)).await;
+    assert_eq!((facts.router, facts.models.len()), (true, 1000));
+    // The list, the router itself, and of each model that is asked about what it is and does.
+    let most = 2 + 2 * llama_cpp::MOST_ASKED;
+    assert!(
+        (3..=most).contains(&server.requests().len()),
+        "{}",
+        server.requests().len()
+    );
+}
+
+#[test]
+fn versions() {
+    for (build, version) in [
+        ("b11669-Debian", Some("b11669-Debian")),
+        ("b1-unknown", Some("b1-unknown")),
+        ("b0-unknown", None),
+        ("", None),
+    ] {
+        let found = llama_cpp::version(&json!({"build_info": build}));
+        assert_eq!(found.as_deref(), version, "{build}");
+    }
+}
+
 #[test]
 fn states_of_a_router() {
     let entry = |status: Value| json!({"data": [{"id": "m", "status": status}]});

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use yabby_core::{ErrorKind, FactSource, Text, text};
+use yabby_servers::managed::{ServerStatus, State};
 use yabby_servers::{
     Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, ServerFacts, ServerKind, WellKnown, probe,
 };
@@ -51,11 +52,8 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
                 text!("wait until it is done; a question that is asked now waits too"),
             )];
         }
-        if error.kind == ErrorKind::Refused && endpoint.is_managed() {
-            return vec![Finding::good(text!(
-                "{provider}: not running; the first question starts its server",
-                provider = name
-            ))];
+        if let Some(status) = endpoint.managed_status().filter(|_| error.kind == ErrorKind::Refused) {
+            return vec![not_running(name, &status)];
         }
         let fix = match error.kind {
             ErrorKind::NotAnApi | ErrorKind::ModelNotFound => missing_version(app, endpoint).await,
@@ -78,6 +76,18 @@ async fn one(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> Vec<Finding
         count = facts.models.len(),
         milliseconds = facts.took.as_millis()
     ))];
+    if let Some(trouble) = endpoint.trouble() {
+        let minutes = yabby_core::now().saturating_sub(trouble.at) / 60;
+        findings.push(Finding::note(
+            text!(
+                "{provider}: the last question failed {minutes} min ago: {error}",
+                provider = name,
+                minutes = minutes,
+                error = trouble.message
+            ),
+            text!("`yabby doctor --deep` asks again"),
+        ));
+    }
     let tried = Tried::read(&app.paths.state_dir);
     for entry in &endpoint.listed {
         match facts.model(&entry.id) {
@@ -119,6 +129,36 @@ fn failed(endpoint: &Endpoint, id: &str, record: &Record, no_tools: bool) -> Vec
         Some(Finding::note(message, text!("{fix}", fix = fix)))
     };
     wanting.filter_map(finding).collect()
+}
+
+/// A server that Yabby starts when it is needed, and why the last one ended if it did.
+fn not_running(provider: &str, status: &ServerStatus) -> Finding {
+    let log = || text!("its log is {log}", log = status.log.display());
+    match &status.state {
+        State::Failed(words) => Finding::bad(
+            text!(
+                "{provider}: its server does not start: {words}",
+                provider = provider,
+                words = words
+            ),
+            Some(log()),
+        ),
+        State::Late => Finding::bad(
+            text!(
+                "{provider}: its server was not ready within readyTimeoutMs",
+                provider = provider
+            ),
+            Some(log()),
+        ),
+        State::Starting => Finding::note(
+            text!("{provider}: its server is being started", provider = provider),
+            log(),
+        ),
+        State::Ready | State::Stopped => Finding::good(text!(
+            "{provider}: not running; the first question starts its server",
+            provider = provider
+        )),
+    }
 }
 
 fn absent(endpoint: &Endpoint, facts: &ServerFacts, id: &str) -> Finding {

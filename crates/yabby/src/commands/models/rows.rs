@@ -8,7 +8,7 @@ use yabby_route::resolve;
 use yabby_servers::capability::{Outcome, Record, Tried};
 use yabby_servers::{
     BreakerState, Endpoint, EndpointOrigin, Fleet, ModelFacts, ModelState, Reach, Reasoning, ServerFacts, ServerKind,
-    Speed,
+    Speed, Trouble,
 };
 use yabby_wire::Step;
 
@@ -41,6 +41,9 @@ pub(super) struct Row {
     pub(super) waiting: usize,
     /// What the server has taught, in the words of `docs/compat.md`.
     pub(super) learned: Vec<Step>,
+    /// The error of the last request, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_error: Option<Trouble>,
     /// What came of `yabby models probe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tried: Option<Outcome>,
@@ -92,6 +95,7 @@ impl Row {
             running: 0,
             waiting: 0,
             learned: Vec::new(),
+            last_error: None,
             tried: None,
             error: None,
         }
@@ -229,6 +233,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
             running: queue.running.values().sum(),
             waiting: queue.waiting.values().sum(),
             learned: endpoint.learned(id).steps().to_vec(),
+            last_error: endpoint.trouble(),
             tried: tried.of(endpoint, id).map(Record::outcome),
             error: error.clone(),
             ..Row::new(format!("{}/{id}", endpoint.provider), endpoint.base_url.clone())

@@ -164,6 +164,7 @@ fn fix(app: &App, server: &Server, error: &ModelError) -> Option<Text> {
                 url = endpoint.base_url
             ),
         }),
+        (ErrorKind::Loading, _) => Some(text!("wait until it is done, then run `yabby setup` again")),
         (ErrorKind::NotAnApi, _) if endpoint.base_url.ends_with("/v1") => Some(text!(
             "something else listens there: use the address and port that the model server's own log shows"
         )),
