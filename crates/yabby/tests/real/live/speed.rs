@@ -10,7 +10,7 @@ use crate::llama::Llama;
 
 /// Numbers that are alike on a machine on which other things run.
 fn alike(one: f64, other: f64) -> bool {
-    one < 3.0 * other && other < 3.0 * one
+    one < 4.0 * other && other < 4.0 * one
 }
 
 /// A prompt that no cache has.
