@@ -5,8 +5,8 @@ use std::{pin::pin, time::Duration};
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
 use yabby_core::{
-    Attempt, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque,
-    Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
+    Attempt, Delivery, EndReason, ErrorKind, FinalText, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest,
+    Opaque, Phase, Progress, Text, ToolCall, Unfinished, Usage, text,
 };
 use yabby_servers::{Admission, Endpoint, Http, Reach, Truncation};
 use yabby_wire::Dialect;
@@ -95,6 +95,7 @@ pub fn answer(
             yield RouteEvent::Notice(left_out.text());
         }
         let caller = plan.caller;
+        let background = caller.priority.is_background();
         let mut attempts = Vec::new();
         let mut errors = Vec::new();
         let spread = |candidate: Candidate| candidate.replicas(&caller);
@@ -113,6 +114,10 @@ pub fn answer(
                 }
             }
             let mut request = fitted(&request, &endpoint, &model, &params);
+            if background && endpoint.reach != Reach::Hosted {
+                // It may have to make room, and llama.cpp ends its work for who leaves only on a stream.
+                request.delivery = Delivery::Stream;
+            }
             let mut descent = Descent::of(&endpoint, &model);
             endpoint = descent.trial();
             'admitted: loop {
@@ -166,7 +171,7 @@ pub fn answer(
                         watch.beside(Box::pin(async move { drop(endpoint.refresh(&http, FRESH, BESIDE).await) }));
                     }
                     let mut waking = None;
-                    if error.is_none() && caller.priority.is_background() && endpoint.reach != Reach::Hosted {
+                    if error.is_none() && background && endpoint.reach != Reach::Hosted {
                         // What nobody waits for wakes no cold model; who knows only that can tell.
                         let asked = endpoint.refresh(&http, FRESH, BESIDE);
                         error = watch.within(&endpoint, asked).await.err();

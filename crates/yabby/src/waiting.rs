@@ -41,15 +41,7 @@ impl Waiting {
                 "the model is being loaded ({seconds} s usually)",
                 seconds = time.as_secs().max(1)
             )),
-            Progress::Queued { ahead, expected: None } => self.show(&text!("{count} ahead of you", count = ahead)),
-            Progress::Queued {
-                ahead,
-                expected: Some(time),
-            } => self.show(&text!(
-                "{count} ahead of you, about {seconds} s",
-                count = ahead,
-                seconds = time.as_secs().max(1)
-            )),
+            Progress::Queued { ahead, expected } => self.show(&queued(ahead, expected)),
             Progress::Working { expected: None } => self.show(&text!("the server is reading the prompt")),
             Progress::Working { expected: Some(time) } => self.show(&text!(
                 "the server is reading the prompt (about {seconds} s)",
@@ -91,8 +83,43 @@ impl Waiting {
     }
 }
 
+/// A place in the line, without those that are answered now.
+fn queued(ahead: usize, expected: Option<Duration>) -> Text {
+    match (ahead, expected.map(|time| time.as_secs().max(1))) {
+        (0, None) => text!("all slots of the server are taken; you are next"),
+        (0, Some(seconds)) => text!(
+            "all slots of the server are taken; you are next, in about {seconds} s",
+            seconds = seconds
+        ),
+        (ahead, None) => text!("{count} ahead of you", count = ahead),
+        (ahead, Some(seconds)) => text!(
+            "{count} ahead of you, about {seconds} s",
+            count = ahead,
+            seconds = seconds
+        ),
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_told_the_place() {
+        let time = Some(Duration::from_millis(2400));
+        for (ahead, expected, words) in [
+            (0, None, "all slots of the server are taken; you are next"),
+            (0, time, "all slots of the server are taken; you are next, in about 2 s"),
+            (3, None, "3 ahead of you"),
+            (3, time, "3 ahead of you, about 2 s"),
+        ] {
+            assert_eq!(queued(ahead, expected).english(), words);
+        }
     }
 }

@@ -5,12 +5,12 @@ use std::{pin::pin, time::Duration};
 use futures_util::StreamExt;
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_core::{Caller, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
+use yabby_core::{Caller, Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
 use yabby_route::{Deadlines, RouteEvent, answer, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, dead_url, script};
 
-use crate::scene::{Scene, Seen, hello};
+use crate::scene::{Scene, Seen, hello, person, upkeep};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -218,4 +218,21 @@ async fn constrained_calls_go_through_chat() {
     assert_eq!(asked.body.get("tools"), None);
     assert_eq!(asked.body["response_format"]["type"], "json_schema");
     assert_eq!(asked.body["chat_template_kwargs"], json!({"a": 1}));
+}
+
+/// Only a stream ends when its client leaves, and background work may have to make room.
+#[tokio::test]
+async fn background_work_is_streamed_from_a_server_near_by() {
+    let server = ModelServer::start().await;
+    let scene = Scene::with(&[&server]);
+    let whole = ModelRequest {
+        delivery: Delivery::Whole,
+        ..hello()
+    };
+    for (caller, streamed) in [(upkeep(), true), (person("one"), false)] {
+        server.chat("A title");
+        assert_eq!(scene.turn_of(caller, whole.clone()).await.text(), "A title");
+        let calls = server.model_calls();
+        assert_eq!(calls.last().unwrap().body["stream"] == true, streamed);
+    }
 }

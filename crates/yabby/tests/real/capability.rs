@@ -13,7 +13,7 @@ use yabby_servers::{
 use crate::{
     llama::{Llama, QWEN, SMOLLM2, Served},
     managed::state,
-    place::{err, home, out, yabby},
+    place::{err, home, json, out, run, yabby},
     running::Running,
 };
 
@@ -41,6 +41,9 @@ fn probed(served: &Served) -> (Option<i32>, Value) {
     let kept: Value = serde_json::from_slice(&kept).unwrap();
     let url = format!("http://127.0.0.1:{}/v1", llama.port());
     assert_eq!(kept[url][served.alias]["findings"], object["findings"]);
+    let listed = json(&run(&mut yabby(home.path(), &["models", "--json"])));
+    let speed = json!({"prefill": object["prefill"], "decode": object["decode"]});
+    assert_eq!(listed[0]["speed"], speed, "what was measured is shown");
     (ran.status.code(), object)
 }
 

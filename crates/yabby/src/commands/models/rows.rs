@@ -223,7 +223,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
             server: facts.and_then(|facts| facts.kind).map(ServerKind::name),
             version: facts.and_then(|facts| facts.version.clone()),
             facts: said.map(Said::of).unwrap_or_default(),
-            speed: endpoint.observed(id).speed,
+            speed: speed(endpoint, id, tried),
             // One that is not there because Yabby has not started it is asked at once.
             breaker: if starts {
                 Breaker::Closed
@@ -288,6 +288,17 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
         });
     }
     rows
+}
+
+/// As answers have shown it, else as it was when the model was tried out.
+fn speed(endpoint: &Endpoint, model: &str, tried: &Tried) -> Speed {
+    let shown = endpoint.observed(model).speed;
+    let tried = tried.of(endpoint, model);
+    Speed {
+        prefill: shown.prefill.or_else(|| tried?.prefill),
+        decode: shown.decode.or_else(|| tried?.decode),
+        load_ms: shown.load_ms,
+    }
 }
 
 /// Whether nothing listens there because Yabby starts the server only when it is needed.

@@ -14,20 +14,20 @@ use crate::{
 };
 
 /// What the running server said.
-fn said<T>(value: T) -> Option<Fact<T>> {
-    Some(Fact::new(value, FactSource::Probe))
+fn said<T>(value: T) -> Fact<T> {
+    Fact::new(value, FactSource::Probe)
 }
 
 /// SmolLM2 as it is served.
 fn facts(served: &Served, busy: u32) -> ModelFacts {
     ModelFacts {
-        window: said(served.window),
-        max_window: said(8192),
-        slots: said(served.slots),
-        busy: said(busy),
-        input: said(vec![Modality::Text]),
-        tools: said(false),
-        size: said(96_576_768),
+        window: Some(said(served.window)),
+        max_window: Some(said(8192)),
+        slots: Some(said(served.slots)),
+        busy: Some(said(busy)),
+        input: Some(said(vec![Modality::Text])),
+        tools: Some(said(false)),
+        size: Some(said(96_576_768)),
         ..ModelFacts::new(served.alias, ModelState::Ready)
     }
 }
@@ -36,8 +36,8 @@ fn facts(served: &Served, busy: u32) -> ModelFacts {
 fn a_server_says_what_it_serves() {
     for (window, slots) in [(1024, 1), (2048, 2)] {
         let served = Served {
-            window,
             slots,
+            window,
             ..SMOLLM2
         };
         let llama = Llama::serve(&served);
@@ -63,7 +63,7 @@ async fn idle_and_busy(here: &Here, served: &Served) {
     );
     let counter = server.counter.as_ref().map(|counter| counter.value);
     assert_eq!(counter, Some(TokenCounter::InputTokens));
-    assert_eq!(endpoint.window(served.alias), said(served.window));
+    assert_eq!(endpoint.window(served.alias), Some(said(served.window)));
     assert_eq!(endpoint.breaker().state, BreakerState::Closed);
 
     let question = long_answer("Tell me about the sea.", 900);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Runs a program whose standard error is a terminal, and passes on what comes there.
-const WATCHED: &str = r#"
+const WATCHED: &str = r"
 import os, subprocess, sys
 terminal, end = os.openpty()
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stderr=end)
@@ -29,7 +29,7 @@ while True:
         break
     os.write(2, data)
 sys.exit(child.wait())
-"#;
+";
 
 /// The same command for a person who watches its standard error.
 fn watched(command: &Command) -> Command {
@@ -95,7 +95,7 @@ fn a_question_waits_for_a_model_that_is_being_loaded() {
     );
 
     // It is kept, and other processes know it.
-    let kept = std::fs::read(home.path().join("servers.json")).unwrap();
+    let kept = std::fs::read(home.path().join("servers/learned.json")).unwrap();
     let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
     let load = &kept["endpoints"][&endpoint.base_url]["models"]["qwen"]["speed"]["load_ms"];
     assert_eq!(load, &attempts[0]["first_token_ms"], "{kept}");

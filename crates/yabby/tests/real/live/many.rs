@@ -73,6 +73,7 @@ fn a_proxy_and_its_server() {
     half_of_them_dead(&super::config(&providers, &[]));
 }
 
+#[expect(clippy::print_stdout, reason = "the counts are what is measured")]
 async fn through_the_proxy(here: &Here) {
     let (proxy, http) = (here.endpoint("proxy"), &here.http);
     let facts = proxy.refresh(http, Duration::ZERO, PROBE).await;
@@ -110,6 +111,7 @@ async fn through_the_proxy(here: &Here) {
     );
 }
 
+#[expect(clippy::print_stdout, reason = "the time is what is measured")]
 fn half_of_them_dead(config: &str) {
     let here = Here::of(config);
     runtime().block_on(async {

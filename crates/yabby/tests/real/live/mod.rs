@@ -129,7 +129,6 @@ impl Here {
         let (mut progress, mut notices, mut first) = (Vec::new(), Vec::new(), None);
         while let Some(event) = events.next().await {
             let end = match event {
-                RouteEvent::Trying(_) => continue,
                 RouteEvent::Notice(notice) => {
                     notices.push(notice.english());
                     continue;
@@ -142,7 +141,7 @@ impl Here {
                     first.get_or_insert_with(|| start.elapsed());
                     continue;
                 }
-                RouteEvent::Model(_) => continue,
+                RouteEvent::Trying(_) | RouteEvent::Model(_) => continue,
                 RouteEvent::Done(answer) => Ok(answer),
                 RouteEvent::Failed(failure) => Err(failure),
             };

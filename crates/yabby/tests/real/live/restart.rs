@@ -17,7 +17,7 @@ const SMALLER: Served = Served { window: 512, ..SMOLLM2 };
 
 /// Some 850 tokens.
 fn long() -> String {
-    vec![TEXT; 7].join("\n\n")
+    [TEXT; 7].join("\n\n")
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_chat_goes_on_with_less_of_its_beginning() {
         llama.port()
     ));
     let mut chat = Chat::of(&mut yabby(home.path(), &["up", "-m", "one/smollm2"]), start);
-    chat.ask(&vec![TEXT; 7].join(" "));
+    chat.ask(&[TEXT; 7].join(" "));
     eventually("all is said", || llama.busy() == 0);
     llama.again(&SMALLER);
     chat.ask("Say yes.");
