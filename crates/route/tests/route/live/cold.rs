@@ -148,3 +148,22 @@ async fn background_work_wakes_no_server_that_sleeps() {
     })
     .await;
 }
+
+/// Each try would load it once more in vain.
+#[tokio::test]
+async fn background_work_does_not_try_a_model_whose_load_has_failed() {
+    fast(async {
+        let [.., router] = cold();
+        let (server, scene) = playing(router).await;
+        let list = r#"{"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "llamacpp",
+            "status": {"value": "unloaded", "failed": true}}]}"#;
+        server.route("/v1/models", 200, "application/json", list);
+        tokio::time::sleep(seconds(40)).await;
+        let failure = scene.turn_of(upkeep(), hello()).await.end.unwrap_err();
+        assert_eq!(failure.errors[0].1.kind, ErrorKind::NotLoaded);
+        assert_eq!((server.loaded().len(), server.model_calls().len()), (0, 0));
+        // A person may try.
+        assert_eq!(scene.turn(hello()).await.text(), "ok");
+    })
+    .await;
+}
