@@ -37,7 +37,13 @@ impl Endpoint {
         match (probed, learned) {
             // A refusal that came after the probe knows better: the server was started again meanwhile. Within the same
             // second too, because a request is refused at once and its server is asked beside it.
-            (Some(probed), Some(learned)) if learned.at >= probed.at && learned.value < probed.value => Some(learned),
+            // What a proxy has from its price list is no answer of the server that refused.
+            (Some(probed), Some(learned))
+                if learned.value < probed.value
+                    && (learned.at >= probed.at || probed.source == FactSource::Catalogue) =>
+            {
+                Some(learned)
+            }
             (Some(probed), _) => Some(probed),
             (None, learned) => learned,
         }
@@ -132,6 +138,21 @@ mod tests {
             let found = endpoint.window("m").map(|window| (window.value, window.source));
             assert_eq!(found, expected, "{entry} {probed:?} {learned:?}");
         }
+    }
+
+    #[test]
+    fn a_price_list_does_not_go_before_a_refusal() {
+        let endpoint = endpoint("{id: 'm'}");
+        endpoint.saw_window("m", 2048);
+        let facts = ServerFacts {
+            models: vec![ModelFacts {
+                window: Some(Fact::at(128_000, FactSource::Catalogue, now() + 100)),
+                ..ModelFacts::new("m", ModelState::Ready)
+            }],
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(facts));
+        assert_eq!(endpoint.window("m").unwrap().value, 2048);
     }
 
     #[test]

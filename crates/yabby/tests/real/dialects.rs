@@ -99,9 +99,10 @@ fn models_and_doctor_tell_the_served_window() {
     for row in rows.as_array().unwrap() {
         seen.push(row["model"].as_str().unwrap());
         assert_eq!(row["server"], "llama.cpp", "{row}");
+        let window = &row["window"];
         assert_eq!(
-            row["window"],
-            serde_json::json!({"value": 2048, "source": "probe"}),
+            (&window["value"], &window["source"]),
+            (&2048.into(), &"probe".into()),
             "{row}"
         );
         assert_eq!(row["state"], "ready");
