@@ -62,11 +62,20 @@ fn two_users_share_it_and_the_last_one_stops_it() {
     assert!(!folder(state.path()).join("status.json").exists());
 }
 
+/// Waits for the end of the first answer, which may have more lines than the one that was read: what was learned is
+/// written down then. A server that dies in the middle of an answer fails it.
+fn complete(state: &Path) {
+    eventually("the first answer is complete", || {
+        state.join("servers/learned.json").exists()
+    });
+}
+
 #[test]
 fn a_crashed_server_is_started_again() {
     let state = state();
     let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
+    complete(state.path());
     let first = pid(state.path(), "server");
     signal(first, "-KILL");
     // The next question waits for the new one; without an answer to it, leaving fails.
@@ -84,6 +93,7 @@ fn a_killed_supervisor_takes_its_server_along_and_is_replaced() {
     let state = state();
     let mut chat = open(state.path());
     assert!(!chat.ask("Say yes.").trim().is_empty());
+    complete(state.path());
     let (server, supervisor) = (pid(state.path(), "server"), pid(state.path(), "supervisor"));
     signal(supervisor, "-KILL");
     eventually("the server ends by itself", || !alive(server));
