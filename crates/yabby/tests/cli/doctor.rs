@@ -93,3 +93,23 @@ fn elsewhere(report: &str) -> String {
     assert!(says("free on the disk") && says("memory: "), "{machine}");
     format!("{before}Embedded model\n{after}")
 }
+
+/// What went wrong with the last question is told until one is answered.
+#[test]
+fn the_last_question_that_failed_is_told() {
+    let server = ModelServer::start_on_thread();
+    server.models(&["m1"]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    server.fault(Fault::Status(
+        500,
+        r#"{"error":{"message":"out of memory"}}"#.to_owned(),
+    ));
+    assert_eq!(home.run(&["ask", "Hello?"]).code, Some(3));
+    let told = |ran: &str| ran.contains("the last question failed") && ran.contains("out of memory");
+    let ran = home.run(&["doctor"]);
+    assert!(told(&ran.stdout), "{}", ran.stdout);
+    server.clear_faults();
+    assert_eq!(home.run(&["ask", "Hello?"]).code, Some(0));
+    let ran = home.run(&["doctor"]);
+    assert!(!told(&ran.stdout), "{}", ran.stdout);
+}
