@@ -113,3 +113,21 @@ fn the_last_question_that_failed_is_told() {
     let ran = home.run(&["doctor"]);
     assert!(!told(&ran.stdout), "{}", ran.stdout);
 }
+
+/// What `models probe` has found wanting is told with the flag that mends it.
+#[test]
+fn what_was_tried_out_is_told_with_its_fix() {
+    let server = ModelServer::start_on_thread();
+    server.kind(ServerKind::Vllm { max_model_len: 4096 });
+    server.models(&["m1"]);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let before = home.run(&["doctor"]).stdout;
+    assert!(!before.contains("--tool-call-parser"), "{before}");
+    // It never calls a tool.
+    home.run(&["models", "probe", "box/m1", "--seconds", "20"]);
+    let after = home.run(&["doctor"]).stdout;
+    assert!(
+        after.contains("(`yabby models probe`)") && after.contains("--tool-call-parser"),
+        "{after}"
+    );
+}
