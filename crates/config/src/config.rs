@@ -1,9 +1,9 @@
 //! The typed configuration: what the rest of Yabby reads.
 
-use std::{fmt, ops::Deref, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, ops::Deref, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
-use yabby_core::{ModelRef, Secret};
+use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
 use crate::{Api, BaseUrl, Cost, Modality, params};
 
@@ -14,6 +14,26 @@ pub struct Config {
     pub agents: Agents,
     /// Model servers.
     pub models: Models,
+    /// How a request finds its model.
+    pub route: Route,
+}
+
+/// How a request finds its model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Route {
+    /// After how much silence of a model the next one is asked beside it; `None` never does.
+    pub hedge_after: Option<Duration>,
+    /// Whether the next model is asked instead of waiting for one that is loading, or for its queue.
+    pub prefer_fast: bool,
+}
+
+/// How far data may travel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privacy {
+    /// The zones that are allowed; `None` when nothing is said of them.
+    pub zones: Option<BTreeSet<Zone>>,
+    /// Whether the person is asked to make an exception, when no allowed model can answer.
+    pub ask: bool,
 }
 
 /// Agents and their models.
@@ -30,6 +50,10 @@ pub struct Agents {
 pub struct AgentDefaults {
     /// The model policy, if one is written. See [`Config::policy`].
     pub model: Option<ModelPolicy>,
+    /// How far data may travel.
+    pub privacy: Privacy,
+    /// How long a whole turn may take, all models together.
+    pub timeout: Option<Duration>,
     /// Parameters of every request to any model.
     pub params: Params,
     /// Aliases and parameters of models, in the order of the file.
@@ -45,6 +69,8 @@ pub struct Agent {
     pub name: Option<String>,
     /// The agent's own model policy.
     pub model: Option<ModelPolicy>,
+    /// How far data may travel, beside what holds for every agent.
+    pub privacy: Privacy,
 }
 
 /// Which model to use, and which ones when it fails: aliases or references, as written.
@@ -105,6 +131,8 @@ pub struct Provider {
     pub headers: Vec<(String, Secret)>,
     /// Whether to send the key as `Authorization: Bearer`; `None` leaves it to the protocol.
     pub auth_header: Option<bool>,
+    /// Where its data goes; `None` leaves it to its address.
+    pub zone: Option<Zone>,
     /// How long one request may take in all.
     pub timeout: Option<Duration>,
     /// The program that serves it, where Yabby starts one.
@@ -230,6 +258,46 @@ impl Config {
             policy.primary = self.first_model();
         }
         policy
+    }
+
+    /// The agent with this id.
+    pub fn agent(&self, id: &str) -> Option<&Agent> {
+        self.agents.entries.iter().find(|agent| agent.id == id)
+    }
+
+    /// The policy of an agent: its own, else the default one. An agent that names only a model, or an object without
+    /// `fallbacks`, has none: OpenClaw's rule.
+    pub fn policy_of(&self, agent: Option<&str>) -> ModelPolicy {
+        let own = agent.and_then(|id| self.agent(id)?.model.clone());
+        match own {
+            Some(policy) if policy.primary.is_some() => policy,
+            // Fallbacks without a primary of its own go behind the default one.
+            Some(ModelPolicy { fallbacks, .. }) => ModelPolicy {
+                fallbacks,
+                ..self.policy()
+            },
+            None => self.policy(),
+        }
+    }
+
+    /// The rules for the data of an agent.
+    pub fn zones_of(&self, agent: Option<&str>) -> Zones {
+        let own = agent.and_then(|id| self.agent(id)).map(|agent| {
+            let from = format!("agents.entries.{}.privacy.zones", agent.id);
+            (&agent.privacy, from)
+        });
+        let all = (
+            &self.agents.defaults.privacy,
+            "agents.defaults.privacy.zones".to_owned(),
+        );
+        let rules = std::iter::once(all).chain(own).filter_map(|(privacy, from)| {
+            Some(ZoneRule {
+                zones: privacy.zones.clone()?,
+                from,
+                ask: privacy.ask,
+            })
+        });
+        rules.fold(Zones::default(), Zones::with)
     }
 
     /// The parameters of every request to `model`. Later ones win, key by key, also inside `provider`: the defaults of agents, the provider's,

@@ -4,6 +4,7 @@
 //! held against the schema (`check`), made typed (`resolve`), model names checked (`policy_check`). A stage that finds
 //! something wrong reports it and goes on with the rest; [`load`] never fails.
 
+mod agents;
 mod api;
 mod base_url;
 mod builtin;
@@ -41,7 +42,7 @@ pub use api::Api;
 pub use base_url::BaseUrl;
 pub use config::{
     Agent, AgentDefaults, Agents, ApiKey, Config, KeepWarm, KeySource, LocalService, Mode, ModelEntry, ModelPolicy,
-    ModelSettings, Models, Params, Provider,
+    ModelSettings, Models, Params, Privacy, Provider, Route,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
 pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_primary};

@@ -24,6 +24,20 @@ pub(crate) struct Root {
     pub(crate) agents: Agents,
     /// The servers that models run on.
     pub(crate) models: Models,
+    /// How a request finds its model. A section of Yabby's own.
+    pub(crate) route: Route,
+}
+
+/// How a request finds its model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Route {
+    /// Seconds of silence after which the next model of the chain is asked beside the first; the first visible word wins
+    /// and the other is stopped. Unset never does, and it never reaches into another zone.
+    #[schemars(range(min = 1))]
+    pub(crate) hedge_after: Option<u32>,
+    /// Whether the next model is asked instead of waiting for one that is being loaded or has no free slot; false when unset.
+    pub(crate) prefer_fast: Option<bool>,
 }
 
 /// Environment variables set by the config itself.
@@ -56,6 +70,11 @@ pub(crate) struct Agents {
 pub(crate) struct AgentDefaults {
     /// The model to use: an alias or `provider/model`, or an object with `primary` and `fallbacks`.
     pub(crate) model: Option<ModelChoice>,
+    /// Seconds that a whole turn may take, all models and retries together. Unset: the longest time of one of its models,
+    /// and a minute for each other.
+    #[serde(rename = "timeoutSeconds")]
+    #[schemars(range(min = 1))]
+    pub(crate) timeout_seconds: Option<u32>,
     /// Parameters sent with every request to any model. Those of a provider and of a model win over them.
     #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,

@@ -6,12 +6,10 @@ use serde_json::{Map, Value};
 use yabby_core::{Secret, text};
 
 use crate::{
-    Api, ApiKey, BaseUrl, Config, KeySource, Modality,
+    Api, ApiKey, BaseUrl, Config, KeySource, Modality, agents,
     builtin::{self, BUILT_IN, BuiltIn},
     check::set_variable,
-    config::{
-        Agent, AgentDefaults, Agents, KeepWarm, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider,
-    },
+    config::{KeepWarm, Mode, ModelEntry, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
     known, params,
     path::{Seg, at, dotted},
@@ -50,8 +48,9 @@ impl Resolver<'_> {
         });
         self.params(&root);
         Config {
-            agents: agents(root.agents),
+            agents: agents::agents(root.agents),
             models: self.models(root.models),
+            route: agents::route(&root.route),
         }
     }
 
@@ -146,6 +145,7 @@ impl Resolver<'_> {
             key_env: known.key_env.to_vec(),
             headers: Vec::new(),
             auth_header: None,
+            zone: None,
             timeout: None,
             models: Vec::new(),
             built_in: true,
@@ -208,6 +208,7 @@ impl Resolver<'_> {
             key_env: key_env.to_vec(),
             headers: self.headers(raw.headers, path),
             auth_header: raw.auth_header,
+            zone: None,
             timeout: raw.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             models,
             built_in: known.is_some(),
@@ -481,47 +482,4 @@ fn replica(path: &[Seg], index: usize) -> Vec<Seg> {
 
 pub(crate) fn below(path: &[Seg], key: &str) -> Vec<Seg> {
     path.iter().cloned().chain([Seg::from(key)]).collect()
-}
-
-fn agents(raw: raw::Agents) -> Agents {
-    let settings = |(name, raw): (String, raw::ModelSettings)| ModelSettings {
-        name,
-        alias: raw.alias.filter(|alias| !alias.trim().is_empty()),
-        params: Params(raw.params),
-    };
-    let by_id = raw.entries.0.into_iter().map(|(id, agent)| Agent {
-        id,
-        name: agent.name,
-        model: agent.model.map(policy),
-    });
-    let listed = raw.list.into_iter().map(|agent| Agent {
-        id: agent.id,
-        name: agent.name,
-        model: agent.model.map(policy),
-    });
-    let mut entries: Vec<Agent> = Vec::new();
-    for agent in by_id.chain(listed) {
-        if !entries.iter().any(|known| known.id == agent.id) {
-            entries.push(agent);
-        }
-    }
-    Agents {
-        defaults: AgentDefaults {
-            model: raw.defaults.model.map(policy),
-            params: Params(raw.defaults.params),
-            models: raw.defaults.models.0.into_iter().map(settings).collect(),
-        },
-        entries,
-    }
-}
-
-fn policy(raw: raw::ModelChoice) -> ModelPolicy {
-    let (primary, fallbacks) = match raw {
-        raw::ModelChoice::One(primary) => (Some(primary), Vec::new()),
-        raw::ModelChoice::Chain(chain) => (chain.primary, chain.fallbacks),
-    };
-    ModelPolicy {
-        primary: primary.filter(|name| !name.trim().is_empty()),
-        fallbacks,
-    }
 }

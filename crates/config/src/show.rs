@@ -25,6 +25,11 @@ fn config(config: &Config) -> Value {
     let settings = config.agents.defaults.models.iter();
     let mut defaults = Map::new();
     put(&mut defaults, "model", Some(policy(&config.policy())));
+    put(
+        &mut defaults,
+        "timeoutSeconds",
+        config.agents.defaults.timeout.map(|time| time.as_secs()),
+    );
     put_map(&mut defaults, "params", &config.agents.defaults.params);
     put(
         &mut defaults,
@@ -36,6 +41,13 @@ fn config(config: &Config) -> Value {
         Mode::Merge => "merge",
         Mode::Replace => "replace",
     };
+    let mut route = Map::new();
+    put(
+        &mut route,
+        "hedgeAfter",
+        config.route.hedge_after.map(|time| time.as_secs()),
+    );
+    put(&mut route, "preferFast", Some(config.route.prefer_fast));
     json!({
         "agents": {
             "defaults": defaults,
@@ -45,6 +57,7 @@ fn config(config: &Config) -> Value {
             "mode": mode,
             "providers": config.providers().map(provider).collect::<Map<_, _>>(),
         },
+        "route": route,
     })
 }
 

@@ -133,7 +133,7 @@ pub fn answer(
                 };
                 endpoint.used();
                 let mut watch = Watch::start(&http, model.model(), deadlines(&endpoint), permit);
-                let mut running = Running::start(model.clone(), endpoint.base_url.clone());
+                let mut running = Running::start(model.clone(), endpoint.base_url.clone(), endpoint.zone_of(model.model()));
                 let mut retries = 0;
                 let mut tools_unasked = true;
                 loop {
@@ -350,7 +350,7 @@ pub fn answer(
                             return;
                         }
                     }
-                    let next = Running::start(model.clone(), endpoint.base_url.clone());
+                    let next = Running::start(model.clone(), endpoint.base_url.clone(), endpoint.zone_of(model.model()));
                     attempts.push(std::mem::replace(&mut running, next).failed(&error));
                 }
             }

@@ -10,6 +10,7 @@ use yabby_servers::{Endpoint, Timing};
 pub(crate) struct Running {
     model: ModelRef,
     pub(crate) endpoint: String,
+    zone: yabby_core::Zone,
     start: Instant,
     head_ms: Option<u64>,
     first_token_ms: Option<u64>,
@@ -25,10 +26,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(model: ModelRef, endpoint: String) -> Self {
+    pub(crate) fn start(model: ModelRef, endpoint: String, zone: yabby_core::Zone) -> Self {
         Self {
             model,
             endpoint,
+            zone,
             start: Instant::now(),
             head_ms: None,
             first_token_ms: None,
@@ -131,6 +133,11 @@ impl Running {
     fn end(self, outcome: Outcome) -> Attempt {
         Attempt {
             total_ms: self.elapsed(),
+            zone: self.zone,
+            decision: None,
+            queued_ms: 0,
+            sent_ms: None,
+            cost: None,
             model: self.model,
             endpoint: self.endpoint,
             outcome,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use yabby_config::{Api, BaseUrl, Config, KeepWarm, KeySource, ModelEntry, Provider};
-use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, Zone, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, Secret)>,
     /// How far away it is.
     pub reach: Reach,
+    /// Where its data goes, if the config says so.
+    pub zone: Option<Zone>,
     /// Where Yabby knows it from.
     pub origin: EndpointOrigin,
     /// The program of the config that serves it, which is started when it is needed.
@@ -136,6 +138,7 @@ impl Endpoint {
             },
             service: None,
             held: None,
+            zone: provider.zone.clone(),
             timeout: provider.timeout,
             keep_warm: provider.keep_warm,
             listed: provider.models.clone(),
@@ -174,6 +177,7 @@ impl Endpoint {
             loads: Loads::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
+            zone: None,
             origin,
             service: None,
             held: None,

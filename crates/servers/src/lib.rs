@@ -27,6 +27,7 @@ mod tool_mode;
 mod transport;
 mod vendor;
 pub mod warm;
+mod zone;
 
 pub use admission::{Admission, AdmissionQueue, AdmissionStatus, Permit, Waiting};
 pub use answer::AnswerStream;

@@ -45,6 +45,7 @@ fn a_local_server_and_an_alias() {
         key_env: vec![],
         headers: vec![],
         auth_header: None,
+        zone: None,
         timeout: None,
         models: vec![ModelEntry {
             id: "minimax-m2.1-gs32".to_owned(),
