@@ -85,8 +85,12 @@ impl Seam {
             self.trimming = new.is_empty();
             return new.to_owned();
         }
-        let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        if !self.exact && repeated == 0 && word(self.before.chars().next_back()) && word(new.chars().next()) {
+        let ends = |c: char| c.is_ascii_alphanumeric() || ".,;:!?)".contains(c);
+        if !self.exact
+            && repeated == 0
+            && self.before.ends_with(ends)
+            && new.starts_with(|c: char| c.is_ascii_alphanumeric())
+        {
             // A new beginning has no space of its own.
             return format!(" {new}");
         }

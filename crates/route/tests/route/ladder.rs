@@ -478,12 +478,19 @@ async fn a_ladder_has_an_end() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_again_when_a_part_was_seen() {
+async fn what_was_seen_is_gone_on_with_and_no_step_taken() {
     let place = Place::new(&[]).await;
     let error = json!({"message": "System role not supported", "type": "server_error"});
     place.server.chat(script![text("Half"), error_event(error)]);
     let turn = place.ask(&question()).await;
-    assert_eq!((turn.end.unwrap_err().partial.as_str(), turn.sent.len()), ("Half", 1));
+    let answer = turn.end.unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.model.model(), turn.sent.len()),
+        ("Half ok", "other", 2)
+    );
+    let messages = turn.sent[1]["messages"].as_array().unwrap();
+    assert_eq!(messages[..2], turn.sent[0]["messages"].as_array().unwrap()[..]);
+    assert_eq!(messages[2], json!({"role": "assistant", "content": "Half"}));
 }
 
 /// A search is watched as every other request is: silence is not waited for until the deadline.
@@ -618,9 +625,10 @@ async fn an_answer_that_is_only_an_end_teaches_nothing() {
     let refused = json!({"error": {"message": "System role not supported", "type": "server_error"}});
     place.server.fault_once(Fault::Status(500, refused.to_string()));
     place.server.chat(script![finish("stop")]);
+    place.server.chat(script![finish("stop")]);
     let turn = place.ask(&question()).await;
     assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Empty);
-    assert_eq!((turn.notices.len(), turn.sent.len()), (0, 2));
+    assert_eq!((turn.notices.len(), turn.sent.len()), (0, 3));
     assert_eq!(place.ask(&question()).await.sent[0], turn.sent[0]);
 }
 
