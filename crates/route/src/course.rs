@@ -315,6 +315,13 @@ impl Course {
                         }
                         Decision::Wait(pause) => {
                             retries += 1;
+                            if visible {
+                                yield Step::Notice(text!(
+                                    "{model} broke off ({error}); it is asked to go on from here",
+                                    model = up.model(),
+                                    error = error.message
+                                ));
+                            }
                             tokio::time::sleep(pause).await;
                         }
                         Decision::Retry => retries += 1,

@@ -269,7 +269,11 @@ impl Upstream for LiveUpstream {
                 )]
             }
             Remedy::ReasoningOff => {
+                let told = self.reasoning_off.is_some();
                 self.reasoning_off = self.switches.pop();
+                if told {
+                    return Vec::new();
+                }
                 vec![text!(
                     "{model} thought without answering; asked again without thinking",
                     model = self.model
