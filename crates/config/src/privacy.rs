@@ -48,7 +48,7 @@ impl Doubts {
                     found.severity = Severity::Error;
                     if last(&found.key) == KEY {
                         found.help = Some(text!(
-                            "it belongs into agents.defaults or an agent; until this is corrected, only models on this machine may be asked"
+                            "it belongs below agents.defaults or an agent; until this is corrected, only models on this machine may be asked"
                         ));
                     }
                     doubts.push(parent(&found.key).to_owned());
@@ -79,12 +79,14 @@ impl Doubts {
 impl Resolver<'_> {
     /// The privacy that is written at `path`.
     pub(crate) fn privacy(&mut self, raw: Option<&raw::Privacy>, path: &[Seg]) -> Privacy {
+        let said = raw.map_or_else(Privacy::default, |raw| self.said(raw, path));
         if self.doubts.about(&dotted(path)) {
             return Privacy::in_doubt();
         }
-        let Some(raw) = raw else {
-            return Privacy::default();
-        };
+        said
+    }
+
+    fn said(&mut self, raw: &raw::Privacy, path: &[Seg]) -> Privacy {
         let ask = raw.on_violation == Some(raw::OnViolation::Ask);
         let at = below(path, "zones");
         let Some(words) = &raw.zones else {
@@ -108,13 +110,17 @@ impl Resolver<'_> {
             );
         }
         let mut zones = BTreeSet::new();
+        let mut wrong = false;
         for (index, word) in words.iter().enumerate() {
             let mut at = at.clone();
             at.push(Seg::Index(index));
             match self.zone(word, &at, &consequence()) {
                 Some(zone) => drop(zones.insert(zone)),
-                None => return Privacy::in_doubt(),
+                None => wrong = true,
             }
+        }
+        if wrong {
+            return Privacy::in_doubt();
         }
         Privacy {
             zones: Some(zones),

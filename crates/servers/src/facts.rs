@@ -101,6 +101,7 @@ impl ServerFacts {
                     | ErrorKind::Hung
                     | ErrorKind::Timeout
                     | ErrorKind::Interrupted
+                    | ErrorKind::OutOfZone
             )
         })
     }
@@ -145,6 +146,8 @@ pub struct ModelFacts {
     pub reasoning: Option<Fact<Reasoning>>,
     /// The bytes of its weights, on disk or as loaded.
     pub size: Option<Fact<u64>>,
+    /// Whether the server sends its prompts on to another machine (Ollama's cloud models).
+    pub remote: bool,
     /// Loaded instances, where the server names them; each serves a window of its own.
     pub instances: Vec<Instance>,
 }
@@ -164,6 +167,7 @@ impl ModelFacts {
             tools: None,
             reasoning: None,
             size: None,
+            remote: false,
             instances: Vec::new(),
         }
     }
