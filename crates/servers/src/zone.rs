@@ -39,7 +39,8 @@ impl Endpoint {
     /// Whether [`Endpoint::zone_of`] can be relied on. Until then a server near by may be one that sends prompts on, and a
     /// name may have private addresses.
     pub fn zone_is_known(&self, model: &str) -> bool {
-        if self.zone.is_some() || matches!(self.origin, EndpointOrigin::Managed(_)) {
+        let is_plain = matches!(self.origin, EndpointOrigin::Managed(_) | EndpointOrigin::BuiltIn);
+        if self.zone.is_some() || is_plain {
             return true;
         }
         match self.zone_of_address() {
@@ -67,11 +68,8 @@ impl Endpoint {
         if self.zone_is_known(model) {
             return Ok(self.zone_of(model));
         }
-        if self.zone_of_address() == Zone::Hosted
-            && zones.forbids(&Zone::Hosted).is_some()
-            && self.is_private(http, limit).await
-        {
-            self.live.found_private();
+        if zones.forbids(&Zone::Hosted).is_some() {
+            self.look_up(http, limit).await;
         }
         let zone = self.zone_of(model);
         if !zone.is_own() || zones.forbids(&zone).is_some() {
@@ -89,6 +87,14 @@ impl Endpoint {
                 }
             }
             _ => Ok(self.zone_of(model)),
+        }
+    }
+
+    /// Looks its name up where that may show that it is in this network; it is not contacted.
+    pub(crate) async fn look_up(&self, http: &Http, limit: Duration) {
+        let may_be_private = self.zone_of_address() == Zone::Hosted && !self.zone_is_known("");
+        if may_be_private && self.is_private(http, limit).await {
+            self.live.found_private();
         }
     }
 

@@ -59,6 +59,10 @@ pub(crate) struct Up {
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
+
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]
     pub(crate) show_reasoning: bool,
@@ -81,6 +85,10 @@ pub(crate) struct Ask {
     /// Print one JSON object: text, model, attempts, usage, timings
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
 
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]
