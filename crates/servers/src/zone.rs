@@ -1,7 +1,7 @@
 //! Where the data of a request goes.
 //!
 //! What the config says counts. Else the address tells, and what runs there: a server near by that sends prompts on is as
-//! far away as what it sends them to. `docs/privacy.md` has the rules in words, `wire-facts.md` §9 their sources.
+//! far away as what it sends them to. `docs/privacy.md` has the rules in words, `wire-facts.md` §8 their sources.
 
 use std::time::Duration;
 
@@ -114,8 +114,9 @@ impl Endpoint {
         known.find_map(|(name, code)| host.eq_ignore_ascii_case(name).then_some(*code))
     }
 
-    /// Whether what runs there sends the prompts for a model to somebody else, as far as it is known.
-    fn sends_on(&self, model: &str) -> bool {
+    /// Whether what runs there sends the prompts for a model to somebody else, as far as it is known and whatever the config
+    /// says of its zone.
+    pub fn sends_on(&self, model: &str) -> bool {
         if matches!(self.origin, EndpointOrigin::Managed(_)) {
             return false;
         }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, ServerKind};
 
-use crate::{home::Home, tty::Tty};
+use crate::home::Home;
 
 /// A server `far` that the config says is hosted, which is asked first, and one `near`.
 struct Scene {
@@ -155,12 +155,13 @@ fn a_private_chat_without_a_model_says_so_and_goes_on() {
     assert!(!String::from_utf8_lossy(&calls[0].raw).contains("secret"));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_person_may_make_an_exception() {
     for (answer, code, calls) in [("y", Some(0), 1), ("n", Some(2), 0), ("", Some(2), 0)] {
         let scene = Scene::new();
         let home = scene.home(r#"privacy: { zones: ["lan"], onViolation: "ask" }"#, "");
-        let mut tty = Tty::run(&home, &["ask", "hi"]);
+        let mut tty = crate::tty::Tty::run(&home, &["ask", "hi"]);
         tty.sees("far/m is in the zone hosted");
         tty.sees("[y/N]");
         tty.press(&format!("{answer}\r"));
@@ -216,12 +217,14 @@ fn doctor_tells_zones_that_surprise_and_rules_that_leave_nothing() {
     ollama: {{ baseUrl: "{}", models: [{{ id: "small:8b" }}] }},
     plain: {{ baseUrl: "{}", models: [{{ id: "x" }}] }},
     said: {{ baseUrl: "{}", zone: "machine", models: [{{ id: "gpt" }}] }},
+    wrong: {{ baseUrl: "{}", zone: "machine", models: [{{ id: "small:8b" }}] }},
   }} }},
 }}"#,
         litellm.base_url(),
         ollama.base_url(),
         plain.base_url(),
         litellm.base_url(),
+        ollama.base_url(),
     ));
     let ran = home.run(&["doctor"]);
     assert_eq!(ran.code, Some(1));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use yabby_config::Privacy;
-use yabby_core::{Zone, text};
+use yabby_core::text;
 use yabby_route::{PlanError, Wanted, plan};
 use yabby_servers::{Endpoint, EndpointOrigin, Fleet, Reach, ServerKind};
 
@@ -20,6 +20,7 @@ pub(super) async fn endpoints(app: &App, fleet: &Fleet) -> Vec<Finding> {
     let has_rules = has_rules(app);
     let mut findings = Vec::new();
     for endpoint in fleet.endpoints() {
+        findings.extend(declared(endpoint));
         let is_plain = matches!(endpoint.origin, EndpointOrigin::Managed(_) | EndpointOrigin::BuiltIn);
         if endpoint.zone.is_none() && !is_plain {
             findings.extend(one(endpoint, has_rules));
@@ -52,13 +53,26 @@ fn one(endpoint: &Endpoint, has_rules: bool) -> Option<Finding> {
     let kind = facts.kind.map(ServerKind::name);
     let ids = endpoint.listed.iter().map(|entry| entry.id.as_str());
     let mut ids = ids.chain(facts.models.iter().map(|model| model.id.as_str()));
-    if let Some(model) = ids.find(|id| endpoint.zone_of(id) == Zone::Hosted) {
+    if let Some(model) = ids.find(|id| endpoint.sends_on(id)) {
+        if facts.kind == Some(ServerKind::Ollama) {
+            return Some(Finding::note(
+                text!(
+                    "{provider}: {model} runs at Ollama's, so it counts as hosted; other models there do not",
+                    provider = provider,
+                    model = model
+                ),
+                text!(
+                    "leave models.providers.{provider}.zone unset: it would hold for all of them",
+                    provider = provider
+                ),
+            ));
+        }
         return Some(Finding::note(
             text!(
                 "{provider}: {model} is served by {kind} near by, which sends its prompts on, so it counts as hosted",
                 provider = provider,
                 model = model,
-                kind = kind.unwrap_or("Ollama")
+                kind = kind.unwrap_or("?")
             ),
             text!(
                 "set models.providers.{provider}.zone to \"{zone}\" if all that it sends to is there too",
@@ -81,6 +95,27 @@ fn one(endpoint: &Endpoint, has_rules: bool) -> Option<Finding> {
             ),
         )
     })
+}
+
+/// A zone of the config that a cloud model of Ollama makes untrue.
+fn declared(endpoint: &Endpoint) -> Option<Finding> {
+    let zone = endpoint.zone.as_ref().filter(|zone| zone.is_own())?;
+    let facts = endpoint
+        .known()
+        .filter(|facts| facts.kind == Some(ServerKind::Ollama))?;
+    let model = facts.models.iter().find(|model| endpoint.sends_on(&model.id))?;
+    Some(Finding::note(
+        text!(
+            "{provider}: zone says {zone} of all its models, also of {model}, which runs at Ollama's",
+            provider = endpoint.provider,
+            zone = zone,
+            model = model.id
+        ),
+        text!(
+            "take models.providers.{provider}.zone out: its address tells of the others",
+            provider = endpoint.provider
+        ),
+    ))
 }
 
 /// Whether the config limits where data may go.
