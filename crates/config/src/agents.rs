@@ -55,7 +55,7 @@ pub(crate) fn agents(raw: raw::Agents, resolver: &mut Resolver<'_>) -> Agents {
         }
     }
     let entries_at = at!["agents", "entries"];
-    let members = |tree: &Node| tree.find(&entries_at).map_or(Vec::new(), |node| keys(node));
+    let members = |tree: &Node| tree.find(&entries_at).map_or(Vec::new(), keys);
     let used = members(resolver.tree);
     off.extend(members(resolver.written).into_iter().filter(|id| !used.contains(id)));
     Agents {

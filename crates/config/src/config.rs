@@ -289,17 +289,10 @@ impl Config {
     /// The rules for the data of an agent.
     pub fn zones_of(&self, agent: Option<&str>) -> Zones {
         let own = agent.map(|id| {
-            let known = self.agent(id).map(|agent| agent.privacy.clone());
-            let is_off = self.agents.in_doubt || self.agents.off.iter().any(|off| off == id);
-            let hidden = || {
-                if is_off {
-                    Privacy::in_doubt()
-                } else {
-                    Privacy::default()
-                }
-            };
+            let is_hidden = self.agents.in_doubt || self.agents.off.iter().any(|off| off == id);
+            let said = || self.agent(id).map(|agent| agent.privacy.clone()).unwrap_or_default();
             (
-                known.unwrap_or_else(hidden),
+                if is_hidden { Privacy::in_doubt() } else { said() },
                 format!("agents.entries.{id}.privacy.zones"),
             )
         });

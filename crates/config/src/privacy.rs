@@ -90,16 +90,19 @@ impl Resolver<'_> {
         let ask = raw.on_violation == Some(raw::OnViolation::Ask);
         let at = below(path, "zones");
         let Some(words) = &raw.zones else {
+            if raw.on_violation.is_some() {
+                return Privacy {
+                    ask,
+                    ..Privacy::default()
+                };
+            }
             let message = text!("no zones are stated, so nothing is limited here");
             let help = text!("write it as {example}", example = "zones: [\"machine\", \"lan\"]");
             self.push(
                 Diagnostic::warning(DiagnosticKind::MissingKey, message).with_help(help),
                 path,
             );
-            return Privacy {
-                ask,
-                ..Privacy::default()
-            };
+            return Privacy::default();
         };
         if words.is_empty() {
             let message = text!("the list of zones is empty, so no model may be asked");

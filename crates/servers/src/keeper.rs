@@ -115,3 +115,50 @@ fn ticks() -> Interval {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use yabby_core::{Zone, ZoneRule};
+    use yabby_testkit::{ModelServer, ServerKind};
+
+    use super::*;
+    use crate::EndpointOrigin;
+
+    #[tokio::test]
+    async fn what_is_outside_is_left_alone() {
+        let [near, far, forwarder] = [ModelServer::start(), ModelServer::start(), ModelServer::start()];
+        let (near, far, forwarder) = tokio::join!(near, far, forwarder);
+        forwarder.kind(ServerKind::LiteLlm { window: None });
+        let endpoint = |server: &ModelServer, zone| {
+            let mut endpoint = Endpoint::loopback("p", server.addr().port(), EndpointOrigin::Config);
+            endpoint.zone = zone;
+            endpoint
+        };
+        let proxy = endpoint(&forwarder, None);
+        let fleet = Fleet::new(vec![
+            endpoint(&far, Some(Zone::Hosted)),
+            endpoint(&near, None),
+            proxy.clone(),
+        ]);
+        let zones = Zones::default().with(ZoneRule {
+            zones: BTreeSet::from([Zone::Machine]),
+            from: "a test".to_owned(),
+            ask: false,
+        });
+        let keeper = Keeper::start_within(&Http::default(), &fleet, &[], &zones);
+        near.wait_for(|requests| !requests.is_empty()).await;
+        // It was asked what it is, and is outside from then on.
+        forwarder.wait_for(|requests| !requests.is_empty()).await;
+        while proxy.known().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(keeper);
+        let asked = forwarder.requests().len();
+        let _keeper = Keeper::start_within(&Http::default(), &fleet, &[], &zones);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(forwarder.requests().len(), asked);
+        far.assert_untouched().await;
+    }
+}

@@ -69,6 +69,7 @@ pub(crate) struct Up {
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Ask {
     /// The question; piped input is added below it
     #[arg(value_name = "QUESTION")]

@@ -150,6 +150,14 @@ fn what_cannot_be_read_may_have_said_something() {
             "{agents: {list: [{id: 'b'}, {id: 'a', name: 5, privacy: {zones: ['machine']}}]}}",
             Some("a"),
         ),
+        (
+            "{agents: {entries: {a: {}}, list: [{id: 'a', name: 5, privacy: {zones: ['machine']}}]}}",
+            Some("a"),
+        ),
+        (
+            "{agents: {entries: {$include: 'gone.json5'}, list: [{id: 'a'}]}}",
+            Some("a"),
+        ),
         // Keys at which it has no effect.
         ("{privacy: {zones: ['machine']}}", None),
         ("{agents: {privacy: {zones: ['machine']}}}", None),

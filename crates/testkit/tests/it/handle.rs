@@ -178,6 +178,7 @@ async fn whoever_connects_is_seen() {
     server.fault(Fault::AcceptAndHang);
     // It says nothing, and is gone at once.
     drop(TcpStream::connect(server.addr()).await.unwrap());
-    let touched = tokio::task::spawn(async move { server.assert_untouched().await });
-    assert!(touched.await.unwrap_err().is_panic());
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(async move { server.assert_untouched().await });
+    assert!(task.join_next().await.unwrap().unwrap_err().is_panic());
 }
