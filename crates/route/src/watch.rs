@@ -20,6 +20,8 @@ pub(crate) struct Watch {
     deadlines: Deadlines,
     start: Instant,
     end: Instant,
+    /// How long that was from the start, in whole seconds.
+    limit: Duration,
     /// The slot; a person may want it.
     permit: Permit,
     /// How long until the first token, from the beginning, where it can be said.
@@ -44,12 +46,15 @@ impl Watch {
     /// From now on, and not beyond `end`.
     pub(crate) fn start(up: &dyn Upstream, deadlines: Deadlines, end: Instant, permit: Permit) -> Self {
         let now = Instant::now();
+        let end = end.min(now + deadlines.total);
+        let rounded = end.saturating_duration_since(now) + Duration::from_millis(500);
         Self {
+            limit: Duration::from_secs(rounded.as_secs()),
             model: up.model().to_string(),
             provider: up.model().provider().to_owned(),
             deadlines,
             start: now,
-            end: end.min(now + deadlines.total),
+            end,
             permit,
             expected: None,
             quiet_since: now,
@@ -171,7 +176,6 @@ impl Watch {
     }
 
     fn too_long(&self, address: &str, phase: Phase) -> ModelError {
-        let took = self.end.saturating_duration_since(self.start);
         ModelError::new(
             ErrorKind::Timeout,
             phase,
@@ -179,7 +183,7 @@ impl Watch {
             text!(
                 "{url} did not finish within {seconds} s",
                 url = address,
-                seconds = took.as_secs()
+                seconds = self.limit.as_secs()
             ),
         )
         .with_hint(text!(

@@ -6,8 +6,8 @@ mod private;
 pub(crate) use lines::read_line;
 pub(crate) use private::Chat;
 
-use yabby_core::{ErrorKind, Message, ModelRequest, text};
-use yabby_route::{Plan, RouteFailure, Router};
+use yabby_core::{Message, ModelRequest, text};
+use yabby_route::{Plan, Router};
 
 use crate::{
     app::App,
@@ -101,28 +101,16 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             }
         };
         transcript.push(Message::user(line));
-        let said = loop {
-            let request = ModelRequest {
-                messages: transcript.clone(),
-                ..ModelRequest::default()
-            };
-            let events = router.answer(plan.clone(), request);
-            let show = Show {
-                text: true,
-                reasoning: chat.show_reasoning,
-            };
-            match say(terminal, &mut interrupt, events, show).await {
-                Said::Failed(failure) if overflowed(&failure) && transcript.len() > 2 => {
-                    // Half of what was said goes, in whole exchanges.
-                    let half = transcript.len() / 4 * 2;
-                    transcript.drain(..half.max(2));
-                    terminal.notice(&text!(
-                        "the conversation no longer fits the model's window; its beginning is left out"
-                    ));
-                }
-                said => break said,
-            }
+        let request = ModelRequest {
+            messages: transcript.clone(),
+            ..ModelRequest::default()
         };
+        let events = router.answer(plan.clone(), request);
+        let show = Show {
+            text: true,
+            reasoning: chat.show_reasoning,
+        };
+        let said = say(terminal, &mut interrupt, events, show).await;
         app.keep(chat.fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
@@ -157,12 +145,6 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             Said::Unwritten(error) => return unwritten(terminal, &error),
         }
     }
-}
-
-/// Whether the only thing that is wrong is the length of the conversation.
-fn overflowed(failure: &RouteFailure) -> bool {
-    let mut errors = failure.errors.iter();
-    errors.any(|(_, error)| error.kind == ErrorKind::ContextOverflow) && failure.partial.is_empty()
 }
 
 fn help(app: &App) {
