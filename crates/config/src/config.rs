@@ -89,6 +89,8 @@ pub struct Privacy {
     pub zones: Option<BTreeSet<Zone>>,
     /// Whether the person is asked to make an exception, when no allowed model can answer.
     pub ask: bool,
+    /// Whether a mistake hides what the owner wants, so that only this machine is allowed.
+    pub in_doubt: bool,
 }
 
 /// Agents and their models.
@@ -98,6 +100,10 @@ pub struct Agents {
     pub defaults: AgentDefaults,
     /// The agents, those of `agents.entries` first.
     pub entries: Vec<Agent>,
+    /// Agents that are off because of a mistake, of whose privacy nothing is known.
+    pub off: Vec<String>,
+    /// Whether there may be agents that could not be read at all.
+    pub in_doubt: bool,
 }
 
 /// What every agent uses unless it says otherwise.
@@ -337,17 +343,21 @@ impl Config {
 
     /// The rules for the data of an agent.
     pub fn zones_of(&self, agent: Option<&str>) -> Zones {
-        let own = agent.and_then(|id| self.agent(id)).map(|agent| {
-            let from = format!("agents.entries.{}.privacy.zones", agent.id);
-            (&agent.privacy, from)
+        let own = agent.map(|id| {
+            let is_hidden = self.agents.in_doubt || self.agents.off.iter().any(|off| off == id);
+            let said = || self.agent(id).map(|agent| agent.privacy.clone()).unwrap_or_default();
+            (
+                if is_hidden { Privacy::in_doubt() } else { said() },
+                format!("agents.entries.{id}.privacy.zones"),
+            )
         });
         let all = (
-            &self.agents.defaults.privacy,
+            self.agents.defaults.privacy.clone(),
             "agents.defaults.privacy.zones".to_owned(),
         );
         let rules = std::iter::once(all).chain(own).filter_map(|(privacy, from)| {
             Some(ZoneRule {
-                zones: privacy.zones.clone()?,
+                zones: privacy.zones?,
                 from,
                 ask: privacy.ask,
             })
@@ -388,6 +398,19 @@ impl Config {
             let model = provider.models.first()?;
             Some(format!("{}/{}", provider.id, model.id))
         })
+    }
+}
+
+// === impl Privacy ===
+
+impl Privacy {
+    /// What holds where nobody knows what the owner wants.
+    pub(crate) fn in_doubt() -> Self {
+        Self {
+            zones: Some(BTreeSet::from([Zone::Machine])),
+            ask: false,
+            in_doubt: true,
+        }
     }
 }
 

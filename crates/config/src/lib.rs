@@ -26,6 +26,7 @@ mod origin;
 mod params;
 mod path;
 mod policy_check;
+mod privacy;
 mod raw;
 mod render;
 mod resolve;

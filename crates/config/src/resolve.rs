@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Map, Value};
-use yabby_core::{Secret, text};
+use yabby_core::{Secret, Text, text};
 
 use crate::{
     Api, ApiKey, BaseUrl, Config, KeySource, Modality, agents,
@@ -12,7 +12,8 @@ use crate::{
     config::{KeepWarm, Mode, ModelEntry, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
     known, params,
-    path::{Seg, at, dotted},
+    path::{Seg, at, below, dotted},
+    privacy::Doubts,
     raw,
     secret::Redactor,
     source::Sources,
@@ -31,6 +32,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) redactor: &'a Redactor,
     /// The file to put variables into.
     pub(crate) dot_env: &'a Path,
+    /// Where it is not known how far data may travel.
+    pub(crate) doubts: &'a Doubts,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -48,7 +51,7 @@ impl Resolver<'_> {
         });
         self.params(&root);
         Config {
-            agents: agents::agents(root.agents),
+            agents: agents::agents(root.agents, self),
             models: self.models(root.models),
             route: agents::route(&root.route),
         }
@@ -173,6 +176,11 @@ impl Resolver<'_> {
             .filter_map(|(index, text)| self.base_url(Some(text), None, &api, path, &replica(path, index)))
             .filter(|replica| replica.as_str() != base_url.as_str())
             .collect();
+        let zone = match raw.zone.as_deref() {
+            // Without its limits a prompt could go where its owner does not want it.
+            Some(word) => Some(self.zone(word, &below(path, "zone"), &off_until_corrected(path))?),
+            None => None,
+        };
         let keep_warm = self.keep_warm(raw.keep_warm.as_ref(), &below(path, "keepWarm"));
         let service = raw
             .local_service
@@ -208,7 +216,7 @@ impl Resolver<'_> {
             key_env: key_env.to_vec(),
             headers: self.headers(raw.headers, path),
             auth_header: raw.auth_header,
-            zone: None,
+            zone,
             timeout: raw.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             models,
             built_in: known.is_some(),
@@ -249,10 +257,7 @@ impl Resolver<'_> {
                 Some(url)
             }
             Err(error) => {
-                let help = text!(
-                    "{key} is off until this is corrected; the rest is used",
-                    key = dotted(path)
-                );
+                let help = off_until_corrected(path);
                 let diagnostic = Diagnostic::error(DiagnosticKind::BaseUrl, error.text()).with_help(help);
                 self.push(diagnostic, path_of_url);
                 None
@@ -468,18 +473,23 @@ impl Default for Config {
             variables: &Variables::default(),
             redactor: &Redactor::default(),
             dot_env: Path::new(""),
+            doubts: &Doubts::default(),
             diagnostics: Vec::new(),
         };
         resolver.config()
     }
 }
 
+/// The consequence of a mistake that turns a section off.
+fn off_until_corrected(path: &[Seg]) -> Text {
+    text!(
+        "{key} is off until this is corrected; the rest is used",
+        key = dotted(path)
+    )
+}
+
 fn replica(path: &[Seg], index: usize) -> Vec<Seg> {
     let mut path = below(path, "baseUrls");
     path.push(Seg::Index(index));
     path
-}
-
-pub(crate) fn below(path: &[Seg], key: &str) -> Vec<Seg> {
-    path.iter().cloned().chain([Seg::from(key)]).collect()
 }

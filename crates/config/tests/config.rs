@@ -13,6 +13,7 @@ mod suite {
     mod explain;
     mod include;
     mod names;
+    mod privacy;
     mod properties;
     mod search;
     mod secrets;

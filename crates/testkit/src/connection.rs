@@ -21,7 +21,8 @@ use crate::{
 /// Accepts connections until it is dropped, and with it all of them.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, peer)) = listener.accept().await {
+        shared.change(|state| state.peers.push(peer));
         while connections.try_join_next().is_some() {}
         connections.spawn(connection(stream, Arc::clone(&shared)));
     }

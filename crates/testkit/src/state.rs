@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) log: Vec<Recorded>,
     pub(crate) serial: u64,
     pub(crate) connections: u64,
+    /// Who has connected, in order.
+    pub(crate) peers: Vec<SocketAddr>,
     pub(crate) open: usize,
     pub(crate) busy: usize,
     pub(crate) busy_peak: usize,
@@ -86,6 +89,7 @@ impl State {
             log: Vec::new(),
             serial: 0,
             connections: 0,
+            peers: Vec::new(),
             open: 0,
             busy: 0,
             busy_peak: 0,
@@ -173,7 +177,7 @@ impl Shared {
         tokio::time::timeout(time, waiting).await.is_ok()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_waiters();
         result

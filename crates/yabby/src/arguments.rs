@@ -59,12 +59,17 @@ pub(crate) struct Up {
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
+
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]
     pub(crate) show_reasoning: bool,
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Ask {
     /// The question; piped input is added below it
     #[arg(value_name = "QUESTION")]
@@ -81,6 +86,10 @@ pub(crate) struct Ask {
     /// Print one JSON object: text, model, attempts, usage, timings
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
 
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]

@@ -9,6 +9,7 @@ mod exit;
 mod help;
 mod interrupt;
 mod models;
+mod privacy;
 mod progress;
 mod question;
 mod saying;

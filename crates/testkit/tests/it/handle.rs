@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use yabby_testkit::{Canary, ModelServer, ServerKind, dead_port, dead_url, script};
+use yabby_testkit::{Canary, Fault, ModelServer, ServerKind, dead_port, dead_url, script};
 
 use crate::client::{LONG, ask, ask_json, chat, connect, get, post, read};
 
@@ -168,4 +168,17 @@ fn a_canary_sings() {
     canary.assert_absent(other.expose());
     assert!(canary.is_in(&format!("key={}", canary.expose())));
     assert!(!canary.is_in(&format!("{canary:?}")));
+}
+
+#[tokio::test]
+async fn whoever_connects_is_seen() {
+    let server = ModelServer::start().await;
+    server.assert_untouched().await;
+    let server = ModelServer::start().await;
+    server.fault(Fault::AcceptAndHang);
+    // It says nothing, and is gone at once.
+    drop(TcpStream::connect(server.addr()).await.unwrap());
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(async move { server.assert_untouched().await });
+    assert!(task.join_next().await.unwrap().unwrap_err().is_panic());
 }

@@ -11,6 +11,7 @@ mod faults;
 mod help;
 mod home;
 mod models;
+mod privacy;
 mod probe;
 #[path = "../shared/running.rs"]
 mod running;
