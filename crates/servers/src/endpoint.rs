@@ -6,7 +6,7 @@ use std::{
 };
 
 use yabby_config::{Api, BaseUrl, Config, KeepWarm, ModelEntry, Provider};
-use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, Zone, text};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, ToolMode, Zone, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
@@ -357,6 +357,14 @@ impl Endpoint {
         self.memory.of(model).apply(&mut quirks);
         quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
         quirks
+    }
+
+    /// Whether a model goes on from its own words at the end of a conversation, as far as they can be put there: not where the
+    /// server has refused that, and not where the answer is read as a call or an answer in JSON.
+    pub fn goes_on_from_its_words(&self, model: &str, request: &ModelRequest) -> bool {
+        let quirks = self.quirks_of(model, request);
+        let described = matches!(quirks.tool_mode, ToolMode::Text | ToolMode::Constrained);
+        !quirks.end_with_user && !(described && !request.tools.is_empty()) && request.output_schema.is_none()
     }
 
     /// What is special about this endpoint, from the config's `compat` flags and params.

@@ -5,7 +5,7 @@ mod lines;
 pub(crate) use lines::read_line;
 
 use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
-use yabby_route::{Deadlines, Plan, RouteFailure, answer};
+use yabby_route::{Plan, RouteFailure, Router};
 use yabby_servers::{Fleet, Keeper};
 
 use crate::{
@@ -40,6 +40,7 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
         .map(|candidate| candidate.model.clone())
         .collect();
     let _keeper = Keeper::start(&app.http, fleet, &models);
+    let router = Router::new(&app.http, app.config());
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut exit = Exit::Answered;
@@ -78,7 +79,7 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
                 messages: transcript.clone(),
                 ..ModelRequest::default()
             };
-            let events = answer(app.http.clone(), plan.clone(), request, Deadlines::of);
+            let events = router.answer(plan.clone(), request);
             let show = Show {
                 text: true,
                 reasoning: show_reasoning,

@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Deadlines, Plan, PlanError, answer, plan};
+use yabby_route::{Needs, Plan, PlanError, Router, Wanted, plan};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
@@ -41,7 +41,16 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             return Exit::NoAnswer;
         }
     };
-    let plan = match plan(app.config(), &fleet, arguments.model.as_deref(), default.as_ref()) {
+    let wanted = Wanted {
+        model: arguments.model.as_deref(),
+        default: default.as_ref(),
+        needs: Needs {
+            images: !arguments.image.is_empty(),
+            tools: false,
+        },
+        ..Wanted::default()
+    };
+    let plan = match plan(app.config(), &fleet, &wanted) {
         Ok(plan) => plan,
         Err(error) => {
             for notice in &notices {
@@ -89,7 +98,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         text: !arguments.json,
         reasoning: arguments.show_reasoning,
     };
-    let events = answer(app.http.clone(), plan, request, Deadlines::of);
+    let events = Router::new(&app.http, app.config()).answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
     app.keep(&fleet);
     match said {
@@ -162,7 +171,11 @@ pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
     app.terminal.error(&error.reason(), Some(&error.hint()));
     match error {
         PlanError::NoModel => Exit::NoAnswer,
-        PlanError::UnknownModel { .. } | PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => Exit::Usage,
+        PlanError::UnknownModel { .. }
+        | PlanError::NoEndpoint { .. }
+        | PlanError::Routing { .. }
+        | PlanError::OutOfZone { .. }
+        | PlanError::Unable { .. } => Exit::Usage,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use yabby_core::{ModelError, text};
-use yabby_route::{Plan, plan};
+use yabby_route::{Plan, Wanted, plan};
 use yabby_servers::{EndpointOrigin, Fleet};
 
 use crate::{
@@ -32,7 +32,12 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
             };
         }
     };
-    let plan = match plan(app.config(), &here.fleet, requested.as_deref(), here.default.as_ref()) {
+    let wanted = Wanted {
+        model: requested.as_deref(),
+        default: here.default.as_ref(),
+        ..Wanted::default()
+    };
+    let plan = match plan(app.config(), &here.fleet, &wanted) {
         Ok(plan) => plan,
         Err(error) => return no_plan(app, &error),
     };
