@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio::time::Instant;
+use yabby_wire::{ResponseHeaders, classify};
 
 use super::KeyStatus;
-use crate::{Endpoint, Http, probe::refusal, vendor::Vendor};
+use crate::{Endpoint, Http, probe::shown};
 
 /// More keys than this are not asked about.
 const MOST: usize = 16;
@@ -26,13 +28,23 @@ impl Endpoint {
 
     async fn check_key(&self, http: &Http, key: usize, limit: Duration) {
         let lease = self.credentials.pool.of(key, Instant::now());
-        let router = self.vendor == Some(Vendor::OpenRouter) || self.takes_routing();
-        let url = if router {
+        let url = if self.takes_routing() {
             format!("{}/key", self.url)
         } else {
             self.list_url()
         };
-        if let Some(mut error) = refusal(self, http, &url, lease, limit).await {
+        let said = shown(self, http, &url, lease, limit).await;
+        let error = match said {
+            Some(Err(error)) => Some(error),
+            // openrouter.ai, "Limits": null is no limit.
+            Some(Ok(body)) => {
+                let left = body.pointer("/data/limit_remaining").and_then(Value::as_f64);
+                let is_empty = left.is_some_and(|left| left <= 0.0);
+                is_empty.then(|| classify(402, &ResponseHeaders::default(), b""))
+            }
+            None => None,
+        };
+        if let Some(mut error) = error {
             self.key_failed(lease, "", &mut error);
         }
     }

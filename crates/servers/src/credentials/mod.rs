@@ -194,11 +194,19 @@ impl Endpoint {
         self.credentials.pool.lease(self.key_count(), model, Instant::now())
     }
 
-    /// Notes what an error says about the key of its request, and where that is known in it.
+    /// Notes what an error says about the key of its request, and puts into it which one that was.
     pub(crate) fn key_failed(&self, lease: Lease, model: &str, error: &mut WireError) {
+        let now = Instant::now();
         error.details.credential = self.has_key().then_some(lease.key);
         let pool = &self.credentials.pool;
-        pool.failed(lease, model, error.kind, &error.details, Instant::now());
+        pool.failed(lease, model, error.kind, &error.details, now);
+        // With several keys the time to wait is that of the one that is usable first.
+        if error.kind == ErrorKind::RateLimit
+            && self.key_count() > 1
+            && let Some(rest) = pool.all_rest(self.key_count(), model, now)
+        {
+            error.details.numbers.retry_after = Some(rest.left);
+        }
     }
 
     /// Notes that a model has answered to the key of a request.

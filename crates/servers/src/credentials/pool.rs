@@ -15,7 +15,7 @@ use super::table::{LONG, Says, Wait, says};
 
 /// After so much silence a model goes back to the preferred key: prompt caches are gone by then (Anthropic keeps them
 /// for five minutes, OpenAI for five to ten).
-const CACHE_GONE: Duration = Duration::from_secs(10 * 60);
+const CACHE_GONE: Duration = Duration::from_mins(10);
 
 /// The state of an endpoint's keys. Clones share it. An endpoint without a key has one place all the same: what limits
 /// it, limits all its requests.

@@ -5,14 +5,14 @@ use std::time::Duration;
 use yabby_core::{ErrorDetails, ErrorKind};
 
 /// How long a key rests that was refused or has no credit. Nobody can know when that changes; each try costs a request.
-pub(super) const LONG: Duration = Duration::from_secs(30 * 60);
+pub(super) const LONG: Duration = Duration::from_mins(30);
 /// How long a key rests after its first limit that names no time; each further one takes [`GROWTH`] times as long.
 const FIRST: Duration = Duration::from_secs(5);
 const GROWTH: u32 = 5;
 /// A server that says "now" is not believed: two keys would be asked in turn without end.
 const LEAST: Duration = Duration::from_secs(1);
 /// The longest that is believed: limits of a day are real.
-const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+const MOST: Duration = Duration::from_hours(24);
 
 /// What an error says about its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

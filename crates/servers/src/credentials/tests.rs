@@ -165,3 +165,18 @@ async fn each_key_can_be_shown_to_the_server() {
     assert!(ask(&endpoint, "m").await.is_none());
     assert_eq!(sent_keys(&server), ["good-key"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_wait_is_that_of_the_first_key_to_be_usable() {
+    let server = ModelServer::start().await;
+    server.key_limited("one-key", None, Duration::from_secs(8), true);
+    server.key_limited("two-key", None, Duration::from_secs(20), true);
+    let endpoint = endpoint(&server.base_url(), "apiKeys: ['one-key', 'two-key']", &[]);
+    let told = async || ask(&endpoint, "m").await.unwrap().details.numbers.retry_after;
+    assert_eq!(
+        (told().await, told().await),
+        (Some(Duration::from_secs(8)), Some(Duration::from_secs(8)))
+    );
+    tokio::time::advance(Duration::from_secs(8)).await;
+    assert!(ask(&endpoint, "m").await.is_none());
+}

@@ -55,19 +55,23 @@ pub(crate) async fn fetch(
         .page(endpoint)
 }
 
-/// What the server says against a GET with this key; nothing when it takes it, or says nothing.
-pub(crate) async fn refusal(
+/// What the server says to a GET with this key, as JSON, or against it; nothing when it says nothing.
+pub(crate) async fn shown(
     endpoint: &Endpoint,
     http: &Http,
     url: &str,
     lease: Lease,
     limit: Duration,
-) -> Option<WireError> {
+) -> Option<Result<Value, WireError>> {
     let request = http.client(endpoint).ok()?.get(url);
     let answer = exchange(endpoint, request, lease, limit, Instant::now() + limit)
         .await
         .ok()?;
-    (!answer.is_good()).then(|| classify(answer.status, &answer.headers, &answer.body))
+    Some(if answer.is_good() {
+        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+    } else {
+        Err(classify(answer.status, &answer.headers, &answer.body))
+    })
 }
 
 /// Sends a request and reads the whole answer.

@@ -187,7 +187,7 @@ fn openrouter(what: &Documented) -> Answer {
 /// The headers of a limit: platform.claude.com and developers.openai.com, "Rate limits".
 fn limited(kind: &ServerKind, mut answer: Answer, retry_after: Option<Duration>) -> Answer {
     let seconds = retry_after.map(|time| time.as_secs_f64().ceil());
-    let reset = retry_after.unwrap_or(Duration::from_secs(60));
+    let reset = retry_after.unwrap_or(Duration::from_mins(1));
     match kind {
         ServerKind::Anthropic => {
             let at = date::from_now(reset, Duration::ZERO);

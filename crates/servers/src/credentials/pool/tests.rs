@@ -1,7 +1,7 @@
 use super::*;
 
 const S: Duration = Duration::from_secs(1);
-const MIN: Duration = Duration::from_secs(60);
+const MIN: Duration = Duration::from_mins(1);
 
 /// Three keys and a clock.
 struct Three {

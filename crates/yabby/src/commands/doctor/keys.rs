@@ -22,7 +22,7 @@ pub(super) async fn of(app: &App, endpoint: &Endpoint, facts: &ServerFacts) -> V
     let keys = endpoint.check_keys(&app.http, LIMIT).await;
     let usable = keys.iter().filter(|key| key.rests.is_empty()).count();
     let message = text!(
-        "{provider}: {usable} of {count} keys can be used",
+        "{provider}: {usable} of {count} keys are accepted",
         provider = endpoint.provider,
         usable = usable,
         count = count
