@@ -364,7 +364,7 @@ impl Endpoint {
     pub fn goes_on_from_its_words(&self, model: &str, request: &ModelRequest) -> bool {
         let quirks = self.quirks_of(model, request);
         let described = matches!(quirks.tool_mode, ToolMode::Text | ToolMode::Constrained);
-        !quirks.end_with_user && !(described && !request.tools.is_empty()) && request.output_schema.is_none()
+        (!described || request.tools.is_empty()) && request.output_schema.is_none() && !quirks.end_with_user
     }
 
     /// What is special about this endpoint, from the config's `compat` flags and params.

@@ -4,6 +4,8 @@ use yabby_config::{KeyStatus, Loaded, ValueSource};
 
 use super::support::{summary, with_env};
 
+type Vars = &'static [(&'static str, &'static str)];
+
 /// Each key of a provider with its place.
 fn keys(loaded: &Loaded, id: &str) -> Vec<String> {
     let keys = &loaded.config.provider(id).unwrap().keys;
@@ -14,7 +16,7 @@ fn keys(loaded: &Loaded, id: &str) -> Vec<String> {
 
 #[test]
 fn the_environment_has_them_in_openclaws_ways() {
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[(Vars, &[&str])] = &[
         (&[("OPENAI_API_KEY", "a")], &["OPENAI_API_KEY a"]),
         (
             &[("OPENAI_API_KEYS", " a, b;c ;;\nd"), ("OPENAI_API_KEY", "z")],

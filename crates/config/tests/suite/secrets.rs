@@ -116,7 +116,8 @@ fn keys_of_the_environment_are_in_no_output() {
     assert_eq!(loaded.config.provider("openai").unwrap().keys.len(), 4);
     let mut out = outputs(&loaded);
     for key in ["apiKey", "apiKeys", "apiKeys[0]", "apiKeys[2]"] {
-        out += &format!("{:?}", loaded.explain(&format!("models.providers.openai.{key}")));
+        let explained = format!("{:?}", loaded.explain(&format!("models.providers.openai.{key}")));
+        out.push_str(&explained);
     }
     canary.assert_absent(&out);
 }

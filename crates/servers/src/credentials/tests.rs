@@ -33,7 +33,10 @@ async fn ask(endpoint: &Endpoint, model: &str) -> Option<ModelError> {
     }
 }
 
-fn rests(endpoint: &Endpoint) -> Vec<(String, Vec<(ErrorKind, Option<String>)>)> {
+/// Why, and for which model.
+type Rests = Vec<(ErrorKind, Option<String>)>;
+
+fn rests(endpoint: &Endpoint) -> Vec<(String, Rests)> {
     let rests = |key: KeyStatus| {
         let rests = key.rests.into_iter().map(|rest| (rest.why, rest.model));
         (key.place, rests.collect())

@@ -129,21 +129,17 @@ impl Answer {
     /// Its JSON, with the beginning of its lists; anything but JSON in a 2xx is the server's refusal.
     pub(super) fn page(&self, endpoint: &Endpoint) -> Result<Page, ModelError> {
         let parsed = self.is_good().then(|| serde_json::from_slice(&self.body).ok());
-        match parsed.flatten() {
-            Some(mut body) => {
-                shorten(&mut body);
-                Ok(Page {
-                    server: self.server.clone(),
-                    body,
-                })
-            }
-            None => {
-                // What a key may not see beside the models' API says nothing of models.
-                let mut error = classify(self.status, &self.headers, &self.body);
-                error.details.credential = endpoint.has_key().then_some(self.lease.key);
-                Err(crate::answer::from_wire(endpoint, Phase::Head, &error))
-            }
+        if let Some(mut body) = parsed.flatten() {
+            shorten(&mut body);
+            return Ok(Page {
+                server: self.server.clone(),
+                body,
+            });
         }
+        // What a key may not see beside the models' API says nothing of models.
+        let mut error = classify(self.status, &self.headers, &self.body);
+        error.details.credential = endpoint.has_key().then_some(self.lease.key);
+        Err(crate::answer::from_wire(endpoint, Phase::Head, &error))
     }
 
     fn is_good(&self) -> bool {

@@ -7,6 +7,9 @@ use yabby_testkit::{Documented, Fault, ModelServer, ServerKind, script};
 
 use crate::client::{ask, get, post};
 
+/// A service, an error, its status, and what stands where in its body.
+type Row = (ServerKind, Documented, u16, &'static str, &'static str);
+
 const ROUTER: ServerKind = ServerKind::OpenRouter { context_length: 4096 };
 
 async fn server(kind: ServerKind) -> ModelServer {
@@ -54,7 +57,6 @@ async fn the_documented_errors() {
     let limited = || Documented::Limited {
         retry_after: Some(Duration::from_secs(7)),
     };
-    type Row = (ServerKind, Documented, u16, &'static str, &'static str);
     let rows: Vec<Row> = vec![
         (
             ServerKind::Anthropic,

@@ -138,7 +138,7 @@ fn the_next_is_the_first_that_can_be_used() {
     assert_eq!(three.ask("m", ErrorKind::RateLimit, None), 2);
     assert_eq!(three.key("m"), 0);
     // A refusal holds for all models.
-    assert_eq!(three.left(1, "n"), Some(30 * MIN - 11 * S));
+    assert_eq!(three.left(1, "n"), Some(29 * MIN + 49 * S));
 }
 
 #[test]
