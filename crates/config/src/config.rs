@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, BaseUrl, Modality, params};
+use crate::{Api, ApiKey, BaseUrl, Modality, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,8 +184,8 @@ pub struct Provider {
     pub replicas: Vec<BaseUrl>,
     /// The protocol of its models, unless they say otherwise.
     pub api: Api,
-    /// The key, if there is one.
-    pub key: Option<ApiKey>,
+    /// Its keys, the preferred one first, each once.
+    pub keys: Vec<ApiKey>,
     /// Environment variables that would give a key.
     pub key_env: Vec<&'static str>,
     /// Headers of every request.
@@ -239,30 +239,6 @@ pub enum KeepWarm {
     Always,
     /// For this long after the last use.
     For(Duration),
-}
-
-/// A key and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The key.
-    pub secret: Secret,
-    /// Where it came from.
-    pub source: KeySource,
-}
-
-/// Where a key came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// It is written in the config.
-    Config {
-        /// The dotted key.
-        key: String,
-    },
-    /// An environment variable, a `.env` file or `env` of the config.
-    Env {
-        /// The variable.
-        name: String,
-    },
 }
 
 /// One model of a server, as the config describes it.
@@ -417,9 +393,14 @@ impl Privacy {
 // === impl Provider ===
 
 impl Provider {
+    /// The preferred key, if there is one.
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.keys.first()
+    }
+
     /// Whether there is a key.
     pub fn has_key(&self) -> bool {
-        self.key.is_some()
+        !self.keys.is_empty()
     }
 
     /// Whether it cannot be used without a key: a hosted provider at its own address, with no headers of its own.

@@ -192,6 +192,9 @@ pub(crate) struct Provider {
     pub(crate) base_urls: Vec<String>,
     /// The key of the API: text, `${VARIABLE}`, the name of a variable, or a reference to a secret.
     pub(crate) api_key: Option<SecretInput>,
+    /// Further keys of the API, in the same forms. The next one is used while a key is refused, has no credit or has reached
+    /// its limit. A key of Yabby's own.
+    pub(crate) api_keys: Vec<SecretInput>,
     /// The protocol: `openai-responses`, `openai-completions` (default), `anthropic-messages` or `ollama`.
     pub(crate) api: Option<String>,
     /// Headers sent with every request.

@@ -7,7 +7,9 @@ use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
-    config::{Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider},
+    config::{
+        Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
+    },
     secret,
 };
 
@@ -98,11 +100,10 @@ fn provider(provider: &Provider) -> (String, Value) {
     let replicas: Vec<&str> = provider.replicas.iter().map(crate::BaseUrl::as_str).collect();
     put(&mut out, "baseUrls", (!replicas.is_empty()).then_some(replicas));
     put(&mut out, "api", Some(provider.api.name()));
-    put(
-        &mut out,
-        "apiKey",
-        provider.key.as_ref().map(|key| key.secret.to_string()),
-    );
+    let (single, listed) = provider.split_keys();
+    put(&mut out, "apiKey", single.map(|key| key.secret.to_string()));
+    let listed: Vec<String> = listed.iter().map(|key| key.secret.to_string()).collect();
+    put(&mut out, "apiKeys", (!listed.is_empty()).then_some(listed));
     put_headers(&mut out, &provider.headers);
     put(&mut out, "authHeader", provider.auth_header);
     put(&mut out, "zone", provider.zone.as_ref().map(ToString::to_string));

@@ -12,6 +12,7 @@ mod suite {
     mod examples;
     mod explain;
     mod include;
+    mod keys;
     mod names;
     mod privacy;
     mod properties;

@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yabby_core::{
     Attempt, Delivery, EndReason, ErrorKind, MalformedCall, ModelError, ModelEvent, ModelRequest, Opaque, Phase,
     Progress, Text, ToolCall, Usage, Zone, text,
@@ -92,8 +92,9 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            if let Some(error) = forbidden(&*up, &turn, end).await {
-                yield Step::Failed(error);
+            // What is known already may be enough, and then nothing is contacted.
+            if let Some(rule) = turn.forbids(&*up, &up.zone()) {
+                yield Step::Failed(out_of_zone(&*up, rule));
                 return;
             }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
@@ -169,9 +170,13 @@ impl Course {
                             }
                         }
                     }
-                    if error.is_none() {
-                        // What was found out meanwhile may say that it is elsewhere.
-                        error = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
+                    if error.is_none() && !turn.zones.is_unlimited() {
+                        // The server is there now, so that it can say whether it sends prompts on.
+                        let settled = watch.within(&up.address(), up.settle_zone(&turn.zones)).await;
+                        error = match settled.and_then(|settled| settled) {
+                            Ok(zone) => turn.forbids(&*up, &zone).map(|rule| out_of_zone(&*up, rule)),
+                            Err(failed) => Some(failed),
+                        };
                     }
                     if error.is_none() {
                         error = up.reserve(&asked_for).err();
@@ -389,20 +394,6 @@ pub(crate) fn asked(up: &dyn Upstream) -> Asked {
         endpoint: up.address(),
         zone: up.zone(),
     }
-}
-
-/// Whether the rules let no data go there. Where that is not known yet, it is found out without sending any.
-async fn forbidden(up: &dyn Upstream, turn: &Turn, end: Instant) -> Option<ModelError> {
-    if turn.zones.is_unlimited() {
-        return None;
-    }
-    // What is known already may be enough, and then nothing is contacted.
-    if let Some(rule) = turn.forbids(up, &up.zone()) {
-        return Some(out_of_zone(up, rule));
-    }
-    // What cannot be found out in time is as good as anywhere.
-    let zone = timeout_at(end, up.settle_zone()).await.unwrap_or(Zone::Hosted);
-    turn.forbids(up, &zone).map(|rule| out_of_zone(up, rule))
 }
 
 /// How long a slot is waited for.

@@ -35,6 +35,7 @@ pub use admission::{Admission, AdmissionQueue, AdmissionStatus, Permit, Waiting}
 pub use answer::AnswerStream;
 pub use breaker::{Breaker, BreakerState, BreakerStatus, Jitter, ProbeTicket, Verdict};
 pub use counting::{Basis, Estimator, Features, Truncation, truncated};
+pub use credentials::{KeyRest, KeyStatus};
 pub use discover::{WellKnown, discover};
 pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};

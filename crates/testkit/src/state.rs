@@ -12,6 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     control::at_start,
     fault::Fault,
+    hosted::Keys,
     http::{Answer, Request},
     kinds::ServerKind,
     log::Recorded,
@@ -55,6 +56,7 @@ pub(crate) struct State {
     pub(crate) routes: BTreeMap<String, Answer>,
     pub(crate) faults: Vec<Active>,
     pub(crate) api_key: Option<String>,
+    pub(crate) keys: Keys,
     pub(crate) input_tokens: Option<u64>,
     pub(crate) log: Vec<Recorded>,
     pub(crate) serial: u64,
@@ -85,6 +87,7 @@ impl State {
             routes: BTreeMap::new(),
             faults: Vec::new(),
             api_key: None,
+            keys: Keys::default(),
             input_tokens: None,
             log: Vec::new(),
             serial: 0,

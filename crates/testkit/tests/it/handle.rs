@@ -95,8 +95,14 @@ async fn anthropic_wants_its_version_once() {
     let server = ModelServer::start().await;
     server.kind(ServerKind::Anthropic);
     server.models(&["m1"]);
-    let post = post("/v1/messages", &json!({"model": "m1", "messages": []}));
-    for request in [post, get("/v1/models")] {
+    let message = json!({"model": "m1", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+    for request in [post("/v1/messages", &message), get("/v1/models")] {
+        let (head, body) = ask(&server, &request).await;
+        assert!(
+            head.contains(" 401 ") && body.contains("x-api-key header is required"),
+            "{head}{body}"
+        );
+        let request = request.replacen("Host: x", "x-api-key: k\r\nHost: x", 1);
         let (head, body) = ask(&server, &request).await;
         assert!(head.contains(" 400 "), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();

@@ -10,6 +10,7 @@ mod doctor;
 mod faults;
 mod help;
 mod home;
+mod hosted;
 mod models;
 mod privacy;
 mod probe;

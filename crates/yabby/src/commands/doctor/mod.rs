@@ -3,6 +3,7 @@
 mod checks;
 mod deep;
 mod endpoint;
+mod keys;
 mod machine;
 mod zones;
 
