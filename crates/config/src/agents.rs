@@ -97,14 +97,14 @@ fn policy(raw: raw::ModelChoice) -> ModelPolicy {
     }
 }
 
-pub(crate) fn route(raw: &raw::Route) -> Route {
+pub(crate) fn route(raw: &raw::Route, budget_in_doubt: bool) -> Route {
     Route {
         hedge_after: raw.hedge_after.map(seconds),
         prefer_fast: raw.prefer_fast.unwrap_or_default(),
         budget: Budget {
             per_day: limit(&raw.budget.per_day),
             per_session: limit(&raw.budget.per_session),
-            in_doubt: false,
+            in_doubt: budget_in_doubt,
         },
     }
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 
 const KEY: &str = "privacy";
+const BUDGET: &str = "route.budget";
 /// The words for zones that are proposed for a misspelt one.
 const WORDS: [&str; 5] = ["machine", "lan", "hosted", "region:eu", "region:us"];
 
@@ -36,6 +37,11 @@ impl Doubts {
             if let Some(privacy) = around(&found.key) {
                 found.severity = Severity::Error;
                 doubts.push(privacy.to_owned());
+                continue;
+            }
+            if is_of_budget(found) {
+                found.severity = Severity::Error;
+                doubts.push(BUDGET.to_owned());
                 continue;
             }
             match found.kind {
@@ -61,6 +67,11 @@ impl Doubts {
             .filter(|duplicate| holds_privacy(&duplicate.member.value));
         doubts.extend(hidden.map(|duplicate| dotted(&duplicate.path)));
         Self(doubts)
+    }
+
+    /// Whether it is not known what hosted models may cost.
+    pub(crate) fn about_budget(&self) -> bool {
+        self.about(BUDGET)
     }
 
     /// Whether there is one about what stands at `key`.
@@ -223,6 +234,15 @@ fn parent(key: &str) -> &str {
 fn is_misspelt(key: &str) -> bool {
     let plain = key.trim_matches(['"', ']']).to_lowercase();
     plain != "primary" && strsim::damerau_levenshtein(&plain, KEY) <= 2
+}
+
+/// Whether what was found may hide a limit of what may be spent.
+fn is_of_budget(found: &Diagnostic) -> bool {
+    let above = found.key == "route" && found.kind == DiagnosticKind::WrongType;
+    let misspelt = found.kind == DiagnosticKind::UnknownKey
+        && parent(&found.key) == "route"
+        && known::similar(last(&found.key), ["budget"].into_iter()).is_some();
+    above || misspelt || is_within(&found.key, BUDGET)
 }
 
 /// Whether a privacy stands anywhere in a value.

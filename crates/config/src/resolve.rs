@@ -52,7 +52,7 @@ impl Resolver<'_> {
         Config {
             agents: agents::agents(root.agents, self),
             models: self.models(root.models),
-            route: agents::route(&root.route),
+            route: agents::route(&root.route, self.doubts.about_budget()),
         }
     }
 

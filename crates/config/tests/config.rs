@@ -7,6 +7,7 @@
 )]
 
 mod suite {
+    mod budget;
     mod diagnostics;
     mod env;
     mod examples;

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Models(Models),
     /// Check the config and every endpoint, and say how to fix what is wrong
     Doctor(Doctor),
+    /// Show what hosted models cost
+    Usage(Usage),
     /// Check, show or explain the config
     Config(Config),
     /// The supervisor of the managed server; started by Yabby itself
@@ -47,6 +49,17 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Usage {
+    /// So many days, today included
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub(crate) days: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

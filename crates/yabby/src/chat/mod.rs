@@ -7,7 +7,7 @@ pub(crate) use lines::read_line;
 pub(crate) use private::Chat;
 
 use yabby_core::{Message, ModelRequest, text};
-use yabby_route::{Plan, Router};
+use yabby_route::Plan;
 
 use crate::{
     app::App,
@@ -38,7 +38,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     // It looks after the servers until the person leaves.
     let mut keeper = chat.keeper(app, Some(&plan));
     let mut plan = Ok(plan);
-    let router = Router::new(&app.http, app.config());
+    let router = app.router();
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut exit = Exit::Answered;

@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Needs, Plan, PlanError, Router, Wanted};
+use yabby_route::{Needs, Plan, PlanError, Wanted};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
@@ -104,7 +104,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         text: !arguments.json,
         reasoning: arguments.show_reasoning,
     };
-    let events = Router::new(&app.http, app.config()).answer(plan, request);
+    let events = app.router().answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
     app.keep(&fleet);
     match said {
