@@ -425,13 +425,13 @@ enum Fit {
 fn fit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Fit {
     let Some(room) = up.room(request) else { return Fit::Fits };
     let tokens = up.tokens(request);
-    if tokens <= room {
+    if tokens <= room.input {
         return Fit::Fits;
     }
     match refit(up, turn, request) {
         Some((smaller, notice)) => Fit::Smaller(Box::new(smaller), notice),
         // An estimate that is a little too high is no reason to refuse what the server may take.
-        None if f64::from(tokens) <= f64::from(room) * 1.2 => Fit::Fits,
+        None if f64::from(tokens) <= f64::from(room.window) * 1.2 => Fit::Fits,
         None => Fit::TooLarge(overflow(up, tokens, room)),
     }
 }
@@ -441,12 +441,16 @@ fn refit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Option<(Mode
     let room = up.room(request)?;
     let tokens = up.tokens(request);
     // After a refusal the estimate was too low: then it is a part of it that must go.
-    let most = if tokens <= room { tokens / 4 * 3 } else { room };
+    let most = if tokens <= room.input {
+        tokens / 4 * 3
+    } else {
+        room.input
+    };
     let smaller = turn.refit.refit(request, &|request| up.tokens(request) <= most)?;
     let notice = text!(
         "the conversation does not fit the window of {model} ({room} tokens of input); its beginning is left out for this answer",
         model = up.model(),
-        room = room
+        room = room.input
     );
     Some((smaller, notice))
 }

@@ -41,8 +41,8 @@ pub(crate) trait Upstream: Send + Sync {
     /// The request as the config and the place want it.
     fn fitted(&self, request: &ModelRequest) -> ModelRequest;
 
-    /// How many tokens of input fit, where the window is known.
-    fn room(&self, request: &ModelRequest) -> Option<u32>;
+    /// How much fits, where the window is known.
+    fn room(&self, request: &ModelRequest) -> Option<Room>;
 
     /// About how many tokens a request has.
     fn tokens(&self, request: &ModelRequest) -> u32;
@@ -94,6 +94,15 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// What only this place can read, for later requests.
     fn opaque(&self, data: serde_json::Value) -> Opaque;
+}
+
+/// How much fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The window, in tokens.
+    pub(crate) window: u32,
+    /// What of it is for the input.
+    pub(crate) input: u32,
 }
 
 /// A step before the request is sent.

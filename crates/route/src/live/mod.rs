@@ -26,7 +26,7 @@ use yabby_wire::{Dialect, Step};
 use crate::{
     Candidate, Deadlines,
     deadlines::room_in,
-    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Times, Upstream},
+    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
 use degrade::Descent;
@@ -171,9 +171,12 @@ impl Upstream for LiveUpstream {
         request
     }
 
-    fn room(&self, request: &ModelRequest) -> Option<u32> {
-        let window = self.endpoint.window(self.model.model())?;
-        Some(room_in(window.value, request))
+    fn room(&self, request: &ModelRequest) -> Option<Room> {
+        let window = self.endpoint.window(self.model.model())?.value;
+        Some(Room {
+            window,
+            input: room_in(window, request),
+        })
     }
 
     fn tokens(&self, request: &ModelRequest) -> u32 {

@@ -4,8 +4,8 @@ mod lines;
 
 pub(crate) use lines::read_line;
 
-use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
-use yabby_route::{Plan, RouteFailure, Router};
+use yabby_core::{Message, ModelRef, ModelRequest, text};
+use yabby_route::{Plan, Router};
 use yabby_servers::{Fleet, Keeper};
 
 use crate::{
@@ -74,28 +74,16 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
             }
         };
         transcript.push(Message::user(line));
-        let said = loop {
-            let request = ModelRequest {
-                messages: transcript.clone(),
-                ..ModelRequest::default()
-            };
-            let events = router.answer(plan.clone(), request);
-            let show = Show {
-                text: true,
-                reasoning: show_reasoning,
-            };
-            match say(terminal, &mut interrupt, events, show).await {
-                Said::Failed(failure) if overflowed(&failure) && transcript.len() > 2 => {
-                    // Half of what was said goes, in whole exchanges.
-                    let half = transcript.len() / 4 * 2;
-                    transcript.drain(..half.max(2));
-                    terminal.notice(&text!(
-                        "the conversation no longer fits the model's window; its beginning is left out"
-                    ));
-                }
-                said => break said,
-            }
+        let request = ModelRequest {
+            messages: transcript.clone(),
+            ..ModelRequest::default()
         };
+        let events = router.answer(plan.clone(), request);
+        let show = Show {
+            text: true,
+            reasoning: show_reasoning,
+        };
+        let said = say(terminal, &mut interrupt, events, show).await;
         app.keep(fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
@@ -130,12 +118,6 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
             Said::Unwritten(error) => return unwritten(terminal, &error),
         }
     }
-}
-
-/// Whether the only thing that is wrong is the length of the conversation.
-fn overflowed(failure: &RouteFailure) -> bool {
-    let mut errors = failure.errors.iter();
-    errors.any(|(_, error)| error.kind == ErrorKind::ContextOverflow) && failure.partial.is_empty()
 }
 
 fn help(app: &App) {
