@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Deadlines,
-    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Times, Upstream},
+    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
 /// What a model thinks; nobody may see it.
@@ -112,10 +112,14 @@ impl Upstream for Scripted {
         request.clone()
     }
 
-    fn room(&self, _: &ModelRequest) -> Option<u32> {
+    fn room(&self, _: &ModelRequest) -> Option<Room> {
         let overrun = self.world.place(self.place, |now| now.overrun);
         let smaller = self.script().smaller.filter(|_| overrun);
-        smaller.or(self.script().room).map(|messages| messages * MESSAGE)
+        let messages = smaller.or(self.script().room)?;
+        Some(Room {
+            window: messages * MESSAGE + MESSAGE,
+            input: messages * MESSAGE,
+        })
     }
 
     fn tokens(&self, request: &ModelRequest) -> u32 {
