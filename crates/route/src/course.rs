@@ -241,6 +241,7 @@ impl Course {
                             }
                         }
                     }
+                    watch.rest();
                     let visible = !said.is_empty();
                     let calls = !parts.tool_calls.is_empty() || !parts.malformed_calls.is_empty();
                     let error = match (error, parts.end) {
