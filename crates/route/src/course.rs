@@ -176,7 +176,7 @@ impl Course {
                         if let Some(work) = up.beside() {
                             watch.beside(work);
                         }
-                        running.sent(up.address());
+                        running.sent(asked(&*up));
                         watch.expect(up.deadlines(&asked_for), up.expected(&asked_for));
                         let mut opening = pin!(up.ask(&asked_for));
                         let opened = loop {
