@@ -168,10 +168,9 @@ impl Course {
                             }
                         }
                     }
-                    if error.is_none() {
-                        // What was found out meanwhile may say that it is elsewhere.
-                        error = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
-                    }
+                    // What was found out meanwhile may say that it is elsewhere. Then it is asked nothing more.
+                    let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
+                    error = elsewhere.or(error);
                     if error.is_none() {
                         if let Some(work) = up.beside() {
                             watch.beside(work);
@@ -275,7 +274,7 @@ impl Course {
                     }
 
                     // What could be changed matters only before the person has seen something.
-                    let remedies = if visible {
+                    let remedies = if visible || error.kind == ErrorKind::OutOfZone {
                         Ok(Remedies::default())
                     } else {
                         watch.within(&up.address(), up.remedy(&asked_for, &error)).await.and_then(|found| found)
