@@ -13,9 +13,10 @@ mod upstream;
 mod world;
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -23,7 +24,9 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
+use oracle::Wrong;
 use script::Script;
+use world::Entry;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread()
@@ -34,11 +37,11 @@ fn runtime() -> Runtime {
 }
 
 /// What is wrong with one run, and what happened in it.
-fn play(runtime: &Runtime, script: Script) -> Result<usize, (String, Vec<world::Entry>)> {
+fn play(runtime: &Runtime, script: Script) -> Result<Vec<Entry>, (Wrong, Vec<Entry>)> {
     let script = Arc::new(script);
     let log = runtime.block_on(driver::play(&script));
     match oracle::judge(&script, &log) {
-        Ok(()) => Ok(log.len()),
+        Ok(()) => Ok(log),
         Err(wrong) => Err((wrong, log)),
     }
 }
@@ -54,8 +57,10 @@ impl Drop for Running {
     }
 }
 
+/// Plays these runs on all cores, and tells each thing that was wrong.
 fn runs(numbers: Range<u64>) {
     let next = AtomicU64::new(numbers.start);
+    let wrongs: Mutex<BTreeMap<String, Vec<u64>>> = Mutex::default();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores {
@@ -68,35 +73,38 @@ fn runs(numbers: Range<u64>) {
                     }
                     let running = Running(number);
                     if let Err((wrong, _)) = play(&runtime, Script::random(number)) {
-                        // The others need not go on.
-                        next.store(numbers.end, Ordering::Relaxed);
-                        fail(&runtime, number, &wrong);
+                        let mut wrongs = wrongs.lock().unwrap();
+                        wrongs.entry(wrong.rule.to_owned()).or_default().push(number);
                     }
                     drop(running);
                 }
             });
         }
     });
+    let wrongs = wrongs.into_inner().unwrap();
+    if !wrongs.is_empty() {
+        let told: Vec<String> = wrongs.iter().map(|(rule, runs)| tell(rule, runs)).collect();
+        panic!("{}", told.join("\n\n"));
+    }
 }
 
-/// Tells what is wrong with a run, by way of the smallest script that shows it.
-fn fail(runtime: &Runtime, number: u64, wrong: &str) -> ! {
-    let script = shrink::smallest(Script::random(number), |script| same(runtime, script, wrong));
-    let Err((wrong, log)) = play(runtime, script.clone()) else {
-        panic!("run {number}: {wrong}; it is another each time");
+/// What was wrong in these runs, with the smallest script that shows it.
+fn tell(rule: &str, runs: &[u64]) -> String {
+    let runtime = runtime();
+    let number = runs.iter().min().copied().unwrap_or_default();
+    let fails = |script: &Script| play(&runtime, script.clone()).is_err_and(|(wrong, _)| wrong.rule == rule);
+    let script = shrink::smallest(Script::random(number), fails);
+    let what = match play(&runtime, script.clone()) {
+        Ok(_) => "it is another each time".to_owned(),
+        Err((wrong, log)) => {
+            let lines = log.iter().enumerate().map(|(number, entry)| {
+                let here = if number == wrong.entry { '>' } else { ' ' };
+                format!("{here}{:>12?} {:?}", entry.at, entry.what)
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
     };
-    let lines: Vec<String> = log
-        .iter()
-        .enumerate()
-        .map(|(number, entry)| format!("{number:4} {:>12?} {:?}", entry.at, entry.what))
-        .collect();
-    panic!("run {number}: {wrong}\n{script:#?}\n{}", lines.join("\n"));
-}
-
-/// Whether a script fails in the same way.
-fn same(runtime: &Runtime, script: &Script, wrong: &str) -> bool {
-    let kind = |wrong: &str| wrong.split(" (").next().map(str::to_owned);
-    play(runtime, script.clone()).is_err_and(|(other, _)| kind(&other) == kind(wrong))
+    format!("{} runs, the first {number}: {rule}\n{script:#?}\n{what}", runs.len())
 }
 
 #[test]

@@ -21,7 +21,16 @@ const BREAKER: Duration = Duration::from_millis(500);
 const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-type Verdict = Result<(), String>;
+/// The rule that was broken.
+type Verdict = Result<(), &'static str>;
+
+/// What is wrong with a turn.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) rule: &'static str,
+    /// The entry of the log that shows it.
+    pub(super) entry: usize,
+}
 
 /// What was seen of one turn so far.
 struct Oracle<'a> {
@@ -55,8 +64,8 @@ struct Seen {
     outrun: bool,
 }
 
-/// What is wrong with this turn.
-pub(super) fn judge(script: &Script, log: &[Entry]) -> Verdict {
+/// Whether all is as it must be.
+pub(super) fn judge(script: &Script, log: &[Entry]) -> Result<(), Wrong> {
     let mut oracle = Oracle {
         script,
         now: Duration::ZERO,
@@ -72,15 +81,13 @@ pub(super) fn judge(script: &Script, log: &[Entry]) -> Verdict {
     };
     for (number, entry) in log.iter().enumerate() {
         oracle.now = entry.at;
-        oracle
-            .see(&entry.what)
-            .map_err(|wrong| format!("{wrong} (entry {number} at {:?})", entry.at))?;
+        oracle.see(&entry.what).map_err(|rule| Wrong { rule, entry: number })?;
     }
     Ok(())
 }
 
-fn check(fine: bool, wrong: &str) -> Verdict {
-    if fine { Ok(()) } else { Err(wrong.to_owned()) }
+const fn check(fine: bool, rule: &'static str) -> Verdict {
+    if fine { Ok(()) } else { Err(rule) }
 }
 
 impl Oracle<'_> {
@@ -113,7 +120,7 @@ impl Oracle<'_> {
                 self.stopped = true;
                 Ok(())
             }
-            What::Endless => Err("the turn does not end".to_owned()),
+            What::Endless => Err("the turn does not end"),
             What::Left { held } => {
                 check(self.open.is_empty(), "something is open after the turn")?;
                 check(*held == 0, "a slot is taken after the turn")
@@ -243,7 +250,7 @@ impl Oracle<'_> {
                 self.calls.push(call.id.clone());
                 Ok(())
             }
-            ModelEvent::End(_) | ModelEvent::Opaque(_) => Err("what only the end tells is told before".to_owned()),
+            ModelEvent::End(_) | ModelEvent::Opaque(_) => Err("what only the end tells is told before"),
             ModelEvent::Reasoning(_) | ModelEvent::Progress(_) | ModelEvent::Usage(_) | ModelEvent::ServedBy(_) => Ok(()),
         }
     }
@@ -298,7 +305,7 @@ impl Oracle<'_> {
     fn sent(&self, attempt: &Attempt, at: usize) -> Verdict {
         let seen = &self.seen[at];
         let Some((zone, ..)) = &seen.asked else {
-            return Err("an attempt was sent, and nobody was asked".to_owned());
+            return Err("an attempt was sent, and nobody was asked");
         };
         check(attempt.zone == *zone, "an attempt is recorded in another zone")?;
         let offers = self.script.places[at].offers.iter().map(|offer| offer.takes);
@@ -324,7 +331,7 @@ impl Oracle<'_> {
             "other calls are told than those of the end",
         )?;
         let Some((_, _, number)) = self.seen[at].asked else {
-            return Err("who answers was not asked".to_owned());
+            return Err("who answers was not asked");
         };
         let ask = nth_ask(&self.script.places[at], number);
         let made = |(_, beat): &&(Duration, Beat)| matches!(beat, Beat::Call | Beat::Malformed);
@@ -381,7 +388,7 @@ impl Oracle<'_> {
                 stories.push((letter, String::new()));
             }
             let Some((_, told)) = stories.last_mut() else {
-                return Err("what is shown is no story".to_owned());
+                return Err("what is shown is no story");
             };
             told.push(letter);
         }
