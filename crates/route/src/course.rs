@@ -65,6 +65,8 @@ pub(crate) struct Answered {
 const REFITS: u32 = 2;
 /// How often another key is tried.
 const KEYS: u32 = 8;
+/// How often something is changed for one candidate, other keys among it, whatever its server says would help.
+const CHANGES: u32 = 32;
 
 /// How long a slot is waited for when the next candidate is preferred to waiting.
 const FAST_QUEUE: Duration = Duration::from_secs(5);
@@ -115,6 +117,7 @@ impl Course {
                 }
             }
             let mut keys = 0;
+            let mut changes = 0;
             'admitted: loop {
                 yield Step::Trying;
                 let deadlines = up.deadlines(&request);
@@ -280,6 +283,7 @@ impl Course {
                         watch.within(&up.address(), up.remedy(&asked_for, &error)).await.and_then(|found| found)
                     };
                     let (remedies, error) = match remedies {
+                        Ok(_) if changes == CHANGES => (Remedies::default(), error),
                         Ok(remedies) => (remedies, error),
                         Err(worse) => (Remedies::default(), worse),
                     };
@@ -354,6 +358,7 @@ impl Course {
                         }
                     }
                     if let Some(remedy) = take {
+                        changes += 1;
                         for notice in up.take(remedy, &error) {
                             yield Step::Notice(notice);
                         }
