@@ -308,17 +308,19 @@ impl Course {
                         other_key: remedies.other_key && keys < KEYS,
                     });
                     let mut take = None;
+                    let mut pause = Duration::ZERO;
                     match decision {
-                        Decision::Wait(pause) if error.kind == ErrorKind::Loading => {
+                        Decision::Wait(time) if error.kind == ErrorKind::Loading => {
                             // The same attempt goes on: its record counts the time of loading.
                             let progress = Progress::Loading { usual: up.usual_load() };
                             running.progress(progress);
                             yield Step::Event(ModelEvent::Progress(progress));
-                            tokio::time::sleep(pause).await;
+                            watch.pause(time).await;
                             continue;
                         }
-                        Decision::Wait(pause) => {
+                        Decision::Wait(time) => {
                             retries += 1;
+                            pause = time;
                             if visible {
                                 yield Step::Notice(text!(
                                     "{model} broke off ({error}); it is asked to go on from here",
@@ -326,7 +328,6 @@ impl Course {
                                     error = error.message
                                 ));
                             }
-                            tokio::time::sleep(pause).await;
                         }
                         Decision::Retry => retries += 1,
                         Decision::Requeue => {
@@ -365,6 +366,10 @@ impl Course {
                     }
                     let next = running.again(up.address());
                     yield Step::Attempt(std::mem::replace(&mut running, next).failed(&error, decision));
+                    if pause > Duration::ZERO {
+                        watch.pause(pause).await;
+                        running = running.again(up.address());
+                    }
                 }
             }
         };

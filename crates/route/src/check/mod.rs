@@ -88,6 +88,9 @@ fn runs(numbers: Range<u64>) {
     }
 }
 
+/// So much is told of what happened before a rule was broken.
+const LINES: usize = 50;
+
 /// What was wrong in these runs, with the smallest script that shows it.
 fn tell(rule: &str, runs: &[u64]) -> String {
     let runtime = runtime();
@@ -97,11 +100,9 @@ fn tell(rule: &str, runs: &[u64]) -> String {
     let what = match play(&runtime, script.clone()) {
         Ok(_) => "it is another each time".to_owned(),
         Err((wrong, log)) => {
-            let lines = log.iter().enumerate().map(|(number, entry)| {
-                let here = if number == wrong.entry { '>' } else { ' ' };
-                format!("{here}{:>12?} {:?}", entry.at, entry.what)
-            });
-            lines.collect::<Vec<_>>().join("\n")
+            let lines = log.iter().take(wrong.entry + 1).map(|entry| format!("{:>12?} {:?}", entry.at, entry.what));
+            let lines: Vec<String> = lines.collect();
+            lines[lines.len().saturating_sub(LINES)..].join("\n")
         }
     };
     format!("{} runs, the first {number}: {rule}\n{script:#?}\n{what}", runs.len())
