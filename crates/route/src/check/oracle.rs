@@ -55,8 +55,9 @@ struct Seen {
     zone: Option<Zone>,
     /// The zone in which it was asked last, when, and the number of that request.
     asked: Option<(Zone, Duration, usize)>,
-    /// When the last request was closed.
+    /// When the last request was closed, and when the next was prepared.
     closed: Duration,
+    prepared: Duration,
     /// How many requests it was sent for this slot.
     requests: usize,
     /// Whether it said last that it was loading.
@@ -181,7 +182,8 @@ impl Oracle<'_> {
                 self.open.push((place, how));
             }
             How::Look | How::Beside => self.open.push((place, how)),
-            How::MayAsk | How::Prepare | How::Remedy => {}
+            How::Prepare => self.seen[place].prepared = self.now,
+            How::MayAsk | How::Remedy => {}
         }
         Ok(())
     }
@@ -311,7 +313,7 @@ impl Oracle<'_> {
         let offers = self.script.places[at].offers.iter().map(|offer| offer.takes);
         let longest = offers.max().unwrap_or_default();
         check(
-            self.now <= seen.closed + longest + INSTANT,
+            seen.prepared > seen.closed || self.now <= seen.closed + longest + INSTANT,
             "an attempt is told long after it was over",
         )
     }
