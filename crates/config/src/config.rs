@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, ops::Deref, path::PathBuf, time::Duration};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, BaseUrl, Cost, Modality, params};
+use crate::{Api, BaseUrl, Modality, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,60 @@ pub struct Route {
     pub hedge_after: Option<Duration>,
     /// Whether the next model is asked instead of waiting for one that is loading, or for its queue.
     pub prefer_fast: bool,
+    /// What hosted models may cost.
+    pub budget: Budget,
+}
+
+/// What hosted models may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// In a day of UTC.
+    pub per_day: Limit,
+    /// In a session.
+    pub per_session: Limit,
+    /// Whether what is written has a mistake, so that nobody knows what may be spent.
+    pub in_doubt: bool,
+}
+
+/// A limit of money, of tokens, or of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limit {
+    /// US dollars.
+    pub usd: Option<f64>,
+    /// Tokens, of input and output together.
+    pub tokens: Option<u64>,
+}
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Price of input.
+    pub input: f64,
+    /// Price of output.
+    pub output: f64,
+    /// Price of input read from a cache.
+    pub cache_read: f64,
+    /// Price of input written to a cache.
+    pub cache_write: f64,
+    /// Prices that depend on the length of the input, which count instead of those above; in order.
+    pub tiers: Vec<CostTier>,
+}
+
+/// Prices for some lengths of input.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CostTier {
+    /// Price of input.
+    pub input: f64,
+    /// Price of output.
+    pub output: f64,
+    /// Price of input read from a cache.
+    pub cache_read: f64,
+    /// Price of input written to a cache.
+    pub cache_write: f64,
+    /// The first length that it is for, in tokens of input.
+    pub start: u32,
+    /// The first length that it is not for; `None` for the last tier.
+    pub end: Option<u32>,
 }
 
 /// How far data may travel.
@@ -217,8 +272,8 @@ pub struct ModelEntry {
     pub reasoning: bool,
     /// What it can read.
     pub input: Vec<Modality>,
-    /// Prices per million tokens.
-    pub cost: Cost,
+    /// Its prices, if they are written.
+    pub cost: Option<Cost>,
     /// Its window, in tokens.
     pub context_window: Option<u32>,
     /// The most input to use, in tokens.

@@ -41,8 +41,8 @@ mod variables;
 pub use api::Api;
 pub use base_url::BaseUrl;
 pub use config::{
-    Agent, AgentDefaults, Agents, ApiKey, Config, KeepWarm, KeySource, LocalService, Mode, ModelEntry, ModelPolicy,
-    ModelSettings, Models, Params, Privacy, Provider, Route,
+    Agent, AgentDefaults, Agents, ApiKey, Budget, Config, Cost, CostTier, KeepWarm, KeySource, Limit, LocalService,
+    Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Privacy, Provider, Route,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
 pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_primary};
@@ -52,7 +52,7 @@ pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
 pub use load::{Loaded, load, load_draft, load_text};
 pub use names::UnknownModel;
 pub use origin::Origin;
-pub use raw::{Cost, Modality};
+pub use raw::Modality;
 pub use schema::schema;
 pub use source::Place;
 pub use variables::is_variable_name;

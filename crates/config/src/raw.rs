@@ -38,6 +38,8 @@ pub(crate) struct Route {
     pub(crate) hedge_after: Option<u32>,
     /// Whether the next model is asked instead of waiting for one that is being loaded or has no free slot; false when unset.
     pub(crate) prefer_fast: Option<bool>,
+    /// What hosted models may cost. One that would go beyond is not asked.
+    pub(crate) budget: Budget,
 }
 
 /// Environment variables set by the config itself.
@@ -300,18 +302,58 @@ pub enum Modality {
     Video,
 }
 
-/// Prices per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Price of input.
-    pub input: f64,
+    pub(crate) input: f64,
     /// Price of output.
-    pub output: f64,
+    pub(crate) output: f64,
     /// Price of input read from a cache.
-    pub cache_read: f64,
+    pub(crate) cache_read: f64,
     /// Price of input written to a cache.
-    pub cache_write: f64,
+    pub(crate) cache_write: f64,
+    /// Prices that depend on the length of the input; they count instead of those above.
+    pub(crate) tiered_pricing: Vec<CostTier>,
+}
+
+/// Prices for some lengths of input.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CostTier {
+    /// Price of input.
+    pub(crate) input: f64,
+    /// Price of output.
+    pub(crate) output: f64,
+    /// Price of input read from a cache.
+    pub(crate) cache_read: f64,
+    /// Price of input written to a cache.
+    pub(crate) cache_write: f64,
+    /// The lengths in tokens: from the first number on, and up to the second, which does not belong to it; the last tier has
+    /// only the first.
+    pub(crate) range: Vec<u32>,
+}
+
+/// What may be spent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Budget {
+    /// What hosted models may cost in a day of UTC.
+    pub(crate) per_day: Limit,
+    /// What they may cost in a session.
+    pub(crate) per_session: Limit,
+}
+
+/// A limit of money, of tokens, or of both.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Limit {
+    /// US dollars.
+    #[schemars(range(min = 0))]
+    pub(crate) usd: Option<f64>,
+    /// Tokens, of input and output together.
+    pub(crate) tokens: Option<u64>,
 }
 
 /// An object whose keys are names, in the order of the file.

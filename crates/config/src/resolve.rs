@@ -312,7 +312,7 @@ impl Resolver<'_> {
             api: raw.api.map(|name| self.api(&name, &below(path, "api"))),
             reasoning: raw.reasoning.unwrap_or_default(),
             input: raw.input.unwrap_or_else(|| vec![Modality::Text]),
-            cost: raw.cost.unwrap_or_default(),
+            cost: raw.cost.map(agents::cost),
             context_window,
             context_tokens,
             max_tokens,

@@ -7,7 +7,7 @@ use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
-    config::{Agent, KeepWarm, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
+    config::{Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
     secret,
 };
 
@@ -48,6 +48,9 @@ fn config(config: &Config) -> Value {
         config.route.hedge_after.map(|time| time.as_secs()),
     );
     put(&mut route, "preferFast", Some(config.route.prefer_fast));
+    let budget = &config.route.budget;
+    let budget = json!({ "perDay": limit(&budget.per_day), "perSession": limit(&budget.per_session) });
+    put(&mut route, "budget", Some(budget));
     json!({
         "agents": {
             "defaults": defaults,
@@ -145,20 +148,41 @@ fn model(model: &ModelEntry) -> Value {
     put(&mut out, "reasoning", Some(model.reasoning));
     let input: Vec<&str> = model.input.iter().copied().map(modality).collect();
     put(&mut out, "input", Some(input));
-    let cost = &model.cost;
-    let cost = json!({
-        "input": cost.input,
-        "output": cost.output,
-        "cacheRead": cost.cache_read,
-        "cacheWrite": cost.cache_write,
-    });
-    put(&mut out, "cost", Some(cost));
+    put(&mut out, "cost", model.cost.as_ref().map(cost));
     put(&mut out, "contextWindow", model.context_window);
     put(&mut out, "contextTokens", model.context_tokens);
     put(&mut out, "maxTokens", model.max_tokens);
     put_headers(&mut out, &model.headers);
     put_map(&mut out, "compat", &model.compat);
     put_map(&mut out, "params", &model.params);
+    out.into()
+}
+
+fn cost(cost: &Cost) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "input", Some(cost.input));
+    put(&mut out, "output", Some(cost.output));
+    put(&mut out, "cacheRead", Some(cost.cache_read));
+    put(&mut out, "cacheWrite", Some(cost.cache_write));
+    let tiers = cost.tiers.iter().map(|tier| {
+        let range = std::iter::once(tier.start).chain(tier.end);
+        json!({
+            "input": tier.input,
+            "output": tier.output,
+            "cacheRead": tier.cache_read,
+            "cacheWrite": tier.cache_write,
+            "range": range.collect::<Vec<u32>>(),
+        })
+    });
+    let tiers: Vec<Value> = tiers.collect();
+    put(&mut out, "tieredPricing", Some(tiers).filter(|tiers| !tiers.is_empty()));
+    out.into()
+}
+
+fn limit(limit: &Limit) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "usd", limit.usd);
+    put(&mut out, "tokens", limit.tokens);
     out.into()
 }
 

@@ -58,6 +58,7 @@ pub(crate) struct Answered {
     pub(crate) served_by: Option<String>,
     pub(crate) end: EndReason,
     pub(crate) usage: Usage,
+    pub(crate) cost: Option<f64>,
     pub(crate) zone: Zone,
 }
 
@@ -175,6 +176,9 @@ impl Course {
                     let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
                     error = elsewhere.or(error);
                     if error.is_none() {
+                        error = up.reserve(&asked_for).err();
+                    }
+                    if error.is_none() {
                         if let Some(work) = up.beside() {
                             watch.beside(work);
                         }
@@ -195,6 +199,7 @@ impl Course {
                             Err(failed) => error = Some(failed),
                             Ok(mut stream) => {
                                 running.head();
+                                up.begun();
                                 loop {
                                     let next = watch.next(&*up, running.phase, pin!(stream.next())).await;
                                     let event = match next {
@@ -244,12 +249,15 @@ impl Course {
                         }
                     }
                     watch.rest();
+                    if running.phase > Phase::Head {
+                        running.cost = up.settle(&running.usage);
+                    }
                     let visible = !said.is_empty();
                     let calls = !parts.tool_calls.is_empty() || !parts.malformed_calls.is_empty();
                     let error = match (error, parts.end) {
                         (Some(error), _) => error,
                         (None, Some(reason)) if visible || calls => {
-                            let usage = running.usage;
+                            let (usage, cost) = (running.usage, running.cost);
                             for notice in up.succeeded(&asked_for, &usage) {
                                 yield Step::Notice(notice);
                             }
@@ -266,6 +274,7 @@ impl Course {
                                 served_by: parts.served_by.filter(|name| name != up.model().model()),
                                 end: reason,
                                 usage,
+                                cost,
                                 zone: up.zone(),
                             }));
                             return;

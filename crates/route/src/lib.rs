@@ -12,6 +12,7 @@ mod refit;
 mod router;
 mod seam;
 mod sessions;
+pub mod spending;
 mod trouble;
 mod turn;
 mod upstream;
@@ -24,3 +25,4 @@ pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted
 pub use refit::{DropOldest, Refit};
 pub use router::{Answer, RouteEvent, RouteFailure, Router};
 pub use sessions::Sessions;
+pub use spending::Spending;

@@ -61,6 +61,15 @@ pub(crate) trait Upstream: Send + Sync {
     /// How long until the first token, where that is known.
     fn expected(&self, request: &ModelRequest) -> Option<Duration>;
 
+    /// Reserves what the request will cost at least, if it costs something; the error names the limit that is against it.
+    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError>;
+
+    /// The server has begun to answer, so that the request costs something whatever comes of it.
+    fn begun(&mut self);
+
+    /// The request is over, with these tokens as reported; gives what it cost.
+    fn settle(&mut self, usage: &Usage) -> Option<f64>;
+
     /// Sends the request. Dropping the future or the stream closes the connection.
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>>;
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use yabby_config::Modality;
+use yabby_config::{Cost, Modality};
 use yabby_core::{ErrorKind, Fact, ModelError};
 pub use yabby_wire::TokenCounter;
 
@@ -145,6 +145,8 @@ pub struct ModelFacts {
     pub reasoning: Option<Fact<Reasoning>>,
     /// The bytes of its weights, on disk or as loaded.
     pub size: Option<Fact<u64>>,
+    /// What it costs, where the server says so.
+    pub price: Option<Fact<Cost>>,
     /// Loaded instances, where the server names them; each serves a window of its own.
     pub instances: Vec<Instance>,
 }
@@ -164,6 +166,7 @@ impl ModelFacts {
             tools: None,
             reasoning: None,
             size: None,
+            price: None,
             instances: Vec::new(),
         }
     }

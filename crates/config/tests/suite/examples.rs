@@ -53,7 +53,7 @@ fn a_local_server_and_an_alias() {
             api: None,
             reasoning: false,
             input: vec![Modality::Text],
-            cost: Cost::default(),
+            cost: Some(Cost::default()),
             context_window: Some(196_608),
             context_tokens: None,
             max_tokens: Some(8192),

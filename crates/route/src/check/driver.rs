@@ -4,6 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::stream::StreamExt;
 use tokio::{task::JoinSet, time::sleep};
+use yabby_config::Budget;
 use yabby_core::{Caller, Message, ModelRequest, Zones};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     world::{Entry, What, World},
 };
 use crate::{
-    DropOldest, Sessions,
+    DropOldest, Sessions, Spending,
     turn::{Turn, run},
 };
 
@@ -47,6 +48,7 @@ pub(super) async fn play(script: &Arc<Script>) -> Vec<Entry> {
         prefer_fast: script.prefer_fast,
         refit: Arc::new(DropOldest),
         sessions: Sessions::default(),
+        spending: Spending::in_memory(Budget::default()),
     };
     let message = |number: usize| match number % 2 {
         0 => Message::user("question"),

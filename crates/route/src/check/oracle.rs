@@ -58,6 +58,8 @@ struct Seen {
     /// When the last request was closed, and when the next was prepared.
     closed: Duration,
     prepared: Duration,
+    /// Whether what the next request may cost is reserved.
+    reserved: bool,
     /// How many requests it was sent for this slot.
     requests: usize,
     /// Whether it said last that it was loading.
@@ -102,6 +104,14 @@ impl Oracle<'_> {
                     self.seen[*place].closed = self.now;
                 }
                 Ok(())
+            }
+            What::Reserved(place) => {
+                self.seen[*place].reserved = true;
+                Ok(())
+            }
+            What::Settled(place) => {
+                let asked = self.seen[*place].asked.is_some();
+                check(asked, "what nobody was asked for is paid for")
             }
             What::Failed(kind) => check(
                 *kind != ErrorKind::Preempted,
@@ -172,6 +182,8 @@ impl Oracle<'_> {
             }
             How::Ask(number) => {
                 let ask = nth_ask(script, number);
+                let reserved = std::mem::take(&mut self.seen[place].reserved);
+                check(reserved, "a request may cost what nobody has reserved")?;
                 let seen = &mut self.seen[place];
                 let soon = self.now < seen.closed + Duration::from_millis(500);
                 check(!(seen.loads && soon), "a server that loads is asked again too soon")?;
@@ -468,6 +480,7 @@ fn is_well(script: &Script, place: &Place, at: usize) -> bool {
         && quick
         && (place.breaker.1 || last)
         && matches!(place.slots, Slots::Free)
+        && place.budget >= 9
         && place.room.is_none()
         && place.smaller.is_none()
         && place.prepare.iter().all(idle)

@@ -45,6 +45,8 @@ pub(super) struct Place {
     /// How long the look at its breaker takes, and whether it may be asked.
     pub(super) breaker: (Duration, bool),
     pub(super) slots: Slots,
+    /// How many requests the budget lasts for.
+    pub(super) budget: usize,
     /// The window, in messages, and what is left of it after it was overrun.
     pub(super) room: Option<u32>,
     pub(super) smaller: Option<u32>,
@@ -292,7 +294,8 @@ impl Place {
         let zone = zone(random);
         Self {
             settled: random.maybe(20, |random| (random.time(30), self::zone(random))),
-            prepared: random.maybe(8, self::zone),
+            // What is found out then can only make it farther away.
+            prepared: random.maybe(8, |_| Zone::Hosted),
             zone,
             excepted: random.chance(30),
             managed: random.chance(10),
@@ -307,6 +310,7 @@ impl Place {
             },
             breaker: (random.time(1).min(Duration::from_millis(500)), random.chance(90)),
             slots: if well { Slots::Free } else { Slots::random(random) },
+            budget: if random.chance(90) { usize::MAX } else { random.below(3) },
             room: random.maybe(20, |random| u32::try_from(random.below(9)).unwrap()),
             smaller: random.maybe(50, |random| u32::try_from(random.below(6)).unwrap()),
             expected: random.maybe(50, |random| random.time(60)),

@@ -45,6 +45,7 @@ fn smaller(script: &Script) -> Vec<Script> {
         without(&|script| script.places[at].managed = false);
         without(&|script| script.places[at].breaker = (Duration::ZERO, true));
         without(&|script| script.places[at].slots = Slots::Free);
+        without(&|script| script.places[at].budget = usize::MAX);
         without(&|script| script.places[at].room = None);
         without(&|script| script.places[at].smaller = None);
         without(&|script| script.places[at].expected = None);

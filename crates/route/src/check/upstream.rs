@@ -173,6 +173,25 @@ impl Upstream for Scripted {
         self.script().expected
     }
 
+    fn reserve(&mut self, _: &ModelRequest) -> Result<(), ModelError> {
+        let left = self.world.place(self.place, |now| {
+            now.reservations += 1;
+            self.world.script.places[self.place].budget >= now.reservations
+        });
+        if !left {
+            return Err(self.plain(ErrorKind::OverBudget));
+        }
+        self.world.note(What::Reserved(self.place));
+        Ok(())
+    }
+
+    fn begun(&mut self) {}
+
+    fn settle(&mut self, _: &Usage) -> Option<f64> {
+        self.world.note(What::Settled(self.place));
+        None
+    }
+
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>> {
         let Some(number) = self.count() else {
             return pending().boxed();

@@ -44,6 +44,9 @@ pub(super) enum What {
     },
     /// What was open at a candidate is closed.
     Closed { place: usize, how: How },
+    /// What a request may cost was reserved, and what it did cost is known.
+    Reserved(usize),
+    Settled(usize),
     /// A candidate was told what came of it.
     Failed(ErrorKind),
     Succeeded(usize),
@@ -93,6 +96,7 @@ pub(super) struct Now {
     pub(super) asks: usize,
     pub(super) prepares: usize,
     pub(super) offers: usize,
+    pub(super) reservations: usize,
     pub(super) queue: AdmissionQueue,
 }
 
@@ -105,6 +109,7 @@ impl World {
             asks: 0,
             prepares: 0,
             offers: 0,
+            reservations: 0,
             queue: AdmissionQueue::new(match place.slots {
                 Slots::Free | Slots::Broken => 4,
                 Slots::After(_) | Slots::Never => 0,

@@ -24,8 +24,9 @@ use yabby_servers::{
 use yabby_wire::{Dialect, Step};
 
 use crate::{
-    Candidate, Deadlines,
+    Candidate, Deadlines, Spending,
     deadlines::room_in,
+    spending::{Price, Reservation},
     upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
@@ -64,10 +65,19 @@ pub(crate) struct LiveUpstream {
     waking: Option<Waking>,
     /// The right to find out whether the server is back.
     trial: Option<ProbeTicket>,
+    spending: Spending,
+    /// What the request will cost at least.
+    reservation: Option<Reservation>,
 }
 
 impl LiveUpstream {
-    pub(crate) fn new(http: Http, candidate: Candidate, caller: Caller, deadlines: MakeDeadlines) -> Self {
+    pub(crate) fn new(
+        http: Http,
+        candidate: Candidate,
+        caller: Caller,
+        deadlines: MakeDeadlines,
+        spending: Spending,
+    ) -> Self {
         let Candidate {
             model,
             endpoint,
@@ -94,6 +104,8 @@ impl LiveUpstream {
             unasked_beside: true,
             waking: None,
             trial: None,
+            spending,
+            reservation: None,
         }
     }
 
@@ -201,6 +213,29 @@ impl Upstream for LiveUpstream {
 
     fn expected(&self, request: &ModelRequest) -> Option<Duration> {
         self.endpoint.expected_prefill(self.model.model(), self.tokens(request))
+    }
+
+    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError> {
+        self.reservation = None;
+        let price = Price::known(&self.endpoint, self.model.model());
+        let free = price.as_ref().map_or_else(|| self.zone().is_own(), Price::is_free);
+        if free {
+            return Ok(());
+        }
+        let tokens = self.tokens(request);
+        let reserved = self.spending.reserve(&self.model, &self.caller.session, price, tokens);
+        self.reservation = Some(reserved.map_err(|over| over.error(&self.model, &self.endpoint.base_url))?);
+        Ok(())
+    }
+
+    fn begun(&mut self) {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.begun();
+        }
+    }
+
+    fn settle(&mut self, usage: &Usage) -> Option<f64> {
+        self.reservation.take()?.settle(usage).usd
     }
 
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>> {
