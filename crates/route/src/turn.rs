@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until};
-use yabby_core::{Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
+use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
 
 use crate::{
     Answer, Refit, RouteEvent, RouteFailure,
@@ -54,6 +54,8 @@ struct Lane {
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
     steps: BoxStream<'static, Step>,
+    /// The same candidate, for later: this one was only asked beside another.
+    spare: Option<Box<dyn Upstream>>,
 }
 
 /// Those that wait for their turn.
@@ -64,6 +66,8 @@ struct Behind {
     waiting: VecDeque<Box<dyn Upstream>>,
     /// How many were asked.
     place: usize,
+    /// Whether one was asked beside another in vain.
+    hedged: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +97,7 @@ pub(crate) fn run(
             waiting: candidates.into(),
             request,
             place: 0,
+            hedged: false,
         };
         let primary = behind.waiting.front().map(|up| up.model().clone());
         let near = behind.waiting.front().is_some_and(|up| up.zone().is_own());
@@ -109,7 +114,7 @@ pub(crate) fn run(
             };
             let (which, step) = match happened(lane, beside.as_mut(), hedge_at).await {
                 Happened::Silence => {
-                    beside = behind.next(unfinished.so_far());
+                    beside = behind.beside(unfinished.so_far());
                     // Whoever is silent now may stay so: the next look is at the other one.
                     continue;
                 }
@@ -135,7 +140,8 @@ pub(crate) fn run(
                     }
                     if text {
                         // The first visible word wins; the other one is stopped.
-                        if let Some(attempt) = settle(which, &mut first, &mut beside) {
+                        if let Some(loser) = settle(which, &mut first, &mut beside) {
+                            let attempt = behind.outrun(loser);
                             attempts.push(attempt.clone());
                             yield RouteEvent::Attempt(attempt);
                         }
@@ -148,7 +154,8 @@ pub(crate) fn run(
                 }
                 Some(Step::Answered(answered)) => {
                     let model = from.asked.model.clone();
-                    if let Some(attempt) = settle(which, &mut first, &mut beside) {
+                    if let Some(loser) = settle(which, &mut first, &mut beside) {
+                        let attempt = behind.outrun(loser);
                         attempts.push(attempt.clone());
                         yield RouteEvent::Attempt(attempt);
                     }
@@ -250,17 +257,17 @@ async fn happened(first: &mut Lane, beside: Option<&mut Lane>, hedge_at: Option<
     }
 }
 
-/// Only `winner` goes on; gives the record of the other one, which is stopped.
-fn settle(winner: Which, first: &mut Option<Lane>, beside: &mut Option<Lane>) -> Option<yabby_core::Attempt> {
-    let loser = match winner {
+/// Only `winner` goes on; gives the other one.
+fn settle(winner: Which, first: &mut Option<Lane>, beside: &mut Option<Lane>) -> Option<Lane> {
+    match winner {
         Which::First => beside.take(),
         Which::Beside => {
-            let loser = first.take();
+            // It was silent for long, and is not asked again.
+            let loser = first.take().map(|lane| Lane { spare: None, ..lane });
             *first = beside.take();
             loser
         }
-    };
-    loser.map(|lane| outrun(lane.asked, lane.started))
+    }
 }
 
 impl Behind {
@@ -276,6 +283,7 @@ impl Behind {
             last,
             started: now,
             heard: now,
+            spare: None,
             steps: Course {
                 request: self.request.clone(),
                 said: said.to_owned(),
@@ -288,9 +296,36 @@ impl Behind {
         })
     }
 
+    /// The same, beside another one.
+    fn beside(&mut self, said: &str) -> Option<Lane> {
+        let spare = self.waiting.front()?.again();
+        let lane = self.next(said)?;
+        Some(Lane {
+            spare: Some(spare),
+            ..lane
+        })
+    }
+
+    /// It is stopped, and if it was only asked beside another, it waits again for its turn. Nobody else is asked beside then:
+    /// one that says a word now and then would have others begin again and again.
+    fn put_back(&mut self, lane: Lane) {
+        if let Some(spare) = lane.spare {
+            self.waiting.push_front(spare);
+            self.place -= 1;
+            self.hedged = true;
+        }
+    }
+
+    /// Another one was quicker; gives the record.
+    fn outrun(&mut self, lane: Lane) -> Attempt {
+        let attempt = outrun(lane.asked.clone(), lane.started);
+        self.put_back(lane);
+        attempt
+    }
+
     /// Whether the next candidate may be asked beside one in `zone`: a person waits, and no data goes farther than before.
     fn may_hedge(&self, zone: &Zone) -> bool {
         let next = self.waiting.front();
-        !self.turn.caller.priority.is_background() && next.is_some_and(|next| zone.covers(&next.zone()))
+        !self.hedged && !self.turn.caller.priority.is_background() && next.is_some_and(|next| zone.covers(&next.zone()))
     }
 }

@@ -47,6 +47,10 @@ impl Upstream for Scripted {
         format!("http://{}", self.place)
     }
 
+    fn again(&self) -> Box<dyn Upstream> {
+        Box::new(Self::new(&self.world, self.place))
+    }
+
     fn zone(&self) -> Zone {
         self.world.zone(self.place)
     }
