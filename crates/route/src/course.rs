@@ -28,6 +28,8 @@ pub(crate) struct Course {
     pub(crate) request: ModelRequest,
     /// What the person has seen of the answer.
     pub(crate) said: String,
+    /// The zone of the one that it is asked beside: it may not be farther away.
+    pub(crate) within: Option<Zone>,
     /// When it must be done.
     pub(crate) end: Instant,
     /// Whether nobody comes after it.
@@ -37,8 +39,12 @@ pub(crate) struct Course {
 
 /// What happens with one candidate. The last step is `Answered` or `Failed`.
 pub(crate) enum Step {
-    /// It is asked now.
-    Trying,
+    /// It is asked now; whether it is known where its data goes.
+    Trying { asked: Asked, is_placed: bool },
+    /// A request is on its way there.
+    Sent(Asked),
+    /// It is too far away to be asked beside another one. Nothing comes after this.
+    Farther,
     /// What it sends, without calls and the end.
     Event(ModelEvent),
     Notice(Text),
@@ -69,6 +75,9 @@ const KEYS: u32 = 8;
 /// How often something is changed for one candidate, other keys among it, whatever its server says would help.
 const CHANGES: u32 = 32;
 
+/// How long it may take to find out where data goes when only a hedge wants to know.
+const FOR_A_HEDGE: Duration = Duration::from_secs(1);
+
 /// How long a slot is waited for when the next candidate is preferred to waiting.
 const FAST_QUEUE: Duration = Duration::from_secs(5);
 
@@ -87,6 +96,7 @@ impl Course {
     pub(crate) fn run(self) -> BoxStream<'static, Step> {
         let Self {
             mut up,
+            within,
             request: wanted,
             mut said,
             end,
@@ -94,8 +104,16 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            if let Some(error) = forbidden(&*up, &turn, end).await {
-                yield Step::Failed(error);
+            let is_placed = match placed(&*up, &turn, end).await {
+                Ok(known) => known,
+                Err(error) => {
+                    yield Step::Failed(error);
+                    return;
+                }
+            };
+            let is_farther = |zone: &Zone| within.as_ref().is_some_and(|near| !is_placed || !near.covers(zone));
+            if is_farther(&up.zone()) {
+                yield Step::Farther;
                 return;
             }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
@@ -120,7 +138,7 @@ impl Course {
             let mut keys = 0;
             let mut changes = 0;
             'admitted: loop {
-                yield Step::Trying;
+                yield Step::Trying { asked: asked(&*up), is_placed };
                 let deadlines = up.deadlines(&request);
                 let entered = Instant::now();
                 let until = end.min(entered + queue_time(&deadlines, &turn, last));
@@ -175,6 +193,10 @@ impl Course {
                     // What was found out meanwhile may say that it is elsewhere. Then it is asked nothing more.
                     let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
                     error = elsewhere.or(error);
+                    if is_farther(&up.zone()) {
+                        yield Step::Farther;
+                        return;
+                    }
                     if error.is_none() {
                         error = up.reserve(&asked_for).err();
                     }
@@ -183,6 +205,7 @@ impl Course {
                             watch.beside(work);
                         }
                         running.sent(asked(&*up));
+                        yield Step::Sent(asked(&*up));
                         watch.expect(up.deadlines(&asked_for), up.expected(&asked_for));
                         let mut opening = pin!(up.ask(&asked_for));
                         let opened = loop {
@@ -401,18 +424,25 @@ pub(crate) fn asked(up: &dyn Upstream) -> Asked {
     }
 }
 
-/// Whether the rules let no data go there. Where that is not known yet, it is found out without sending any.
-async fn forbidden(up: &dyn Upstream, turn: &Turn, end: Instant) -> Option<ModelError> {
-    if turn.zones.is_unlimited() {
-        return None;
-    }
+/// Finds out where data would go, as far as the rules or a hedge want to know, without sending any. Whether it is known then;
+/// fails when a rule is against it.
+async fn placed(up: &dyn Upstream, turn: &Turn, end: Instant) -> Result<bool, ModelError> {
     // What is known already may be enough, and then nothing is contacted.
     if let Some(rule) = turn.forbids(up, &up.zone()) {
-        return Some(out_of_zone(up, rule));
+        return Err(out_of_zone(up, rule));
     }
+    let until = match (turn.zones.is_unlimited(), turn.hedge_after()) {
+        (false, _) => end,
+        (true, Some(_)) => end.min(Instant::now() + FOR_A_HEDGE),
+        (true, None) => return Ok(false),
+    };
+    let found = timeout_at(until, up.settle_zone()).await;
     // What cannot be found out in time is as good as anywhere.
-    let zone = timeout_at(end, up.settle_zone()).await.unwrap_or(Zone::Hosted);
-    turn.forbids(up, &zone).map(|rule| out_of_zone(up, rule))
+    let zone = found.as_ref().unwrap_or(&Zone::Hosted);
+    match turn.forbids(up, zone) {
+        Some(rule) => Err(out_of_zone(up, rule)),
+        None => Ok(found.is_ok()),
+    }
 }
 
 /// How long a slot is waited for.

@@ -44,6 +44,11 @@ impl Turn {
         let rule = self.zones.forbids(zone)?;
         (!(rule.ask && up.is_excepted())).then_some(rule)
     }
+
+    /// After how much silence another is asked too; never for what nobody waits for.
+    pub(crate) fn hedge_after(&self) -> Option<Duration> {
+        self.hedge_after.filter(|_| !self.caller.priority.is_background())
+    }
 }
 
 /// One candidate that is being asked.
@@ -53,6 +58,8 @@ struct Lane {
     started: Instant,
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
+    /// Whether it is known where its data goes.
+    is_placed: bool,
     steps: BoxStream<'static, Step>,
     /// The same candidate, for later: this one was only asked beside another.
     spare: Option<Box<dyn Upstream>>,
@@ -108,13 +115,13 @@ pub(crate) fn run(
         let mut first = behind.next(unfinished.so_far());
         let mut beside: Option<Lane> = None;
         while let Some(lane) = &mut first {
-            let hedge_at = match turn.hedge_after {
-                Some(time) if beside.is_none() && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
+            let hedge_at = match turn.hedge_after() {
+                Some(time) if beside.is_none() && lane.is_placed && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
                 _ => None,
             };
             let (which, step) = match happened(lane, beside.as_mut(), hedge_at).await {
                 Happened::Silence => {
-                    beside = behind.beside(unfinished.so_far());
+                    beside = behind.beside(&lane.asked.zone, unfinished.so_far());
                     // Whoever is silent now may stay so: the next look is at the other one.
                     continue;
                 }
@@ -126,7 +133,24 @@ pub(crate) fn run(
                 _ => lane,
             };
             match step {
-                Some(Step::Trying) => yield RouteEvent::Trying(from.asked.model.clone()),
+                Some(Step::Trying { asked, is_placed }) => {
+                    from.asked = asked;
+                    from.is_placed = is_placed;
+                    yield RouteEvent::Trying(from.asked.model.clone());
+                }
+                Some(Step::Sent(asked)) => from.asked = asked,
+                Some(Step::Farther) => {
+                    let lane = match which {
+                        Which::First => std::mem::replace(&mut first, beside.take()),
+                        Which::Beside => beside.take(),
+                    };
+                    if let Some(lane) = lane {
+                        behind.put_back(lane);
+                    }
+                    if first.is_none() {
+                        first = behind.next(unfinished.so_far());
+                    }
+                }
                 Some(Step::Notice(notice)) => yield RouteEvent::Notice(notice),
                 Some(Step::Anew) => unfinished = Unfinished::default(),
                 Some(Step::Attempt(attempt)) => {
@@ -273,6 +297,10 @@ fn settle(winner: Which, first: &mut Option<Lane>, beside: &mut Option<Lane>) ->
 impl Behind {
     /// Begins with the next candidate, behind what was said.
     fn next(&mut self, said: &str) -> Option<Lane> {
+        self.begin(None, said)
+    }
+
+    fn begin(&mut self, within: Option<Zone>, said: &str) -> Option<Lane> {
         let up = self.waiting.pop_front()?;
         let last = self.waiting.is_empty();
         let end = self.time.end_of(self.place);
@@ -283,12 +311,14 @@ impl Behind {
             last,
             started: now,
             heard: now,
+            is_placed: false,
             spare: None,
             steps: Course {
                 request: self.request.clone(),
                 said: said.to_owned(),
                 turn: Arc::clone(&self.turn),
                 up,
+                within,
                 end,
                 last,
             }
@@ -297,9 +327,9 @@ impl Behind {
     }
 
     /// The same, beside another one.
-    fn beside(&mut self, said: &str) -> Option<Lane> {
+    fn beside(&mut self, near: &Zone, said: &str) -> Option<Lane> {
         let spare = self.waiting.front()?.again();
-        let lane = self.next(said)?;
+        let lane = self.begin(Some(near.clone()), said)?;
         Some(Lane {
             spare: Some(spare),
             ..lane
@@ -323,9 +353,9 @@ impl Behind {
         attempt
     }
 
-    /// Whether the next candidate may be asked beside one in `zone`: a person waits, and no data goes farther than before.
+    /// Whether the next candidate may be asked beside one in `zone`: as far as is known, no data goes farther than before.
     fn may_hedge(&self, zone: &Zone) -> bool {
         let next = self.waiting.front();
-        !self.hedged && !self.turn.caller.priority.is_background() && next.is_some_and(|next| zone.covers(&next.zone()))
+        !self.hedged && next.is_some_and(|next| zone.covers(&next.zone()))
     }
 }

@@ -229,7 +229,7 @@ impl Script {
         Self {
             priority,
             limit: random.maybe(40, |random| random.one_of(&[10, 30, 60, 120, 300, 900]).into_seconds()),
-            hedge_after: random.maybe(30, |random| random.one_of(&[1, 2, 5, 8, 30]).into_seconds()),
+            hedge_after: random.maybe(30, |random| random.one_of(&[2, 3, 5, 8, 30]).into_seconds()),
             prefer_fast: random.chance(20),
             rules: if zones {
                 (0..=random.below(2)).map(|_| rule(random)).collect()
