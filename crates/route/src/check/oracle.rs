@@ -114,10 +114,15 @@ impl Oracle<'_> {
                 let asked = self.seen[*place].asked.is_some();
                 check(asked, "what nobody was asked for is paid for")
             }
-            What::Failed(kind) => check(
-                *kind != ErrorKind::Preempted,
-                "a candidate is blamed for work that made room",
-            ),
+            What::Failed(place, kind) => {
+                let seen = &mut self.seen[*place];
+                seen.loads = *kind == ErrorKind::Loading;
+                seen.requests = seen.requests.saturating_sub(usize::from(seen.loads));
+                check(
+                    *kind != ErrorKind::Preempted,
+                    "a candidate is blamed for work that made room",
+                )
+            }
             What::Succeeded(place) => {
                 self.succeeded.push(*place);
                 Ok(())
@@ -182,15 +187,14 @@ impl Oracle<'_> {
                 self.seen[place].loads = false;
             }
             How::Ask(number) => {
-                let ask = nth_ask(script, number);
                 let reserved = std::mem::take(&mut self.seen[place].reserved);
                 check(reserved, "a request may cost what nobody has reserved")?;
                 let seen = &mut self.seen[place];
                 let soon = self.now < seen.closed + Duration::from_millis(500);
                 check(!(seen.loads && soon), "a server that loads is asked again too soon")?;
-                seen.loads = says_loading(ask);
+                seen.loads = false;
                 seen.asked = Some((zone.clone(), self.now, number));
-                seen.requests += usize::from(!seen.loads);
+                seen.requests += 1;
                 check(seen.requests <= REQUESTS, "a candidate is asked too often")?;
                 self.open.push((place, how));
             }
@@ -289,6 +293,7 @@ impl Oracle<'_> {
                 Ok(())
             }
             Outcome::Failed { error, message } => {
+                let loaded = std::mem::take(&mut self.seen[at].loads);
                 check(decision.is_some(), "nothing was decided about a failed attempt")?;
                 if decision == Some("requeue") {
                     check(self.script.priority.is_background(), "what a person waits for has made room")?;
@@ -296,7 +301,7 @@ impl Oracle<'_> {
                     self.shown.clear();
                 }
                 if attempt.sent_ms.is_some() {
-                    self.sent(attempt, at)?;
+                    self.sent(attempt, at, loaded)?;
                 }
                 let (_, reserve) = self.time();
                 let sure = reserve.min(script.deadlines.total);
@@ -307,6 +312,7 @@ impl Oracle<'_> {
                     "a candidate was cut short within its reserve",
                 )?;
                 if is_dead(script)
+                    && attempt.sent_ms.is_some()
                     && let Some((_, asked, _)) = self.seen[at].asked
                 {
                     let sentenced = script.deadlines.silence + script.deadlines.sign_of_life;
@@ -318,7 +324,7 @@ impl Oracle<'_> {
     }
 
     /// An attempt that has reached the server.
-    fn sent(&self, attempt: &Attempt, at: usize) -> Verdict {
+    fn sent(&self, attempt: &Attempt, at: usize, loaded: bool) -> Verdict {
         let seen = &self.seen[at];
         let Some((zone, ..)) = &seen.asked else {
             return Err("an attempt was sent, and nobody was asked");
@@ -327,7 +333,7 @@ impl Oracle<'_> {
         let offers = self.script.places[at].offers.iter().map(|offer| offer.takes);
         let longest = offers.max().unwrap_or_default();
         check(
-            seen.prepared > seen.closed || self.now <= seen.closed + longest + INSTANT,
+            loaded || seen.prepared > seen.closed || self.now <= seen.closed + longest + INSTANT,
             "an attempt is told long after it was over",
         )
     }
@@ -434,12 +440,6 @@ fn by_kind<'a>(told: &'a [String], answer: &Answer) -> impl Iterator<Item = &'a 
 
 fn nth_ask(place: &Place, number: usize) -> &Ask {
     place.asks.get(number).or(place.asks.last()).unwrap()
-}
-
-fn says_loading(ask: &Ask) -> bool {
-    let opens = matches!(ask.opens, Opens::Fails(failure) if failure.kind == ErrorKind::Loading);
-    let ends = matches!(ask.end, End::Fails(failure) if failure.kind == ErrorKind::Loading);
-    opens || (ask.opens == Opens::Head && ends)
 }
 
 fn covers(one: &Zone, other: &Zone) -> bool {

@@ -176,7 +176,7 @@ pub(super) struct Offer {
     pub(super) remedies: Result<Remedies, ErrorKind>,
 }
 
-const KINDS: [ErrorKind; 33] = {
+const KINDS: [ErrorKind; 39] = {
     use ErrorKind as E;
     [
         E::Refused,
@@ -193,10 +193,14 @@ const KINDS: [ErrorKind; 33] = {
         E::NotLoaded,
         E::ModelNotFound,
         E::Auth,
+        E::Auth,
+        E::Billing,
         E::Billing,
         E::RateLimit,
         E::RateLimit,
         E::Overloaded,
+        E::Overloaded,
+        E::ContextOverflow,
         E::ContextOverflow,
         E::ContextOverflow,
         E::Template,
@@ -206,6 +210,8 @@ const KINDS: [ErrorKind; 33] = {
         E::ToolParser,
         E::BadRequest,
         E::NotAnApi,
+        E::Server,
+        E::Server,
         E::Server,
         E::Malformed,
         E::Empty,
@@ -384,6 +390,16 @@ impl Ask {
                 end: End::End(EndReason::Stop),
             };
         }
+        if random.chance(10) {
+            // It thinks, and says nothing.
+            return Self {
+                head: pause(random),
+                opens: Opens::Head,
+                beats: vec![(pause(random), Beat::Reasoning)],
+                pause: pause(random),
+                end: End::End(random.one_of(&[EndReason::Stop, EndReason::Length])),
+            };
+        }
         let opens = match random.below(20) {
             0 | 1 => Opens::Fails(Failure {
                 kind: ErrorKind::Refused,
@@ -450,14 +466,10 @@ impl Offer {
         Self {
             takes: if random.chance(3) { random.seconds(60, 6000) } else { random.time(10) },
             remedies: if random.chance(10) {
-                // Who loads says so when it is asked, not while a way is looked for to ask it.
-                Err(random.one_of(&KINDS)).map_err(|kind| match kind {
-                    ErrorKind::Loading => ErrorKind::Hung,
-                    kind => kind,
-                })
+                Err(random.one_of(&[ErrorKind::Hung, ErrorKind::Refused, ErrorKind::Unreachable]))
             } else {
                 Ok(Remedies {
-                    step: random.chance(20),
+                    step: random.chance(10),
                     chat: random.chance(10),
                     reasoning_off: random.chance(30),
                     other_key: random.chance(50),

@@ -296,7 +296,7 @@ impl Upstream for Scripted {
         if error.kind == ErrorKind::ContextOverflow {
             self.world.place(self.place, |now| now.overrun = true);
         }
-        self.world.note(What::Failed(error.kind));
+        self.world.note(What::Failed(self.place, error.kind));
     }
 
     fn timed(&self, _: &Times) {}

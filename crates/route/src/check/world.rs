@@ -48,7 +48,7 @@ pub(super) enum What {
     Reserved(usize),
     Settled(usize),
     /// A candidate was told what came of it.
-    Failed(ErrorKind),
+    Failed(usize, ErrorKind),
     Succeeded(usize),
     /// Somebody else had to wait for the turn's work that nobody waits for.
     Disturbed(Duration),
