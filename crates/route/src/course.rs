@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yabby_core::{
     Attempt, Delivery, EndReason, ErrorKind, MalformedCall, ModelError, ModelEvent, ModelRequest, Opaque, Phase,
     Progress, Text, ToolCall, Usage, Zone, text,
@@ -40,7 +40,10 @@ pub(crate) struct Course {
 /// What happens with one candidate. The last step is `Answered` or `Failed`.
 pub(crate) enum Step {
     /// It is asked now; whether it is known where its data goes.
-    Trying { asked: Asked, is_placed: bool },
+    Trying {
+        asked: Asked,
+        is_placed: bool,
+    },
     /// A request is on its way there.
     Sent(Asked),
     /// It is too far away to be asked beside another one. Nothing comes after this.
@@ -75,9 +78,6 @@ const KEYS: u32 = 8;
 /// How often something is changed for one candidate, other keys among it, whatever its server says would help.
 const CHANGES: u32 = 32;
 
-/// How long it may take to find out where data goes when only a hedge wants to know.
-const FOR_A_HEDGE: Duration = Duration::from_secs(1);
-
 /// How long a slot is waited for when the next candidate is preferred to waiting.
 const FAST_QUEUE: Duration = Duration::from_secs(5);
 
@@ -104,7 +104,7 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            let is_placed = match placed(&*up, &turn, end).await {
+            let is_placed = match turn.place(&*up, end).await {
                 Ok(known) => known,
                 Err(error) => {
                     yield Step::Failed(error);
@@ -421,27 +421,6 @@ pub(crate) fn asked(up: &dyn Upstream) -> Asked {
         model: up.model().clone(),
         endpoint: up.address(),
         zone: up.zone(),
-    }
-}
-
-/// Finds out where data would go, as far as the rules or a hedge want to know, without sending any. Whether it is known then;
-/// fails when a rule is against it.
-async fn placed(up: &dyn Upstream, turn: &Turn, end: Instant) -> Result<bool, ModelError> {
-    // What is known already may be enough, and then nothing is contacted.
-    if let Some(rule) = turn.forbids(up, &up.zone()) {
-        return Err(out_of_zone(up, rule));
-    }
-    let until = match (turn.zones.is_unlimited(), turn.hedge_after()) {
-        (false, _) => end,
-        (true, Some(_)) => end.min(Instant::now() + FOR_A_HEDGE),
-        (true, None) => return Ok(false),
-    };
-    let found = timeout_at(until, up.settle_zone()).await;
-    // What cannot be found out in time is as good as anywhere.
-    let zone = found.as_ref().unwrap_or(&Zone::Hosted);
-    match turn.forbids(up, zone) {
-        Some(rule) => Err(out_of_zone(up, rule)),
-        None => Ok(found.is_ok()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
 
 use crate::{
@@ -14,9 +14,12 @@ use crate::{
     deadlines::TurnTime,
     sessions::Sessions,
     spending::{Spending, milestone, spent_line},
-    trouble::passed_over,
+    trouble::{out_of_zone, passed_over},
     upstream::Upstream,
 };
+
+/// How long it may take to find out where data goes when only a hedge wants to know.
+const FOR_A_HEDGE: Duration = Duration::from_secs(1);
 
 /// What holds for all candidates of a turn.
 pub(crate) struct Turn {
@@ -43,6 +46,27 @@ impl Turn {
     pub(crate) fn forbids(&self, up: &dyn Upstream, zone: &Zone) -> Option<&ZoneRule> {
         let rule = self.zones.forbids(zone)?;
         (!(rule.ask && up.is_excepted())).then_some(rule)
+    }
+
+    /// Finds out where data would go, as far as the rules or a hedge want to know, without sending any. Whether it is known
+    /// then; fails when a rule is against it.
+    pub(crate) async fn place(&self, up: &dyn Upstream, end: Instant) -> Result<bool, ModelError> {
+        // What is known already may be enough, and then nothing is contacted.
+        if let Some(rule) = self.forbids(up, &up.zone()) {
+            return Err(out_of_zone(up, rule));
+        }
+        let until = match (self.zones.is_unlimited(), self.hedge_after()) {
+            (false, _) => end,
+            (true, Some(_)) => end.min(Instant::now() + FOR_A_HEDGE),
+            (true, None) => return Ok(false),
+        };
+        let found = timeout_at(until, up.settle_zone()).await;
+        // What cannot be found out in time is as good as anywhere.
+        let zone = found.as_ref().unwrap_or(&Zone::Hosted);
+        match self.forbids(up, zone) {
+            Some(rule) => Err(out_of_zone(up, rule)),
+            None => Ok(found.is_ok()),
+        }
     }
 
     /// After how much silence another is asked too; never for what nobody waits for.

@@ -73,16 +73,14 @@ pub(super) async fn play(script: &Arc<Script>) -> Vec<Entry> {
         }
         tokio::select! {
             biased;
-            event = events.next() => match event {
-                Some(event) => {
-                    count += 1;
-                    world.told(event);
-                }
-                None => {
+            event = events.next() => {
+                let Some(event) = event else {
                     world.note(What::Over);
                     break;
-                }
-            },
+                };
+                count += 1;
+                world.told(event);
+            }
             () = &mut stopped => {
                 world.note(if time == FOR_EVER { What::Endless } else { What::Stopped });
                 break;

@@ -4,6 +4,8 @@
 //! [`oracle`] reads what happened. A run that fails tells its number and the smallest script that fails in the same way.
 
 mod driver;
+mod found;
+mod nature;
 mod oracle;
 mod random;
 mod script;
@@ -62,8 +64,22 @@ impl Drop for Running {
 
 /// What a check must reach to prove anything, in a turn each.
 const REACHED: [&str; 16] = [
-    "answered", "failed", "stopped", "outrun", "went on", "requeue", "retry", "wait", "degrade", "use_chat",
-    "reasoning_off", "refit", "other_key", "next", "stop", "yielded",
+    "answered",
+    "failed",
+    "stopped",
+    "outrun",
+    "went on",
+    "requeue",
+    "retry",
+    "wait",
+    "degrade",
+    "use_chat",
+    "reasoning_off",
+    "refit",
+    "other_key",
+    "next",
+    "stop",
+    "yielded",
 ];
 
 /// What happened in a run, of [`REACHED`].
@@ -74,7 +90,11 @@ fn reached(log: &[Entry]) -> BTreeSet<String> {
     let mut asked = 0;
     for entry in log {
         let word = match &entry.what {
-            What::Contact { place, how: How::Ask(_), .. } => {
+            What::Contact {
+                place,
+                how: How::Ask(_),
+                ..
+            } => {
                 asked = *place;
                 continue;
             }
@@ -160,7 +180,10 @@ fn tell(rule: &str, runs: &[u64]) -> String {
     let what = match play(&runtime, script.clone()) {
         Ok(_) => "it is another each time".to_owned(),
         Err((wrong, log)) => {
-            let lines = log.iter().take(wrong.entry + 1).map(|entry| format!("{:>12?} {:?}", entry.at, entry.what));
+            let lines = log
+                .iter()
+                .take(wrong.entry + 1)
+                .map(|entry| format!("{:>12?} {:?}", entry.at, entry.what));
             let lines: Vec<String> = lines.collect();
             lines[lines.len().saturating_sub(LINES)..].join("\n")
         }
@@ -173,9 +196,9 @@ fn some_thousand_runs() {
     runs(0..3000);
 }
 
-/// `cargo test --release -p yabby-route -- --ignored a_hundred_thousand_runs`
+/// Others than those of [`some_thousand_runs`].
 #[test]
-#[ignore = "it takes a minute"]
+#[ignore = "it takes half a minute; `cargo xtask test` runs it"]
 fn a_hundred_thousand_runs() {
     runs(3000..103_000);
 }

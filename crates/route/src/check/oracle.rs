@@ -5,7 +5,8 @@ use std::time::Duration;
 use yabby_core::{Attempt, ErrorKind, ModelEvent, ModelRef, Outcome, Zone};
 
 use super::{
-    script::{Ask, Beat, End, Look, Opens, Place, Script, Slots},
+    nature::{BREAKER, INSTANT, covers, is_allowed, is_dead, is_well, nth_ask},
+    script::{Beat, Place, Script},
     story::without_space,
     upstream::THOUGHT,
     world::{Entry, How, What},
@@ -14,10 +15,6 @@ use crate::{Answer, RouteEvent, RouteFailure};
 
 /// The most requests to one candidate for one slot, apart from those that find it loading.
 const REQUESTS: usize = 40;
-/// Nothing takes less time than this on the clock of a script.
-const INSTANT: Duration = Duration::from_millis(20);
-/// The look at a breaker has a limit of its own.
-const BREAKER: Duration = Duration::from_millis(500);
 const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -99,6 +96,10 @@ impl Oracle<'_> {
         match what {
             What::Settling(place) => self.begins(*place),
             What::Contact { place, how, zone, held } => self.contacted(*place, *how, zone, *held),
+            What::Behind(said) => check(
+                said == self.shown.trim_end(),
+                "a candidate does not go on behind what was shown",
+            ),
             What::Closed { place, how } => {
                 self.open.retain(|open| *open != (*place, *how));
                 if let How::Ask(_) = how {
@@ -154,9 +155,9 @@ impl Oracle<'_> {
         self.seen[place].begun = Some(self.now);
         let (end, reserve) = self.time();
         let behind = self.script.places.len() - place;
-        let latest = end - reserve * u32::try_from(behind).unwrap();
+        let kept = reserve * u32::try_from(behind).unwrap();
         check(
-            self.now <= latest + BREAKER + INSTANT,
+            self.now + kept <= end + BREAKER + INSTANT,
             "a candidate does not have its reserve",
         )
     }
@@ -208,7 +209,10 @@ impl Oracle<'_> {
     /// Nobody else is asked while one is, but for a hedge.
     fn is_alone(&self, place: usize, how: How, held: u8) -> Verdict {
         let asked = |(at, how): &(usize, How)| *at == place && matches!(how, How::Ask(_));
-        check(!self.open.iter().any(asked), "a candidate is asked while its last request is open")?;
+        check(
+            !self.open.iter().any(asked),
+            "a candidate is asked while its last request is open",
+        )?;
         let open = |at: usize| self.open.iter().any(|(open, _)| *open == at);
         let holds = |at: usize| held & (1 << at) != 0;
         let others: Vec<usize> = (0..self.seen.len())
@@ -270,7 +274,9 @@ impl Oracle<'_> {
                 Ok(())
             }
             ModelEvent::End(_) | ModelEvent::Opaque(_) => Err("what only the end tells is told before"),
-            ModelEvent::Reasoning(_) | ModelEvent::Progress(_) | ModelEvent::Usage(_) | ModelEvent::ServedBy(_) => Ok(()),
+            ModelEvent::Reasoning(_) | ModelEvent::Progress(_) | ModelEvent::Usage(_) | ModelEvent::ServedBy(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -279,7 +285,10 @@ impl Oracle<'_> {
         let at = place_of(&attempt.model);
         let script = &self.script.places[at];
         let open = self.open.iter().any(|(place, _)| *place == at);
-        check(!open, "an attempt is over, and its request is open or what was asked beside")?;
+        check(
+            !open,
+            "an attempt is over, and its request is open or what was asked beside",
+        )?;
         let decision = attempt.decision.as_deref();
         match &attempt.outcome {
             Outcome::Answered => check(decision.is_none(), "after an answer there is nothing to decide"),
@@ -296,7 +305,10 @@ impl Oracle<'_> {
                 let loaded = std::mem::take(&mut self.seen[at].loads);
                 check(decision.is_some(), "nothing was decided about a failed attempt")?;
                 if decision == Some("requeue") {
-                    check(self.script.priority.is_background(), "what a person waits for has made room")?;
+                    check(
+                        self.script.priority.is_background(),
+                        "what a person waits for has made room",
+                    )?;
                     self.tells_a_story()?;
                     self.shown.clear();
                 }
@@ -346,6 +358,8 @@ impl Oracle<'_> {
         check(self.succeeded == [at], "it is not told who has answered")?;
         let answered: Vec<usize> = answered(&self.attempts).collect();
         check(answered == [at], "not one attempt is recorded as the answer")?;
+        let silent = answer.text.is_blank() && self.calls.is_empty();
+        check(!silent, "an answer is empty")?;
         let calls = answer.tool_calls.iter().map(|call| &call.id);
         let malformed = answer.malformed_calls.iter().map(|call| &call.id);
         check(
@@ -359,7 +373,8 @@ impl Oracle<'_> {
         let made = |(_, beat): &&(Duration, Beat)| matches!(beat, Beat::Call | Beat::Malformed);
         let own = format!("p{at}a{number}c");
         check(
-            self.calls.len() == ask.beats.iter().filter(made).count() && self.calls.iter().all(|id| id.starts_with(&own)),
+            self.calls.len() == ask.beats.iter().filter(made).count()
+                && self.calls.iter().all(|id| id.starts_with(&own)),
             "calls are lost, or those of another answer",
         )?;
         self.errors(&answer.errors)
@@ -420,8 +435,6 @@ impl Oracle<'_> {
     }
 }
 
-// === What a script says ===
-
 fn place_of(model: &ModelRef) -> usize {
     model.provider().trim_start_matches('p').parse().unwrap()
 }
@@ -436,56 +449,4 @@ fn by_kind<'a>(told: &'a [String], answer: &Answer) -> impl Iterator<Item = &'a 
     let calls: Vec<&str> = answer.tool_calls.iter().map(|call| call.id.as_str()).collect();
     let (good, bad): (Vec<_>, Vec<_>) = told.iter().partition(|id| calls.contains(&id.as_str()));
     good.into_iter().chain(bad)
-}
-
-fn nth_ask(place: &Place, number: usize) -> &Ask {
-    place.asks.get(number).or(place.asks.last()).unwrap()
-}
-
-fn covers(one: &Zone, other: &Zone) -> bool {
-    match (one, other) {
-        (Zone::Hosted, _) | (_, Zone::Machine) => true,
-        _ => one == other,
-    }
-}
-
-fn is_allowed(script: &Script, place: &Place, zone: &Zone) -> bool {
-    script.rules.iter().all(|rule| {
-        let allows = rule.zones.iter().any(|allowed| covers(allowed, zone));
-        allows || (rule.ask && place.excepted)
-    })
-}
-
-/// Whether nothing will ever come of it.
-fn is_dead(place: &Place) -> bool {
-    place.asks.iter().all(|ask| ask.opens == Opens::Hangs)
-        && place.looks.iter().all(|(_, look)| matches!(look, Look::Hung | Look::Refused))
-        && place.deadlines.patience == Duration::ZERO
-        && place.offers.is_empty()
-}
-
-/// Whether it answers in no time whenever it is asked.
-fn is_well(script: &Script, place: &Place, at: usize) -> bool {
-    let last = at + 1 == script.places.len();
-    let settled = place.settled.as_ref();
-    let zones = [Some(&place.zone), settled.map(|(_, zone)| zone), place.prepared.as_ref()];
-    let quick = script.rules.is_empty() || settled.is_none_or(|(takes, _)| *takes <= BREAKER);
-    let idle = |prepare: &super::script::Prepare| {
-        prepare.steps.is_empty() && prepare.takes == Duration::ZERO && prepare.fails.is_none()
-    };
-    let speaks = |ask: &Ask| {
-        let text = ask.beats.iter().any(|(_, beat)| matches!(beat, Beat::Text(chars) if *chars > 2));
-        let time: Duration = ask.beats.iter().map(|(pause, _)| *pause).sum();
-        let ends = matches!(ask.end, End::End(_));
-        ask.opens == Opens::Head && text && ends && ask.head + time + ask.pause <= INSTANT
-    };
-    zones.into_iter().flatten().all(|zone| is_allowed(script, place, zone))
-        && quick
-        && (place.breaker.1 || last)
-        && matches!(place.slots, Slots::Free)
-        && place.budget >= 9
-        && place.room.is_none()
-        && place.smaller.is_none()
-        && place.prepare.iter().all(idle)
-        && place.asks.iter().all(speaks)
 }

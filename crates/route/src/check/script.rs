@@ -150,7 +150,7 @@ pub(super) enum Beat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    End(EndReason),
+    Complete(EndReason),
     Fails(Failure),
     /// The connection ends, and nobody says so.
     Cut,
@@ -333,7 +333,9 @@ impl Place {
             prepare: (0..random.below(3)).map(|_| Prepare::random(random, well)).collect(),
             beside: random.maybe(30, |random| random.time(60)),
             asks: (0..asks).map(|_| Ask::random(random, well, quick)).collect(),
-            looks: (0..=random.below(3)).map(|_| (random.time(600), Look::random(random))).collect(),
+            looks: (0..=random.below(3))
+                .map(|_| (random.time(600), Look::random(random)))
+                .collect(),
             look_takes: random.time(8),
             offers: (0..random.below(4)).map(|_| Offer::random(random)).collect(),
             offers_for_ever: random.chance(30),
@@ -347,7 +349,11 @@ impl Slots {
             0 => Self::Never,
             1 => Self::Broken,
             2 | 3 => Self::After(random.time(600)),
-            4..=8 => Self::Shared((0..=random.below(4)).map(|_| (random.time(100), random.time(60))).collect()),
+            4..=8 => Self::Shared(
+                (0..=random.below(4))
+                    .map(|_| (random.time(100), random.time(60)))
+                    .collect(),
+            ),
             _ => Self::Free,
         }
     }
@@ -365,7 +371,11 @@ impl Prepare {
         let ready = |random: &mut Random| (random.time(60), random.one_of(&[Ready::Loading, Ready::Untimed]));
         Self {
             steps: (0..random.below(3)).map(|_| ready(random)).collect(),
-            takes: if random.chance(5) { random.seconds(60, 6000) } else { random.time(30) },
+            takes: if random.chance(5) {
+                random.seconds(60, 6000)
+            } else {
+                random.time(30)
+            },
             fails: random.maybe(10, |random| random.one_of(&KINDS)),
         }
     }
@@ -387,7 +397,7 @@ impl Ask {
                     .map(|beat| (Duration::from_millis(1), beat))
                     .collect(),
                 pause: Duration::ZERO,
-                end: End::End(EndReason::Stop),
+                end: End::Complete(EndReason::Stop),
             };
         }
         if random.chance(10) {
@@ -397,7 +407,7 @@ impl Ask {
                 opens: Opens::Head,
                 beats: vec![(pause(random), Beat::Reasoning)],
                 pause: pause(random),
-                end: End::End(random.one_of(&[EndReason::Stop, EndReason::Length])),
+                end: End::Complete(random.one_of(&[EndReason::Stop, EndReason::Length])),
             };
         }
         let opens = match random.below(20) {
@@ -412,10 +422,12 @@ impl Ask {
         Self {
             head: pause(random),
             opens,
-            beats: (0..random.below(8)).map(|_| (pause(random), Beat::random(random))).collect(),
+            beats: (0..random.below(8))
+                .map(|_| (pause(random), Beat::random(random)))
+                .collect(),
             pause: pause(random),
             end: match random.below(20) {
-                0..=8 => End::End(random.one_of(&[
+                0..=8 => End::Complete(random.one_of(&[
                     EndReason::Stop,
                     EndReason::Length,
                     EndReason::ToolCalls,
@@ -464,7 +476,11 @@ impl Look {
 impl Offer {
     fn random(random: &mut Random) -> Self {
         Self {
-            takes: if random.chance(3) { random.seconds(60, 6000) } else { random.time(10) },
+            takes: if random.chance(3) {
+                random.seconds(60, 6000)
+            } else {
+                random.time(10)
+            },
             remedies: if random.chance(10) {
                 Err(random.one_of(&[ErrorKind::Hung, ErrorKind::Refused, ErrorKind::Unreachable]))
             } else {

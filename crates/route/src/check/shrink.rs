@@ -57,7 +57,7 @@ fn smaller(script: &Script) -> Vec<Script> {
         without(&|script| script.places[at].offers_for_ever = false);
         without(&|script| script.places[at].deadlines.patience = Duration::ZERO);
         without(&|script| drop(script.places[at].prepare.pop()));
-        without(&|script| drop(script.places[at].offers.pop()));
+        without(&|script| script.places[at].offers.truncate(place.offers.len().saturating_sub(1)));
         if place.looks.len() > 1 {
             without(&|script| script.places[at].looks.truncate(place.looks.len() - 1));
         }

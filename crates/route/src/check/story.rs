@@ -21,7 +21,10 @@ fn word(letter: char, number: usize) -> String {
 
 /// The letter of the story of this number. Some are longer than a byte.
 pub(super) fn letter(story: usize) -> char {
-    let letters = ('A'..='Z').chain('a'..='z').chain('α'..='ω').chain('\u{4e00}'..='\u{9fff}');
+    let letters = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('α'..='ω')
+        .chain('\u{4e00}'..='\u{9fff}');
     letters.cycle().nth(story).unwrap()
 }
 
@@ -72,7 +75,12 @@ impl Voice {
             number += 1;
             if left < chars {
                 let ahead = next.chars().skip(left).collect();
-                return Some(Self { letter, ahead, number, again: 0 });
+                return Some(Self {
+                    letter,
+                    ahead,
+                    number,
+                    again: 0,
+                });
             }
             left -= chars;
             if left == 0 {
@@ -80,7 +88,12 @@ impl Voice {
                 let there = told.len() - told.trim_end().len();
                 let space = &next[next.trim_end().len()..];
                 let ahead = space.get(there..).unwrap_or_default().to_owned();
-                return Some(Self { letter, ahead, number, again: 0 });
+                return Some(Self {
+                    letter,
+                    ahead,
+                    number,
+                    again: 0,
+                });
             }
         }
     }
@@ -100,7 +113,11 @@ impl Voice {
             self.ahead.push_str(&word(self.letter, self.number));
             self.number += 1;
         }
-        let end = self.ahead.char_indices().nth(chars).map_or(self.ahead.len(), |(at, _)| at);
+        let end = self
+            .ahead
+            .char_indices()
+            .nth(chars)
+            .map_or(self.ahead.len(), |(at, _)| at);
         self.again = self.again.saturating_sub(end);
         self.ahead.drain(..end).collect()
     }

@@ -84,7 +84,11 @@ impl Upstream for Scripted {
             self.world.contact(self.place, How::MayAsk);
             let (takes, may) = self.script().breaker;
             pass(takes).await;
-            if may { Ok(()) } else { Err(self.plain(ErrorKind::Resting)) }
+            if may {
+                Ok(())
+            } else {
+                Err(self.plain(ErrorKind::Resting))
+            }
         }
         .boxed()
     }
@@ -261,11 +265,7 @@ impl Upstream for Scripted {
         Vec::new()
     }
 
-    fn remedy<'a>(
-        &'a mut self,
-        _: &'a ModelRequest,
-        _: &'a ModelError,
-    ) -> BoxFuture<'a, Result<Remedies, ModelError>> {
+    fn remedy<'a>(&'a mut self, _: &'a ModelRequest, _: &'a ModelError) -> BoxFuture<'a, Result<Remedies, ModelError>> {
         async {
             self.world.contact(self.place, How::Remedy);
             let number = self.world.place(self.place, |now| {
@@ -334,7 +334,7 @@ impl Answer {
             }
             pass(ask.pause).await;
             match ask.end {
-                End::End(reason) => {
+                End::Complete(reason) => {
                     let rest = self.voice.rest();
                     if !rest.is_empty() {
                         yield heard(ModelEvent::Text(rest));

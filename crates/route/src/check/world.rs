@@ -42,8 +42,13 @@ pub(super) enum What {
         zone: Zone,
         held: u8,
     },
+    /// A request was sent, to be answered behind this.
+    Behind(String),
     /// What was open at a candidate is closed.
-    Closed { place: usize, how: How },
+    Closed {
+        place: usize,
+        how: How,
+    },
     /// What a request may cost was reserved, and what it did cost is known.
     Reserved(usize),
     Settled(usize),
@@ -53,7 +58,10 @@ pub(super) enum What {
     /// Somebody else had to wait for the turn's work that nobody waits for.
     Disturbed(Duration),
     /// What the turn says.
-    Told { event: Box<RouteEvent>, held: u8 },
+    Told {
+        event: Box<RouteEvent>,
+        held: u8,
+    },
     /// The turn has no more to say.
     Over,
     /// The person has stopped it.
@@ -61,7 +69,9 @@ pub(super) enum What {
     /// It did not end.
     Endless,
     /// After all of it.
-    Left { held: u8 },
+    Left {
+        held: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +168,12 @@ impl World {
     pub(super) fn held(&self) -> u8 {
         let state = self.state();
         let holds = |now: &Now| now.queue.status().running.contains_key(&self.script.priority);
-        let bits = state.places.iter().zip(0..).filter(|(now, _)| holds(now)).map(|(_, place)| 1 << place);
+        let bits = state
+            .places
+            .iter()
+            .zip(0..)
+            .filter(|(now, _)| holds(now))
+            .map(|(_, place)| 1 << place);
         bits.sum()
     }
 
@@ -183,7 +198,11 @@ impl World {
     pub(super) fn contact(&self, place: usize, how: How) {
         let zone = self.zone(place);
         // Only whoever is asked, or gets in line, is one of several.
-        let held = if matches!(how, How::Ask(_) | How::Enter) { self.held() } else { 0 };
+        let held = if matches!(how, How::Ask(_) | How::Enter) {
+            self.held()
+        } else {
+            0
+        };
         self.note(What::Contact { place, how, zone, held });
     }
 
@@ -194,6 +213,7 @@ impl World {
             [.., Message::Assistant { text, .. }, Message::User { text: asked, .. }] if asked == GO_ON => text.as_str(),
             _ => "",
         };
+        self.note(What::Behind(said.trim_end().to_owned()));
         let script = &self.script.places[place];
         match (Voice::behind(said), Voice::behind(said.trim_end()), script.continues) {
             (Some(voice), _, Continues::Prefills | Continues::Obeys) => voice,
@@ -280,13 +300,21 @@ impl Scripted {
 
     /// The error that a script wants. Its message is `scripted`, and that of no other error.
     pub(super) fn error(&self, failure: Failure, phase: Phase) -> ModelError {
-        let mut error = ModelError::new(failure.kind, phase, self.address(), text!("{words}", words = "scripted"));
+        let mut error = ModelError::new(
+            failure.kind,
+            phase,
+            self.address(),
+            text!("{words}", words = "scripted"),
+        );
         error.details.numbers.retry_after = failure.retry_after;
         error
     }
 
     pub(super) fn plain(&self, kind: ErrorKind) -> ModelError {
-        let failure = Failure { kind, retry_after: None };
+        let failure = Failure {
+            kind,
+            retry_after: None,
+        };
         self.error(failure, Phase::Connect)
     }
 
@@ -294,7 +322,10 @@ impl Scripted {
     pub(super) fn seen(&self) -> Look {
         let now = self.world.elapsed();
         let looks = &self.script().looks;
-        let past = looks.iter().filter(|(from, _)| *from <= now).max_by_key(|(from, _)| *from);
+        let past = looks
+            .iter()
+            .filter(|(from, _)| *from <= now)
+            .max_by_key(|(from, _)| *from);
         past.or(looks.first()).map_or(Look::Hung, |(_, look)| *look)
     }
 
@@ -312,7 +343,9 @@ impl Scripted {
             request.messages.push(Message::assistant(said.trim_end()));
             return true;
         }
-        request.messages.extend([Message::assistant(said), Message::user(GO_ON)]);
+        request
+            .messages
+            .extend([Message::assistant(said), Message::user(GO_ON)]);
         false
     }
 }
