@@ -28,6 +28,8 @@ pub(crate) struct Course {
     pub(crate) request: ModelRequest,
     /// What the person has seen of the answer.
     pub(crate) said: String,
+    /// The zone of the one that it is asked beside: it may not be farther away.
+    pub(crate) within: Option<Zone>,
     /// When it must be done.
     pub(crate) end: Instant,
     /// Whether nobody comes after it.
@@ -37,8 +39,15 @@ pub(crate) struct Course {
 
 /// What happens with one candidate. The last step is `Answered` or `Failed`.
 pub(crate) enum Step {
-    /// It is asked now.
-    Trying,
+    /// It is asked now; whether it is known where its data goes.
+    Trying {
+        asked: Asked,
+        is_placed: bool,
+    },
+    /// A request is on its way there.
+    Sent(Asked),
+    /// It is too far away to be asked beside another one. Nothing comes after this.
+    Farther,
     /// What it sends, without calls and the end.
     Event(ModelEvent),
     Notice(Text),
@@ -66,6 +75,8 @@ pub(crate) struct Answered {
 const REFITS: u32 = 2;
 /// How often another key is tried.
 const KEYS: u32 = 8;
+/// How often something is changed for one candidate, other keys among it, whatever its server says would help.
+const CHANGES: u32 = 32;
 
 /// How long a slot is waited for when the next candidate is preferred to waiting.
 const FAST_QUEUE: Duration = Duration::from_secs(5);
@@ -85,6 +96,7 @@ impl Course {
     pub(crate) fn run(self) -> BoxStream<'static, Step> {
         let Self {
             mut up,
+            within,
             request: wanted,
             mut said,
             end,
@@ -92,9 +104,16 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            // What is known already may be enough, and then nothing is contacted.
-            if let Some(rule) = turn.forbids(&*up, &up.zone()) {
-                yield Step::Failed(out_of_zone(&*up, rule));
+            let is_placed = match turn.place(&*up, end).await {
+                Ok(known) => known,
+                Err(error) => {
+                    yield Step::Failed(error);
+                    return;
+                }
+            };
+            let is_farther = |zone: &Zone| within.as_ref().is_some_and(|near| !is_placed || !near.covers(zone));
+            if is_farther(&up.zone()) {
+                yield Step::Farther;
                 return;
             }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
@@ -117,8 +136,9 @@ impl Course {
                 }
             }
             let mut keys = 0;
+            let mut changes = 0;
             'admitted: loop {
-                yield Step::Trying;
+                yield Step::Trying { asked: asked(&*up), is_placed };
                 let deadlines = up.deadlines(&request);
                 let entered = Instant::now();
                 let until = end.min(entered + queue_time(&deadlines, &turn, last));
@@ -170,13 +190,20 @@ impl Course {
                             }
                         }
                     }
-                    if error.is_none() && !turn.zones.is_unlimited() {
+                    if error.is_none() && !is_placed && !turn.zones.is_unlimited() {
                         // The server is there now, so that it can say whether it sends prompts on.
                         let settled = watch.within(&up.address(), up.settle_zone(&turn.zones)).await;
                         error = match settled.and_then(|settled| settled) {
                             Ok(zone) => turn.forbids(&*up, &zone).map(|rule| out_of_zone(&*up, rule)),
                             Err(failed) => Some(failed),
                         };
+                    }
+                    // What was found out meanwhile may say that it is elsewhere. Then it is asked nothing more.
+                    let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
+                    error = elsewhere.or(error);
+                    if is_farther(&up.zone()) {
+                        yield Step::Farther;
+                        return;
                     }
                     if error.is_none() {
                         error = up.reserve(&asked_for).err();
@@ -185,7 +212,8 @@ impl Course {
                         if let Some(work) = up.beside() {
                             watch.beside(work);
                         }
-                        running.sent(up.address());
+                        running.sent(asked(&*up));
+                        yield Step::Sent(asked(&*up));
                         watch.expect(up.deadlines(&asked_for), up.expected(&asked_for));
                         let mut opening = pin!(up.ask(&asked_for));
                         let opened = loop {
@@ -251,6 +279,7 @@ impl Course {
                             }
                         }
                     }
+                    watch.rest();
                     if running.phase > Phase::Head {
                         running.cost = up.settle(&running.usage);
                     }
@@ -288,12 +317,13 @@ impl Course {
                     }
 
                     // What could be changed matters only before the person has seen something.
-                    let remedies = if visible {
+                    let remedies = if visible || error.kind == ErrorKind::OutOfZone {
                         Ok(Remedies::default())
                     } else {
                         watch.within(&up.address(), up.remedy(&asked_for, &error)).await.and_then(|found| found)
                     };
                     let (remedies, error) = match remedies {
+                        Ok(_) if changes == CHANGES => (Remedies::default(), error),
                         Ok(remedies) => (remedies, error),
                         Err(worse) => (Remedies::default(), worse),
                     };
@@ -318,17 +348,19 @@ impl Course {
                         other_key: remedies.other_key && keys < KEYS,
                     });
                     let mut take = None;
+                    let mut pause = Duration::ZERO;
                     match decision {
-                        Decision::Wait(pause) if error.kind == ErrorKind::Loading => {
+                        Decision::Wait(time) if error.kind == ErrorKind::Loading => {
                             // The same attempt goes on: its record counts the time of loading.
                             let progress = Progress::Loading { usual: up.usual_load() };
                             running.progress(progress);
                             yield Step::Event(ModelEvent::Progress(progress));
-                            tokio::time::sleep(pause).await;
+                            watch.pause(time).await;
                             continue;
                         }
-                        Decision::Wait(pause) => {
+                        Decision::Wait(time) => {
                             retries += 1;
+                            pause = time;
                             if visible {
                                 yield Step::Notice(text!(
                                     "{model} broke off ({error}); it is asked to go on from here",
@@ -336,7 +368,6 @@ impl Course {
                                     error = error.message
                                 ));
                             }
-                            tokio::time::sleep(pause).await;
                         }
                         Decision::Retry => retries += 1,
                         Decision::Requeue => {
@@ -368,12 +399,17 @@ impl Course {
                         }
                     }
                     if let Some(remedy) = take {
+                        changes += 1;
                         for notice in up.take(remedy, &error) {
                             yield Step::Notice(notice);
                         }
                     }
                     let next = running.again(up.address());
                     yield Step::Attempt(std::mem::replace(&mut running, next).failed(&error, decision));
+                    if pause > Duration::ZERO {
+                        watch.pause(pause).await;
+                        running = running.again(up.address());
+                    }
                 }
             }
         };

@@ -98,12 +98,6 @@ impl TurnTime {
         let kept = self.reserve.saturating_mul(u32::try_from(behind).unwrap_or(u32::MAX));
         self.end.checked_sub(kept).unwrap_or(self.end)
     }
-
-    /// What each candidate is sure of.
-    #[cfg(test)]
-    pub(crate) fn reserve(&self) -> Duration {
-        self.reserve
-    }
 }
 
 /// The most output that room is kept for, where the request does not say how much it wants.

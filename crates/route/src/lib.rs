@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt;
+#[cfg(test)]
+mod check;
 mod course;
 mod deadlines;
 mod decide;
