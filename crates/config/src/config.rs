@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, BaseUrl, Modality, params};
+use crate::{Api, ApiKey, BaseUrl, Modality, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +89,8 @@ pub struct Privacy {
     pub zones: Option<BTreeSet<Zone>>,
     /// Whether the person is asked to make an exception, when no allowed model can answer.
     pub ask: bool,
+    /// Whether a mistake hides what the owner wants, so that only this machine is allowed.
+    pub in_doubt: bool,
 }
 
 /// Agents and their models.
@@ -98,6 +100,10 @@ pub struct Agents {
     pub defaults: AgentDefaults,
     /// The agents, those of `agents.entries` first.
     pub entries: Vec<Agent>,
+    /// Agents that are off because of a mistake, of whose privacy nothing is known.
+    pub off: Vec<String>,
+    /// Whether there may be agents that could not be read at all.
+    pub in_doubt: bool,
 }
 
 /// What every agent uses unless it says otherwise.
@@ -178,8 +184,8 @@ pub struct Provider {
     pub replicas: Vec<BaseUrl>,
     /// The protocol of its models, unless they say otherwise.
     pub api: Api,
-    /// The key, if there is one.
-    pub key: Option<ApiKey>,
+    /// Its keys, the preferred one first, each once.
+    pub keys: Vec<ApiKey>,
     /// Environment variables that would give a key.
     pub key_env: Vec<&'static str>,
     /// Headers of every request.
@@ -233,30 +239,6 @@ pub enum KeepWarm {
     Always,
     /// For this long after the last use.
     For(Duration),
-}
-
-/// A key and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The key.
-    pub secret: Secret,
-    /// Where it came from.
-    pub source: KeySource,
-}
-
-/// Where a key came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// It is written in the config.
-    Config {
-        /// The dotted key.
-        key: String,
-    },
-    /// An environment variable, a `.env` file or `env` of the config.
-    Env {
-        /// The variable.
-        name: String,
-    },
 }
 
 /// One model of a server, as the config describes it.
@@ -337,17 +319,21 @@ impl Config {
 
     /// The rules for the data of an agent.
     pub fn zones_of(&self, agent: Option<&str>) -> Zones {
-        let own = agent.and_then(|id| self.agent(id)).map(|agent| {
-            let from = format!("agents.entries.{}.privacy.zones", agent.id);
-            (&agent.privacy, from)
+        let own = agent.map(|id| {
+            let is_hidden = self.agents.in_doubt || self.agents.off.iter().any(|off| off == id);
+            let said = || self.agent(id).map(|agent| agent.privacy.clone()).unwrap_or_default();
+            (
+                if is_hidden { Privacy::in_doubt() } else { said() },
+                format!("agents.entries.{id}.privacy.zones"),
+            )
         });
         let all = (
-            &self.agents.defaults.privacy,
+            self.agents.defaults.privacy.clone(),
             "agents.defaults.privacy.zones".to_owned(),
         );
         let rules = std::iter::once(all).chain(own).filter_map(|(privacy, from)| {
             Some(ZoneRule {
-                zones: privacy.zones.clone()?,
+                zones: privacy.zones?,
                 from,
                 ask: privacy.ask,
             })
@@ -391,12 +377,30 @@ impl Config {
     }
 }
 
+// === impl Privacy ===
+
+impl Privacy {
+    /// What holds where nobody knows what the owner wants.
+    pub(crate) fn in_doubt() -> Self {
+        Self {
+            zones: Some(BTreeSet::from([Zone::Machine])),
+            ask: false,
+            in_doubt: true,
+        }
+    }
+}
+
 // === impl Provider ===
 
 impl Provider {
+    /// The preferred key, if there is one.
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.keys.first()
+    }
+
     /// Whether there is a key.
     pub fn has_key(&self) -> bool {
-        self.key.is_some()
+        !self.keys.is_empty()
     }
 
     /// Whether it cannot be used without a key: a hosted provider at its own address, with no headers of its own.

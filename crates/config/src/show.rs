@@ -7,7 +7,9 @@ use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
-    config::{Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
+    config::{
+        Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
+    },
     secret,
 };
 
@@ -25,6 +27,7 @@ fn config(config: &Config) -> Value {
     let settings = config.agents.defaults.models.iter();
     let mut defaults = Map::new();
     put(&mut defaults, "model", Some(policy(&config.policy())));
+    put(&mut defaults, "privacy", privacy(&config.agents.defaults.privacy));
     put(
         &mut defaults,
         "timeoutSeconds",
@@ -68,6 +71,13 @@ fn policy(policy: &ModelPolicy) -> Value {
     json!({ "primary": policy.primary, "fallbacks": policy.fallbacks })
 }
 
+fn privacy(privacy: &Privacy) -> Option<Value> {
+    let zones = privacy.zones.as_ref()?;
+    let words: Vec<String> = zones.iter().map(ToString::to_string).collect();
+    let violation = if privacy.ask { "ask" } else { "fail" };
+    Some(json!({ "zones": words, "onViolation": violation }))
+}
+
 fn model_settings(settings: &ModelSettings) -> (String, Value) {
     let mut out = Map::new();
     put(&mut out, "alias", settings.alias.as_deref());
@@ -79,6 +89,7 @@ fn agent(agent: &Agent) -> (String, Value) {
     let mut out = Map::new();
     put(&mut out, "name", agent.name.as_deref());
     put(&mut out, "model", agent.model.as_ref().map(policy));
+    put(&mut out, "privacy", privacy(&agent.privacy));
     (agent.id.clone(), out.into())
 }
 
@@ -89,13 +100,13 @@ fn provider(provider: &Provider) -> (String, Value) {
     let replicas: Vec<&str> = provider.replicas.iter().map(crate::BaseUrl::as_str).collect();
     put(&mut out, "baseUrls", (!replicas.is_empty()).then_some(replicas));
     put(&mut out, "api", Some(provider.api.name()));
-    put(
-        &mut out,
-        "apiKey",
-        provider.key.as_ref().map(|key| key.secret.to_string()),
-    );
+    let (single, listed) = provider.split_keys();
+    put(&mut out, "apiKey", single.map(|key| key.secret.to_string()));
+    let listed: Vec<String> = listed.iter().map(|key| key.secret.to_string()).collect();
+    put(&mut out, "apiKeys", (!listed.is_empty()).then_some(listed));
     put_headers(&mut out, &provider.headers);
     put(&mut out, "authHeader", provider.auth_header);
+    put(&mut out, "zone", provider.zone.as_ref().map(ToString::to_string));
     put(
         &mut out,
         "timeoutSeconds",

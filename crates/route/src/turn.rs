@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
 
 use crate::{
@@ -14,12 +14,9 @@ use crate::{
     deadlines::TurnTime,
     sessions::Sessions,
     spending::{Spending, milestone, spent_line},
-    trouble::{out_of_zone, passed_over},
+    trouble::passed_over,
     upstream::Upstream,
 };
-
-/// How long it may take to find out where data goes when only a hedge wants to know.
-const FOR_A_HEDGE: Duration = Duration::from_secs(1);
 
 /// What holds for all candidates of a turn.
 pub(crate) struct Turn {
@@ -48,27 +45,6 @@ impl Turn {
         (!(rule.ask && up.is_excepted())).then_some(rule)
     }
 
-    /// Finds out where data would go, as far as the rules or a hedge want to know, without sending any. Whether it is known
-    /// then; fails when a rule is against it.
-    pub(crate) async fn place(&self, up: &dyn Upstream, end: Instant) -> Result<bool, ModelError> {
-        // What is known already may be enough, and then nothing is contacted.
-        if let Some(rule) = self.forbids(up, &up.zone()) {
-            return Err(out_of_zone(up, rule));
-        }
-        let until = match (self.zones.is_unlimited(), self.hedge_after()) {
-            (false, _) => end,
-            (true, Some(_)) => end.min(Instant::now() + FOR_A_HEDGE),
-            (true, None) => return Ok(false),
-        };
-        let found = timeout_at(until, up.settle_zone()).await;
-        // What cannot be found out in time is as good as anywhere.
-        let zone = found.as_ref().unwrap_or(&Zone::Hosted);
-        match self.forbids(up, zone) {
-            Some(rule) => Err(out_of_zone(up, rule)),
-            None => Ok(found.is_ok()),
-        }
-    }
-
     /// After how much silence another is asked too; never for what nobody waits for.
     pub(crate) fn hedge_after(&self) -> Option<Duration> {
         self.hedge_after.filter(|_| !self.caller.priority.is_background())
@@ -82,8 +58,6 @@ struct Lane {
     started: Instant,
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
-    /// Whether it is known where its data goes.
-    is_placed: bool,
     steps: BoxStream<'static, Step>,
     /// The same candidate, for later: this one was only asked beside another.
     spare: Option<Box<dyn Upstream>>,
@@ -140,7 +114,7 @@ pub(crate) fn run(
         let mut beside: Option<Lane> = None;
         while let Some(lane) = &mut first {
             let hedge_at = match turn.hedge_after() {
-                Some(time) if beside.is_none() && lane.is_placed && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
+                Some(time) if beside.is_none() && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
                 _ => None,
             };
             let (which, step) = match happened(lane, beside.as_mut(), hedge_at).await {
@@ -157,11 +131,7 @@ pub(crate) fn run(
                 _ => lane,
             };
             match step {
-                Some(Step::Trying { asked, is_placed }) => {
-                    from.asked = asked;
-                    from.is_placed = is_placed;
-                    yield RouteEvent::Trying(from.asked.model.clone());
-                }
+                Some(Step::Trying) => yield RouteEvent::Trying(from.asked.model.clone()),
                 Some(Step::Sent(asked)) => from.asked = asked,
                 Some(Step::Farther) => {
                     let lane = match which {
@@ -335,7 +305,6 @@ impl Behind {
             last,
             started: now,
             heard: now,
-            is_placed: false,
             spare: None,
             steps: Course {
                 request: self.request.clone(),

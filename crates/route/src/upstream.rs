@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
-use yabby_core::{ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Progress, Text, Usage, Zone};
+use yabby_core::{ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Progress, Text, Usage, Zone, Zones};
 use yabby_servers::{Admission, Doing};
 
 use crate::Deadlines;
@@ -26,8 +26,9 @@ pub(crate) trait Upstream: Send + Sync {
     /// Whether the person has made an exception for it from the rules that let one be asked.
     fn is_excepted(&self) -> bool;
 
-    /// Finds out where the data would go, where that is not known yet. No part of the request is sent for it.
-    fn settle_zone(&self) -> BoxFuture<'_, Zone>;
+    /// Finds out where the data would go, where that is not known yet. No part of the request is sent for it, and nothing
+    /// is contacted that the rules forbid.
+    fn settle_zone<'a>(&'a self, zones: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>>;
 
     /// How long it may be silent, and take in all.
     fn deadlines(&self, request: &ModelRequest) -> Deadlines;

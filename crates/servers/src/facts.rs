@@ -101,6 +101,7 @@ impl ServerFacts {
                     | ErrorKind::Hung
                     | ErrorKind::Timeout
                     | ErrorKind::Interrupted
+                    | ErrorKind::OutOfZone
             )
         })
     }
@@ -147,6 +148,8 @@ pub struct ModelFacts {
     pub size: Option<Fact<u64>>,
     /// What it costs, where the server says so.
     pub price: Option<Fact<Cost>>,
+    /// Whether the server sends its prompts on to another machine (Ollama's cloud models).
+    pub remote: bool,
     /// Loaded instances, where the server names them; each serves a window of its own.
     pub instances: Vec<Instance>,
 }
@@ -167,6 +170,7 @@ impl ModelFacts {
             reasoning: None,
             size: None,
             price: None,
+            remote: false,
             instances: Vec::new(),
         }
     }

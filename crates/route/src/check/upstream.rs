@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use yabby_core::{
     Caller, ErrorKind, MalformedCall, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, OpaqueSource, Phase,
-    Progress, Text, ToolCall, Usage, Zone,
+    Progress, Text, ToolCall, Usage, Zone, Zones,
 };
 use yabby_servers::{Admission, Doing};
 
@@ -59,14 +59,19 @@ impl Upstream for Scripted {
         self.script().excepted
     }
 
-    fn settle_zone(&self) -> BoxFuture<'_, Zone> {
+    fn settle_zone<'a>(&'a self, _: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>> {
         async {
             self.world.note(What::Settling(self.place));
-            if let Some((takes, _)) = &self.script().settled {
-                pass(*takes).await;
+            match &self.script().settled {
+                Some((takes, Err(kind))) => {
+                    pass(*takes).await;
+                    return Err(self.plain(*kind));
+                }
+                Some((takes, Ok(_))) => pass(*takes).await,
+                None => {}
             }
             self.world.is_settled(self.place);
-            self.zone()
+            Ok(self.zone())
         }
         .boxed()
     }

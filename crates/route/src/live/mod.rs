@@ -16,7 +16,7 @@ use futures_util::{
 use tokio::time::{Duration, Instant, sleep_until};
 use yabby_config::Params;
 use yabby_core::{
-    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, text,
+    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, Zones, text,
 };
 use yabby_servers::{
     Admission, Doing, Endpoint, Http, ProbeTicket, Reach, ServerKind, Timing, Truncation, warm::Waking,
@@ -144,8 +144,9 @@ impl Upstream for LiveUpstream {
         self.excepted
     }
 
-    fn settle_zone(&self) -> BoxFuture<'_, Zone> {
-        async { self.zone() }.boxed()
+    fn settle_zone<'a>(&'a self, zones: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>> {
+        let settled = self.endpoint.settle_zone(&self.http, self.model.model(), zones, BESIDE);
+        settled.boxed()
     }
 
     fn deadlines(&self, request: &ModelRequest) -> Deadlines {
@@ -160,6 +161,10 @@ impl Upstream for LiveUpstream {
 
     fn may_ask(&mut self) -> BoxFuture<'_, Result<(), ModelError>> {
         async {
+            // What rests is not asked; the last candidate is never asked whether it may.
+            if let Some(resting) = self.endpoint.keys_at_rest(self.model.model()) {
+                return Err(resting);
+            }
             self.trial = self.endpoint.may_ask(&self.http).await?;
             Ok(())
         }
@@ -295,7 +300,7 @@ impl Upstream for LiveUpstream {
                 step: !self.steps.is_empty(),
                 chat: go_on::has_no_responses(self.dialect, error),
                 reasoning_off: !self.switches.is_empty(),
-                other_key: false,
+                other_key: self.endpoint.another_key(self.model.model(), error),
             })
         }
         .boxed()

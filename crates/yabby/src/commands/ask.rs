@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Needs, Plan, PlanError, Router, Wanted, plan};
+use yabby_route::{Needs, Plan, PlanError, Wanted};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Here, Look, here},
+    privacy,
     question::question,
     saying::{Said, Show, say, tell_failure, unwritten},
 };
@@ -48,9 +49,14 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             images: !arguments.image.is_empty(),
             tools: false,
         },
+        rules: arguments
+            .private
+            .then(|| privacy::private("--private"))
+            .into_iter()
+            .collect(),
         ..Wanted::default()
     };
-    let plan = match plan(app.config(), &fleet, &wanted) {
+    let plan = match privacy::plan(app, &fleet, &wanted).await {
         Ok(plan) => plan,
         Err(error) => {
             for notice in &notices {
@@ -98,7 +104,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         text: !arguments.json,
         reasoning: arguments.show_reasoning,
     };
-    let events = Router::new(&app.http, app.config()).answer(plan, request);
+    let events = app.router().answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
     app.keep(&fleet);
     match said {

@@ -7,3 +7,4 @@ pub(crate) mod hidden;
 pub(crate) mod models;
 pub(crate) mod setup;
 pub(crate) mod up;
+pub(crate) mod usage;
