@@ -54,7 +54,6 @@ impl Turn {
 /// One candidate that is being asked.
 struct Lane {
     asked: Asked,
-    last: bool,
     started: Instant,
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
@@ -216,7 +215,6 @@ pub(crate) fn run(
                 }
                 Some(Step::Failed(error)) => {
                     let model = from.asked.model.clone();
-                    let was_last = from.last;
                     match which {
                         Which::First => first = beside.take(),
                         Which::Beside => beside = None,
@@ -229,7 +227,7 @@ pub(crate) fn run(
                         yield RouteEvent::Notice(passed_over(&model, &error, &**next, !said.is_empty()));
                     }
                     errors.push((model, error));
-                    if first.is_none() && !was_last {
+                    if first.is_none() {
                         first = behind.next(said);
                     }
                 }
@@ -302,7 +300,6 @@ impl Behind {
         let now = Instant::now();
         Some(Lane {
             asked: asked(&*up),
-            last,
             started: now,
             heard: now,
             spare: None,
