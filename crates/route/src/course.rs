@@ -39,11 +39,8 @@ pub(crate) struct Course {
 
 /// What happens with one candidate. The last step is `Answered` or `Failed`.
 pub(crate) enum Step {
-    /// It is asked now; whether it is known where its data goes.
-    Trying {
-        asked: Asked,
-        is_placed: bool,
-    },
+    /// It is asked now.
+    Trying,
     /// A request is on its way there.
     Sent(Asked),
     /// It is too far away to be asked beside another one. Nothing comes after this.
@@ -104,16 +101,9 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            let is_placed = match turn.place(&*up, end).await {
-                Ok(known) => known,
-                Err(error) => {
-                    yield Step::Failed(error);
-                    return;
-                }
-            };
-            let is_farther = |zone: &Zone| within.as_ref().is_some_and(|near| !is_placed || !near.covers(zone));
-            if is_farther(&up.zone()) {
-                yield Step::Farther;
+            // What is known already may be enough, and then nothing is contacted.
+            if let Some(rule) = turn.forbids(&*up, &up.zone()) {
+                yield Step::Failed(out_of_zone(&*up, rule));
                 return;
             }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
@@ -138,7 +128,7 @@ impl Course {
             let mut keys = 0;
             let mut changes = 0;
             'admitted: loop {
-                yield Step::Trying { asked: asked(&*up), is_placed };
+                yield Step::Trying;
                 let deadlines = up.deadlines(&request);
                 let entered = Instant::now();
                 let until = end.min(entered + queue_time(&deadlines, &turn, last));
@@ -190,18 +180,18 @@ impl Course {
                             }
                         }
                     }
-                    if error.is_none() && !is_placed && !turn.zones.is_unlimited() {
+                    let mut is_farther = false;
+                    if error.is_none() && (within.is_some() || !turn.zones.is_unlimited()) {
                         // The server is there now, so that it can say whether it sends prompts on.
                         let settled = watch.within(&up.address(), up.settle_zone(&turn.zones)).await;
-                        error = match settled.and_then(|settled| settled) {
-                            Ok(zone) => turn.forbids(&*up, &zone).map(|rule| out_of_zone(&*up, rule)),
-                            Err(failed) => Some(failed),
-                        };
+                        error = settled.and_then(|settled| settled).err();
+                        is_farther = error.take_if(|_| turn.zones.is_unlimited()).is_some();
                     }
                     // What was found out meanwhile may say that it is elsewhere. Then it is asked nothing more.
                     let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
                     error = elsewhere.or(error);
-                    if is_farther(&up.zone()) {
+                    is_farther |= within.as_ref().is_some_and(|near| !near.covers(&up.zone()));
+                    if is_farther {
                         yield Step::Farther;
                         return;
                     }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
 
 use crate::{
@@ -14,12 +14,9 @@ use crate::{
     deadlines::TurnTime,
     sessions::Sessions,
     spending::{Spending, milestone, spent_line},
-    trouble::{out_of_zone, passed_over},
+    trouble::passed_over,
     upstream::Upstream,
 };
-
-/// How long it may take to find out where data goes when only a hedge wants to know.
-const FOR_A_HEDGE: Duration = Duration::from_secs(1);
 
 /// What holds for all candidates of a turn.
 pub(crate) struct Turn {
@@ -48,37 +45,6 @@ impl Turn {
         (!(rule.ask && up.is_excepted())).then_some(rule)
     }
 
-    /// Finds out where data would go, as far as the rules or a hedge want to know, without sending any. Whether it is known
-    /// then; fails when a rule is against it.
-    pub(crate) async fn place(&self, up: &dyn Upstream, end: Instant) -> Result<bool, ModelError> {
-        // What is known already may be enough, and then nothing is contacted.
-        if let Some(rule) = self.forbids(up, &up.zone()) {
-            return Err(out_of_zone(up, rule));
-        }
-        let until = match (self.zones.is_unlimited(), self.hedge_after()) {
-            (false, _) => end,
-            (true, Some(_)) => end.min(Instant::now() + FOR_A_HEDGE),
-            (true, None) => return Ok(false),
-        };
-        if up.is_managed() {
-            // It may not run yet, and is asked when it does.
-            return Ok(false);
-        }
-        match timeout_at(until, up.settle_zone(&self.zones)).await {
-            Ok(Ok(zone)) => match self.forbids(up, &zone) {
-                Some(rule) => Err(out_of_zone(up, rule)),
-                None => Ok(true),
-            },
-            Ok(Err(error)) if !self.zones.is_unlimited() => Err(error),
-            Ok(Err(_)) => Ok(false),
-            // What cannot be found out in time is as good as anywhere.
-            Err(_) => match self.forbids(up, &Zone::Hosted) {
-                Some(rule) => Err(out_of_zone(up, rule)),
-                None => Ok(false),
-            },
-        }
-    }
-
     /// After how much silence another is asked too; never for what nobody waits for.
     pub(crate) fn hedge_after(&self) -> Option<Duration> {
         self.hedge_after.filter(|_| !self.caller.priority.is_background())
@@ -88,12 +54,9 @@ impl Turn {
 /// One candidate that is being asked.
 struct Lane {
     asked: Asked,
-    last: bool,
     started: Instant,
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
-    /// Whether it is known where its data goes.
-    is_placed: bool,
     steps: BoxStream<'static, Step>,
     /// The same candidate, for later: this one was only asked beside another.
     spare: Option<Box<dyn Upstream>>,
@@ -118,7 +81,7 @@ enum Which {
 }
 
 enum Happened {
-    Step(Which, Option<Box<Step>>),
+    Step(Which, Option<Step>),
     /// The first has been silent for long.
     Silence,
 }
@@ -150,7 +113,7 @@ pub(crate) fn run(
         let mut beside: Option<Lane> = None;
         while let Some(lane) = &mut first {
             let hedge_at = match turn.hedge_after() {
-                Some(time) if beside.is_none() && lane.is_placed && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
+                Some(time) if beside.is_none() && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
                 _ => None,
             };
             let (which, step) = match happened(lane, beside.as_mut(), hedge_at).await {
@@ -166,12 +129,8 @@ pub(crate) fn run(
                 (Which::Beside, Some(lane)) => lane,
                 _ => lane,
             };
-            match step.map(|step| *step) {
-                Some(Step::Trying { asked, is_placed }) => {
-                    from.asked = asked;
-                    from.is_placed = is_placed;
-                    yield RouteEvent::Trying(from.asked.model.clone());
-                }
+            match step {
+                Some(Step::Trying) => yield RouteEvent::Trying(from.asked.model.clone()),
                 Some(Step::Sent(asked)) => from.asked = asked,
                 Some(Step::Farther) => {
                     let lane = match which {
@@ -256,7 +215,6 @@ pub(crate) fn run(
                 }
                 Some(Step::Failed(error)) => {
                     let model = from.asked.model.clone();
-                    let was_last = from.last;
                     match which {
                         Which::First => first = beside.take(),
                         Which::Beside => beside = None,
@@ -269,7 +227,7 @@ pub(crate) fn run(
                         yield RouteEvent::Notice(passed_over(&model, &error, &**next, !said.is_empty()));
                     }
                     errors.push((model, error));
-                    if first.is_none() && !was_last {
+                    if first.is_none() {
                         first = behind.next(said);
                     }
                 }
@@ -309,8 +267,8 @@ async fn happened(first: &mut Lane, beside: Option<&mut Lane>, hedge_at: Option<
     };
     tokio::select! {
         biased;
-        step = first.steps.next() => Happened::Step(Which::First, step.map(Box::new)),
-        step = other => Happened::Step(Which::Beside, step.map(Box::new)),
+        step = first.steps.next() => Happened::Step(Which::First, step),
+        step = other => Happened::Step(Which::Beside, step),
         () = silence => Happened::Silence,
     }
 }
@@ -342,10 +300,8 @@ impl Behind {
         let now = Instant::now();
         Some(Lane {
             asked: asked(&*up),
-            last,
             started: now,
             heard: now,
-            is_placed: false,
             spare: None,
             steps: Course {
                 request: self.request.clone(),

@@ -105,7 +105,7 @@ fn who_was_outrun_beside_another_is_asked_when_that_breaks_off() {
 fn who_turns_out_to_be_farther_away_is_not_asked_beside_another_but_after_it() {
     let first = || place(&[opens(Opens::Hangs)]);
     let settled = Place {
-        settled: Some((Duration::ZERO, Zone::Hosted)),
+        settled: Some((Duration::ZERO, Ok(Zone::Hosted))),
         ..place(&[says(0, WELL)])
     };
     let prepared = Place {

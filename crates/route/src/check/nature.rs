@@ -46,10 +46,10 @@ pub(super) fn is_well(script: &Script, place: &Place, at: usize) -> bool {
     let settled = place.settled.as_ref();
     let zones = [
         Some(&place.zone),
-        settled.map(|(_, zone)| zone),
+        settled.and_then(|(_, zone)| zone.as_ref().ok()),
         place.prepared.as_ref(),
     ];
-    let quick = script.rules.is_empty() || settled.is_none_or(|(takes, _)| *takes <= BREAKER);
+    let quick = script.rules.is_empty() || settled.is_none_or(|(takes, zone)| *takes <= BREAKER && zone.is_ok());
     let idle =
         |prepare: &Prepare| prepare.steps.is_empty() && prepare.takes == Duration::ZERO && prepare.fails.is_none();
     let speaks = |ask: &Ask| {

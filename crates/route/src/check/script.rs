@@ -36,7 +36,7 @@ pub(super) struct Place {
     /// Where it seems to be.
     pub(super) zone: Zone,
     /// How long it takes to find out where it is, and where it is then.
-    pub(super) settled: Option<(Duration, Zone)>,
+    pub(super) settled: Option<(Duration, Result<Zone, ErrorKind>)>,
     /// Where it is when it is ready to be asked.
     pub(super) prepared: Option<Zone>,
     pub(super) excepted: bool,
@@ -299,8 +299,16 @@ impl Place {
         let asks = if well { 1 } else { 1 + random.below(3) };
         let zone = zone(random);
         Self {
-            settled: random.maybe(20, |random| (random.time(30), self::zone(random))),
-            // What is found out then can only make it farther away.
+            // What is found out can only make it farther away.
+            settled: random.maybe(20, |random| {
+                let fails = random.one_of(&[ErrorKind::Hung, ErrorKind::Refused]);
+                let found = if random.chance(80) {
+                    Ok(Zone::Hosted)
+                } else {
+                    Err(fails)
+                };
+                (random.time(30), found)
+            }),
             prepared: random.maybe(8, |_| Zone::Hosted),
             zone,
             excepted: random.chance(30),

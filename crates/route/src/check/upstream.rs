@@ -62,8 +62,13 @@ impl Upstream for Scripted {
     fn settle_zone<'a>(&'a self, _: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>> {
         async {
             self.world.note(What::Settling(self.place));
-            if let Some((takes, _)) = &self.script().settled {
-                pass(*takes).await;
+            match &self.script().settled {
+                Some((takes, Err(kind))) => {
+                    pass(*takes).await;
+                    return Err(self.plain(*kind));
+                }
+                Some((takes, Ok(_))) => pass(*takes).await,
+                None => {}
             }
             self.world.is_settled(self.place);
             Ok(self.zone())

@@ -182,7 +182,8 @@ impl World {
         let script = &self.script.places[place];
         let state = self.state();
         let now = &state.places[place];
-        let settled = script.settled.as_ref().filter(|_| now.settled).map(|(_, zone)| zone);
+        let settled = script.settled.as_ref().filter(|_| now.settled);
+        let settled = settled.and_then(|(_, zone)| zone.as_ref().ok());
         let prepared = script.prepared.as_ref().filter(|_| now.prepared);
         prepared.or(settled).unwrap_or(&script.zone).clone()
     }
