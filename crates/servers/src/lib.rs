@@ -18,7 +18,7 @@ mod keeper;
 mod learned;
 mod live;
 pub mod managed;
-mod private;
+pub mod private;
 mod probe;
 mod reach;
 mod refused;

@@ -187,7 +187,10 @@ async fn data_does_not_leave_its_zone() {
     far.candidates[0].endpoint.zone = Some(Zone::Region("us".to_owned()));
     far.zones = far.zones.with(rule(&[Zone::Lan, Zone::Region("eu".to_owned())], false));
     let seen = Seen::of(process.router.answer(far.clone(), hello())).await;
-    assert_eq!((seen.text(), seen.tried.as_slice()), ("ok", ["p1/m".to_owned()].as_slice()));
+    assert_eq!(
+        (seen.text(), seen.tried.as_slice()),
+        ("ok", ["p1/m".to_owned()].as_slice())
+    );
     inside.stop().await;
     far.candidates.truncate(1);
     let failure = Seen::of(process.router.answer(far, hello())).await.end.unwrap_err();
