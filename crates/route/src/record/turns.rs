@@ -1,13 +1,13 @@
 //! The records of the last turns, over restarts.
 //!
 //! `route/turns.jsonl` in the state folder, one line a turn, the latest last. A turn is one write at the end of the file,
-//! so that several processes can write; a line that was torn by a crash is skipped. A file of [`MOST`] lines is
-//! replaced by one with the last [`KEPT`].
+//! and a line that was torn by a crash is skipped. A file of [`MOST`] lines is replaced by one with the last [`KEPT`];
+//! beside it stands a lock, for several processes, with the number of lines.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,8 +20,6 @@ use super::TurnRecord;
 const KEPT: usize = 500;
 /// So many may stand in the file before it is made smaller.
 const MOST: usize = 1000;
-/// No line is as short, so that a smaller file need not be counted.
-const SHORTEST: u64 = 100;
 
 /// The file with the last turns. Clones mean the same file.
 #[derive(Clone, Debug)]
@@ -41,26 +39,22 @@ impl Turns {
     pub fn keep(&self, turn: &TurnRecord) -> io::Result<()> {
         let mut line = serde_json::to_vec(turn)?;
         line.push(b'\n');
-        let lock = self.lock()?;
-        // Many may write at once, and none while the file is replaced.
-        lock.lock_shared()?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path)?;
+        let mut lock = self.lock()?;
+        lock.lock()?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = options.open(&self.path)?;
         if ends_in_a_torn_line(&mut file)? {
             line.insert(0, b'\n');
         }
         file.write_all(&line)?;
-        let length = file.metadata()?.len();
         drop(file);
-        lock.unlock()?;
-        if length >= SHORTEST * MOST as u64 {
-            self.shrink(&lock)?;
+        let mut count = self.count(&mut lock)?;
+        if count >= MOST {
+            count = self.shrink()?;
         }
-        Ok(())
+        lock.set_len(0)?;
+        lock.write_all_at(count.to_string().as_bytes(), 0)
     }
 
     /// The last turns, the latest first.
@@ -103,41 +97,40 @@ impl Turns {
         fs::read(&self.path).unwrap_or_default()
     }
 
+    /// Only one process writes at a time.
     fn lock(&self) -> io::Result<File> {
         let path = self.path.with_extension("lock");
-        let open = || {
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-        };
-        match (open(), path.parent()) {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        match (options.open(&path), path.parent()) {
             (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
                 private::folder(folder)?;
-                open()
+                options.open(&path)
             }
             (opened, _) => opened,
         }
     }
 
-    /// Leaves out the oldest turns, unless there are few or another process is at it.
-    fn shrink(&self, lock: &File) -> io::Result<()> {
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+    /// How many lines there are, the one that was just written too. The lock holds their number, so that the file is not
+    /// read each time.
+    fn count(&self, lock: &mut File) -> io::Result<usize> {
+        let mut before = String::new();
+        lock.read_to_string(&mut before)?;
+        Ok(match before.trim().parse::<usize>() {
+            Ok(before) => before.saturating_add(1),
+            Err(_) => lines(&self.text()).count(),
+        })
+    }
+
+    /// Leaves out the oldest turns; gives how many are left.
+    fn shrink(&self) -> io::Result<usize> {
         let text = self.text();
-        if memchr::memchr_iter(b'\n', &text).count() < MOST {
-            return Ok(());
-        }
         let mut kept: Vec<&[u8]> = lines(&text).take(KEPT).collect();
         kept.reverse();
         let mut all = kept.join(&b'\n');
         all.push(b'\n');
-        private::replace(&self.path, &all)
+        private::replace(&self.path, &all)?;
+        Ok(kept.len())
     }
 }
 

@@ -139,7 +139,7 @@ fn the_words() {
         ),
         (
             Progress::Prefill {
-                done: 9434,
+                done: 9435,
                 total: 23_010,
             },
             "reading 23k tokens, 41 %",

@@ -5,7 +5,7 @@ mod lines;
 pub(crate) use lines::read_line;
 
 use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
-use yabby_route::{Plan, RouteFailure, Router};
+use yabby_route::{Plan, Recorder, RouteFailure, Router};
 use yabby_servers::{Fleet, Keeper};
 
 use crate::{
@@ -79,12 +79,15 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
                 messages: transcript.clone(),
                 ..ModelRequest::default()
             };
+            let mut recorder = Recorder::start(None, &plan, &request);
             let events = router.answer(plan.clone(), request);
             let show = Show {
                 text: true,
                 reasoning: show_reasoning,
             };
-            match say(terminal, &mut interrupt, events, show).await {
+            let said = say(terminal, &mut interrupt, events, show, &mut recorder).await;
+            app.record(&recorder.finish());
+            match said {
                 Said::Failed(failure) if overflowed(&failure) && transcript.len() > 2 => {
                     // Half of what was said goes, in whole exchanges.
                     let half = transcript.len() / 4 * 2;
