@@ -47,24 +47,63 @@ impl Kept {
 
     /// The text; of one that this version does not know, the English words are left.
     fn text(mut self) -> Text {
-        let template = if self.template.is_empty() {
+        let written = if self.template.is_empty() {
             &self.words
         } else {
             &self.template
         };
-        let Some((template, _)) = ZH_TW.get_key_value(template.as_str()) else {
-            return Text::from_parts("{words}", vec![("words", Value::Plain(self.words))]);
+        let (template, values) = if let Some((known, _)) = ZH_TW.get_key_value(written.as_str()) {
+            let values = names(known).filter_map(|name| Some((name, self.values.remove(name)?.value())));
+            (*known, values.collect())
+        } else if let Some(joined) = joined(written, &mut self.values) {
+            joined
+        } else {
+            ("{words}", vec![("words", Value::Plain(self.words))])
         };
-        let mut value = |name: &'static str| {
-            let value = match self.values.remove(name)? {
-                KeptValue::Plain(plain) => Value::Plain(plain),
-                KeptValue::Text(kept) => Value::Text(kept.text()),
-            };
-            Some((name, value))
-        };
-        let values = names(template).filter_map(&mut value).collect();
         Text::from_parts(template, values)
     }
+}
+
+impl KeptValue {
+    fn value(self) -> Value {
+        match self {
+            Self::Plain(plain) => Value::Plain(plain),
+            Self::Text(kept) => Value::Text(kept.text()),
+        }
+    }
+}
+
+/// Values that are only put together, as in `{what}: {why}`, and what stands between them: such a template says nothing
+/// itself, so that there is no translation by which it is known.
+fn joined(
+    template: &str,
+    values: &mut BTreeMap<String, KeptValue>,
+) -> Option<(&'static str, Vec<(&'static str, Value)>)> {
+    const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+    const TEMPLATES: [&str; 7] = [
+        "{a}",
+        "{a}{b}",
+        "{a}{b}{c}",
+        "{a}{b}{c}{d}",
+        "{a}{b}{c}{d}{e}",
+        "{a}{b}{c}{d}{e}{f}",
+        "{a}{b}{c}{d}{e}{f}{g}",
+    ];
+    let mut pieces = Vec::new();
+    for part in template.split_inclusive('}') {
+        let (between, name) = part.split_once('{').unwrap_or((part, ""));
+        if between.chars().any(char::is_alphabetic) {
+            return None;
+        }
+        if !between.is_empty() {
+            pieces.push(Value::Plain(between.to_owned()));
+        }
+        if let Some(name) = name.strip_suffix('}') {
+            pieces.push(values.remove(name)?.value());
+        }
+    }
+    let template = TEMPLATES.get(pieces.len().checked_sub(1)?)?;
+    Some((template, NAMES.into_iter().zip(pieces).collect()))
 }
 
 /// The names in a template, in order.
@@ -97,7 +136,13 @@ mod tests {
     fn a_text_is_read_in_the_language_of_its_reader() {
         let inner = text!("nothing listens at {url}", url = "http://h");
         let outer = text!("{model} is left out: {reason}", model = "{a}/m", reason = inner);
-        for text in [&inner, &outer, &text!("the model gave an empty answer")] {
+        let joined = text!(
+            "{a}: {b} ({c})",
+            a = text!("the model gave an empty answer"),
+            b = 1,
+            c = outer
+        );
+        for text in [&inner, &outer, &text!("the model gave an empty answer"), &joined] {
             let read = again(text);
             for lang in [Lang::En, Lang::ZhTw] {
                 assert_eq!(read.render(lang), text.render(lang));

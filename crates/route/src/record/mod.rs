@@ -31,7 +31,7 @@ pub struct TurnRecord {
     pub plan: PlanRecord,
     /// Everything that was tried, in order.
     pub attempts: Vec<Attempt>,
-    /// Candidates that were passed over without being asked.
+    /// The candidates that did not answer, in order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub passed_over: Vec<PassedOver>,
     /// How it ended.
@@ -84,7 +84,7 @@ pub struct NotPlanned {
     pub reason: Text,
 }
 
-/// A candidate that was passed over without being asked: it rested, its data was not to go there, or nothing was free.
+/// A candidate that did not answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PassedOver {
     /// The model.
@@ -93,7 +93,9 @@ pub struct PassedOver {
     pub error: ErrorKind,
     /// In words.
     pub reason: Text,
-    /// How many attempts came before it.
+    /// Whether it was asked; otherwise it rested, its data was not to go there, or nothing was free.
+    pub asked: bool,
+    /// How many attempts had been made by then; the last of them was its own, where it was asked.
     pub after: usize,
 }
 

@@ -90,7 +90,7 @@ impl Recorder {
         self.turn.attempts.push(attempt);
     }
 
-    /// Which of the errors belong to no attempt.
+    /// Which of the errors belong to an attempt, and which to none.
     fn errors(&mut self, errors: &[(ModelRef, ModelError)]) {
         let ends: Vec<(usize, &Attempt)> = self
             .turn
@@ -106,14 +106,15 @@ impl Recorder {
                 attempt.model == *model
                     && matches!(attempt.outcome, Outcome::Failed { error: kind, .. } if kind == error.kind)
             };
-            if let Some((at, _)) = ends.next_if(is_its) {
+            let asked = ends.next_if(is_its);
+            if let Some((at, _)) = asked {
                 after = at + 1;
-                continue;
             }
             self.turn.passed_over.push(PassedOver {
                 model: model.clone(),
                 error: error.kind,
                 reason: error.message.clone().with_values(&|value| self.quotable.without(value)),
+                asked: asked.is_some(),
                 after,
             });
         }
@@ -129,3 +130,6 @@ fn is_last(attempt: &Attempt) -> bool {
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

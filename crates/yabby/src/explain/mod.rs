@@ -151,9 +151,12 @@ fn attempts(terminal: Terminal, turn: &TurnRecord) -> Vec<String> {
     let mut marks = Vec::new();
     let mut notes = Vec::new();
     let mut rows = Vec::new();
-    let passed = |after: usize| turn.passed_over.iter().filter(move |passed| passed.after == after);
+    let passed = |after: usize, asked: bool| {
+        let all = turn.passed_over.iter();
+        all.filter(move |passed| passed.after == after && passed.asked == asked)
+    };
     for at in 0..=turn.attempts.len() {
-        for passed in passed(at) {
+        for passed in passed(at, false) {
             marks.push(Mark::Note);
             notes.push(Some(terminal.say(&passed.reason)));
             let mut row = vec![String::new(); head.len()];
@@ -170,7 +173,9 @@ fn attempts(terminal: Terminal, turn: &TurnRecord) -> Vec<String> {
             Outcome::Outrun => Mark::Note,
             Outcome::Failed { .. } => Mark::Bad,
         });
-        notes.push(words::said(attempt).map(str::to_owned));
+        // The same in the person's language, where it was the candidate's last word.
+        let reason = passed(at + 1, true).next().map(|passed| terminal.say(&passed.reason));
+        notes.push(words::said(attempt).map(|said| reason.unwrap_or_else(|| said.to_owned())));
         let elsewhere = planned.get(&attempt.model) != Some(&attempt.endpoint.as_str());
         rows.push(row(terminal, attempt, elsewhere));
     }
@@ -232,37 +237,37 @@ fn end(turn: &TurnRecord) -> Text {
         TurnEnd::Unplanned { reason, .. } => text!("nobody was asked: {reason}", reason = reason),
         other => words::end(other),
     };
-    let mut line = text!(
-        "{outcome}, after {milliseconds} ms",
-        outcome = outcome,
-        milliseconds = turn.total_ms
-    );
-    if let Some(tokens) = tokens(&turn.usage) {
-        line = text!("{before}; {more}", before = line, more = tokens);
-    }
+    let mut line = match &turn.end {
+        TurnEnd::Unplanned { .. } => outcome,
+        _ => text!(
+            "{outcome}, after {milliseconds} ms",
+            outcome = outcome,
+            milliseconds = turn.total_ms
+        ),
+    };
+    line = with_tokens(line, &turn.usage);
     if let Some(cost) = turn.cost {
-        line = text!("{before}; {more}", before = line, more = words::dollars(cost));
+        line = text!("{before}; cost {sum}", before = line, sum = words::dollars(cost));
     }
     text!("{before}; turn {id}", before = line, id = turn.id)
 }
 
-fn tokens(usage: &Usage) -> Option<Text> {
-    match (
-        usage.input_tokens,
-        usage.cached_tokens.filter(|cached| *cached > 0),
-        usage.output_tokens,
-    ) {
-        (Some(input), None, Some(output)) => Some(text!(
-            "{input} tokens read, {output} written",
+fn with_tokens(line: Text, usage: &Usage) -> Text {
+    let cached = usage.cached_tokens.filter(|cached| *cached > 0);
+    match (usage.input_tokens, cached, usage.output_tokens) {
+        (Some(input), None, Some(output)) => text!(
+            "{before}; {input} tokens read, {output} written",
+            before = line,
             input = input,
             output = output
-        )),
-        (Some(input), Some(cached), Some(output)) => Some(text!(
-            "{input} tokens read ({cached} from the cache), {output} written",
+        ),
+        (Some(input), Some(cached), Some(output)) => text!(
+            "{before}; {input} tokens read ({cached} from the cache), {output} written",
+            before = line,
             input = input,
             cached = cached,
             output = output
-        )),
-        _ => None,
+        ),
+        _ => line,
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn decision(word: &str) -> Text {
         "other_key" => text!("asked with another key"),
         "requeue" => text!("back into the queue"),
         "next" => text!("next model"),
-        "stop" => text!("the end"),
+        "stop" => text!("nobody is left"),
         other => text!("{word}", word = other),
     }
 }

@@ -12,6 +12,7 @@ mod help;
 mod home;
 mod models;
 mod probe;
+mod route;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;
