@@ -179,4 +179,31 @@ mod tests {
             [] as [&str; 0]
         );
     }
+
+    /// Every pair of rules over these zones: together they allow what both allow, and never more.
+    #[test]
+    fn a_further_rule_never_allows_more() {
+        let words = ["machine", "lan", "region:eu", "region:us", "hosted"];
+        let subset = |bits: usize| -> Vec<&str> {
+            let chosen = |(at, word): (usize, &'static str)| (bits >> at & 1 == 1).then_some(word);
+            words.into_iter().enumerate().filter_map(chosen).collect()
+        };
+        let zones = words.map(|word| word.parse::<Zone>().unwrap());
+        for (one, other) in (0..32).flat_map(|one| (0..32).map(move |other| (one, other))) {
+            for (ask_one, ask_other) in [(false, false), (false, true), (true, false), (true, true)] {
+                let first = rule(&subset(one), "first", ask_one);
+                let second = rule(&subset(other), "second", ask_other);
+                let [alone, beside] = [&first, &second].map(|rule| Zones::default().with(rule.clone()));
+                let both = alone.clone().with(second.clone());
+                for zone in &zones {
+                    let against: Vec<&ZoneRule> = alone.forbids(zone).into_iter().chain(beside.forbids(zone)).collect();
+                    let said = both.forbids(zone);
+                    assert_eq!(said.is_some(), !against.is_empty(), "{first:?} {second:?} {zone}");
+                    // No exception may be made from one that allows none.
+                    let may_ask = against.iter().all(|rule| rule.ask);
+                    assert_eq!(said.is_none_or(|rule| rule.ask), may_ask, "{first:?} {second:?} {zone}");
+                }
+            }
+        }
+    }
 }

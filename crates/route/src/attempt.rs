@@ -26,6 +26,8 @@ pub(crate) struct Running {
     pub(crate) phase: Phase,
     pub(crate) bytes: u64,
     pub(crate) usage: Usage,
+    /// What it cost, where that is known.
+    pub(crate) cost: Option<f64>,
     /// Whether the model has reasoned.
     pub(crate) reasoned: bool,
     /// Whether the model was being loaded when it was asked.
@@ -46,6 +48,7 @@ impl Running {
             phase: Phase::Connect,
             bytes: 0,
             usage: Usage::default(),
+            cost: None,
             reasoned: false,
             loaded: false,
             untimed: false,
@@ -149,7 +152,7 @@ impl Running {
             first_token_ms: self.first_token.map(milliseconds),
             bytes: self.bytes,
             usage: self.usage,
-            cost: None,
+            cost: self.cost,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yabby_core::{
     Attempt, Delivery, EndReason, ErrorKind, MalformedCall, ModelError, ModelEvent, ModelRequest, Opaque, Phase,
     Progress, Text, ToolCall, Usage, Zone, text,
@@ -58,6 +58,7 @@ pub(crate) struct Answered {
     pub(crate) served_by: Option<String>,
     pub(crate) end: EndReason,
     pub(crate) usage: Usage,
+    pub(crate) cost: Option<f64>,
     pub(crate) zone: Zone,
 }
 
@@ -91,8 +92,9 @@ impl Course {
             turn,
         } = self;
         let steps = stream! {
-            if let Some(error) = forbidden(&*up, &turn, end).await {
-                yield Step::Failed(error);
+            // What is known already may be enough, and then nothing is contacted.
+            if let Some(rule) = turn.forbids(&*up, &up.zone()) {
+                yield Step::Failed(out_of_zone(&*up, rule));
                 return;
             }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
@@ -168,9 +170,16 @@ impl Course {
                             }
                         }
                     }
+                    if error.is_none() && !turn.zones.is_unlimited() {
+                        // The server is there now, so that it can say whether it sends prompts on.
+                        let settled = watch.within(&up.address(), up.settle_zone(&turn.zones)).await;
+                        error = match settled.and_then(|settled| settled) {
+                            Ok(zone) => turn.forbids(&*up, &zone).map(|rule| out_of_zone(&*up, rule)),
+                            Err(failed) => Some(failed),
+                        };
+                    }
                     if error.is_none() {
-                        // What was found out meanwhile may say that it is elsewhere.
-                        error = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
+                        error = up.reserve(&asked_for).err();
                     }
                     if error.is_none() {
                         if let Some(work) = up.beside() {
@@ -193,6 +202,7 @@ impl Course {
                             Err(failed) => error = Some(failed),
                             Ok(mut stream) => {
                                 running.head();
+                                up.begun();
                                 loop {
                                     let next = watch.next(&*up, running.phase, pin!(stream.next())).await;
                                     let event = match next {
@@ -241,12 +251,15 @@ impl Course {
                             }
                         }
                     }
+                    if running.phase > Phase::Head {
+                        running.cost = up.settle(&running.usage);
+                    }
                     let visible = !said.is_empty();
                     let calls = !parts.tool_calls.is_empty() || !parts.malformed_calls.is_empty();
                     let error = match (error, parts.end) {
                         (Some(error), _) => error,
                         (None, Some(reason)) if visible || calls => {
-                            let usage = running.usage;
+                            let (usage, cost) = (running.usage, running.cost);
                             for notice in up.succeeded(&asked_for, &usage) {
                                 yield Step::Notice(notice);
                             }
@@ -263,6 +276,7 @@ impl Course {
                                 served_by: parts.served_by.filter(|name| name != up.model().model()),
                                 end: reason,
                                 usage,
+                                cost,
                                 zone: up.zone(),
                             }));
                             return;
@@ -382,20 +396,6 @@ pub(crate) fn asked(up: &dyn Upstream) -> Asked {
     }
 }
 
-/// Whether the rules let no data go there. Where that is not known yet, it is found out without sending any.
-async fn forbidden(up: &dyn Upstream, turn: &Turn, end: Instant) -> Option<ModelError> {
-    if turn.zones.is_unlimited() {
-        return None;
-    }
-    // What is known already may be enough, and then nothing is contacted.
-    if let Some(rule) = turn.forbids(up, &up.zone()) {
-        return Some(out_of_zone(up, rule));
-    }
-    // What cannot be found out in time is as good as anywhere.
-    let zone = timeout_at(end, up.settle_zone()).await.unwrap_or(Zone::Hosted);
-    turn.forbids(up, &zone).map(|rule| out_of_zone(up, rule))
-}
-
 /// How long a slot is waited for.
 fn queue_time(deadlines: &Deadlines, turn: &Turn, last: bool) -> Duration {
     if turn.prefer_fast && !last {
@@ -425,13 +425,13 @@ enum Fit {
 fn fit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Fit {
     let Some(room) = up.room(request) else { return Fit::Fits };
     let tokens = up.tokens(request);
-    if tokens <= room {
+    if tokens <= room.input {
         return Fit::Fits;
     }
     match refit(up, turn, request) {
         Some((smaller, notice)) => Fit::Smaller(Box::new(smaller), notice),
         // An estimate that is a little too high is no reason to refuse what the server may take.
-        None if f64::from(tokens) <= f64::from(room) * 1.2 => Fit::Fits,
+        None if f64::from(tokens) <= f64::from(room.window) * 1.2 => Fit::Fits,
         None => Fit::TooLarge(overflow(up, tokens, room)),
     }
 }
@@ -441,12 +441,16 @@ fn refit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Option<(Mode
     let room = up.room(request)?;
     let tokens = up.tokens(request);
     // After a refusal the estimate was too low: then it is a part of it that must go.
-    let most = if tokens <= room { tokens / 4 * 3 } else { room };
+    let most = if tokens <= room.input {
+        tokens / 4 * 3
+    } else {
+        room.input
+    };
     let smaller = turn.refit.refit(request, &|request| up.tokens(request) <= most)?;
     let notice = text!(
         "the conversation does not fit the window of {model} ({room} tokens of input); its beginning is left out for this answer",
         model = up.model(),
-        room = room
+        room = room.input
     );
     Some((smaller, notice))
 }

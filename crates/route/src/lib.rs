@@ -11,6 +11,7 @@ mod refit;
 mod router;
 mod seam;
 mod sessions;
+pub mod spending;
 mod tally;
 mod telling;
 mod trouble;
@@ -26,5 +27,6 @@ pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd,
 pub use refit::{DropOldest, Refit};
 pub use router::{Answer, RouteEvent, RouteFailure, Router};
 pub use sessions::Sessions;
+pub use spending::Spending;
 pub use tally::{Place, PlaceTallied, Tallied, Tally, Total};
 pub use telling::{Telling, progress_words, rounded, waiting_words};

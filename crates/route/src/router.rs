@@ -12,7 +12,7 @@ use yabby_core::{
 use yabby_servers::{Endpoint, Http};
 
 use crate::{
-    Deadlines, DropOldest, Plan, Refit, Sessions,
+    Deadlines, DropOldest, Plan, Refit, Sessions, Spending,
     live::LiveUpstream,
     turn::{self, Turn},
     upstream::Upstream,
@@ -58,6 +58,8 @@ pub struct Answer {
     pub end: EndReason,
     /// Tokens as reported.
     pub usage: Usage,
+    /// What it cost in US dollars, where the price is known; of an own model, nothing.
+    pub cost: Option<f64>,
     /// Everything that was tried, in order.
     pub attempts: Vec<Attempt>,
     /// The error of each candidate that failed before, in order.
@@ -80,6 +82,7 @@ pub struct RouteFailure {
 pub struct Router {
     http: Http,
     sessions: Sessions,
+    spending: Spending,
     refit: Arc<dyn Refit>,
     deadlines: Arc<dyn Fn(&Endpoint) -> Deadlines + Send + Sync>,
     limit: Option<Duration>,
@@ -93,6 +96,7 @@ impl Router {
         Self {
             http: http.clone(),
             sessions: Sessions::default(),
+            spending: Spending::in_memory(config.route.budget),
             refit: Arc::new(DropOldest),
             deadlines: Arc::new(Deadlines::of),
             limit: config.agents.defaults.timeout,
@@ -105,6 +109,12 @@ impl Router {
     #[must_use]
     pub fn with_refit(self, refit: Arc<dyn Refit>) -> Self {
         Self { refit, ..self }
+    }
+
+    /// The same with spending that outlives the process.
+    #[must_use]
+    pub fn with_spending(self, spending: Spending) -> Self {
+        Self { spending, ..self }
     }
 
     /// The same with other deadlines than [`Deadlines::of`].
@@ -134,7 +144,13 @@ impl Router {
         let candidates: Vec<Box<dyn Upstream>> = replicas
             .map(|candidate| {
                 let deadlines = Arc::clone(&self.deadlines);
-                let live = LiveUpstream::new(self.http.clone(), candidate, caller.clone(), deadlines);
+                let live = LiveUpstream::new(
+                    self.http.clone(),
+                    candidate,
+                    caller.clone(),
+                    deadlines,
+                    self.spending.clone(),
+                );
                 Box::new(live) as Box<dyn Upstream>
             })
             .collect();
@@ -145,6 +161,7 @@ impl Router {
             prefer_fast: self.prefer_fast,
             refit: Arc::clone(&self.refit),
             sessions: self.sessions.clone(),
+            spending: self.spending.clone(),
             caller,
         };
         let events = turn::run(turn, candidates, request);

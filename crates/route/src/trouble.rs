@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use yabby_core::{EndReason, ErrorKind, ModelError, ModelRef, Phase, Text, ZoneRule, text};
+use yabby_core::{EndReason, ErrorDetails, ErrorKind, ModelError, ModelRef, Numbers, Phase, Text, ZoneRule, text};
 
-use crate::upstream::Upstream;
+use crate::upstream::{Room, Upstream};
 
 /// A rule lets no data go there.
 pub(crate) fn out_of_zone(up: &dyn Upstream, rule: &ZoneRule) -> ModelError {
@@ -44,17 +44,25 @@ pub(crate) fn busy(up: &dyn Upstream, waited: Duration) -> ModelError {
 }
 
 /// The request is too long for its window, and that is known without asking.
-pub(crate) fn overflow(up: &dyn Upstream, tokens: u32, room: u32) -> ModelError {
+pub(crate) fn overflow(up: &dyn Upstream, tokens: u32, room: Room) -> ModelError {
     ModelError::new(
         ErrorKind::ContextOverflow,
         Phase::Connect,
         up.address(),
         text!(
-            "the input has about {tokens} tokens, and {room} fit",
+            "the input has about {tokens} tokens, and the window has {window}",
             tokens = tokens,
-            room = room
+            window = room.window
         ),
     )
+    .with_details(ErrorDetails {
+        numbers: Numbers {
+            window: Some(room.window),
+            prompt_tokens: Some(tokens),
+            ..Numbers::default()
+        },
+        ..ErrorDetails::default()
+    })
     .with_hint(text!(
         "shorten the input, or start the server with a larger context window"
     ))

@@ -13,6 +13,7 @@ use crate::{
     course::{Course, Step, asked, outrun},
     deadlines::TurnTime,
     sessions::Sessions,
+    spending::{Spending, milestone, spent_line},
     trouble::passed_over,
     upstream::Upstream,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Turn {
     pub(crate) refit: Arc<dyn Refit>,
     /// What was told in sessions.
     pub(crate) sessions: Sessions,
+    /// What hosted models cost.
+    pub(crate) spending: Spending,
 }
 
 impl Turn {
@@ -92,6 +95,8 @@ pub(crate) fn run(
             place: 0,
         };
         let primary = behind.waiting.front().map(|up| up.model().clone());
+        let near = behind.waiting.front().is_some_and(|up| up.zone().is_own());
+        let spent_before = turn.spending.today();
         let mut attempts = Vec::new();
         let mut errors: Vec<(ModelRef, ModelError)> = Vec::new();
         let mut unfinished = Unfinished::default();
@@ -161,6 +166,13 @@ pub(crate) fn run(
                     {
                         yield RouteEvent::Notice(notice);
                     }
+                    if near && !answered.zone.is_own() {
+                        let today = turn.spending.today();
+                        yield RouteEvent::Notice(spent_line(&model, answered.cost, today));
+                        if let Some(notice) = milestone(turn.spending.budget(), spent_before.usd, today.usd) {
+                            yield RouteEvent::Notice(notice);
+                        }
+                    }
                     yield RouteEvent::Done(Answer {
                         text,
                         tool_calls: answered.tool_calls,
@@ -171,6 +183,7 @@ pub(crate) fn run(
                         zone: answered.zone,
                         end,
                         usage: answered.usage,
+                        cost: answered.cost,
                         attempts,
                         errors,
                     });

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
-use yabby_core::{ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Progress, Text, Usage, Zone};
+use yabby_core::{ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Progress, Text, Usage, Zone, Zones};
 use yabby_servers::{Admission, Doing};
 
 use crate::Deadlines;
@@ -23,8 +23,9 @@ pub(crate) trait Upstream: Send + Sync {
     /// Whether the person has made an exception for it from the rules that let one be asked.
     fn is_excepted(&self) -> bool;
 
-    /// Finds out where the data would go, where that is not known yet. No part of the request is sent for it.
-    fn settle_zone(&self) -> BoxFuture<'_, Zone>;
+    /// Finds out where the data would go, where that is not known yet. No part of the request is sent for it, and nothing
+    /// is contacted that the rules forbid.
+    fn settle_zone<'a>(&'a self, zones: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>>;
 
     /// How long it may be silent, and take in all.
     fn deadlines(&self, request: &ModelRequest) -> Deadlines;
@@ -41,8 +42,8 @@ pub(crate) trait Upstream: Send + Sync {
     /// The request as the config and the place want it.
     fn fitted(&self, request: &ModelRequest) -> ModelRequest;
 
-    /// How many tokens of input fit, where the window is known.
-    fn room(&self, request: &ModelRequest) -> Option<u32>;
+    /// How much fits, where the window is known.
+    fn room(&self, request: &ModelRequest) -> Option<Room>;
 
     /// About how many tokens a request has.
     fn tokens(&self, request: &ModelRequest) -> u32;
@@ -60,6 +61,15 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// How long until the first token, where that is known.
     fn expected(&self, request: &ModelRequest) -> Option<Duration>;
+
+    /// Reserves what the request will cost at least, if it costs something; the error names the limit that is against it.
+    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError>;
+
+    /// The server has begun to answer, so that the request costs something whatever comes of it.
+    fn begun(&mut self);
+
+    /// The request is over, with these tokens as reported; gives what it cost.
+    fn settle(&mut self, usage: &Usage) -> Option<f64>;
 
     /// Sends the request. Dropping the future or the stream closes the connection.
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>>;
@@ -94,6 +104,15 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// What only this place can read, for later requests.
     fn opaque(&self, data: serde_json::Value) -> Opaque;
+}
+
+/// How much fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The window, in tokens.
+    pub(crate) window: u32,
+    /// What of it is for the input.
+    pub(crate) input: u32,
 }
 
 /// A step before the request is sent.

@@ -16,7 +16,7 @@ use futures_util::{
 use tokio::time::{Duration, Instant, sleep_until};
 use yabby_config::Params;
 use yabby_core::{
-    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, text,
+    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, Zones, text,
 };
 use yabby_servers::{
     Admission, Doing, Endpoint, Http, ProbeTicket, Reach, ServerKind, Timing, Truncation, warm::Waking,
@@ -24,9 +24,10 @@ use yabby_servers::{
 use yabby_wire::{Dialect, Step};
 
 use crate::{
-    Candidate, Deadlines,
+    Candidate, Deadlines, Spending,
     deadlines::room_in,
-    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Times, Upstream},
+    spending::{Price, Reservation},
+    upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
 use degrade::Descent;
@@ -64,10 +65,19 @@ pub(crate) struct LiveUpstream {
     waking: Option<Waking>,
     /// The right to find out whether the server is back.
     trial: Option<ProbeTicket>,
+    spending: Spending,
+    /// What the request will cost at least.
+    reservation: Option<Reservation>,
 }
 
 impl LiveUpstream {
-    pub(crate) fn new(http: Http, candidate: Candidate, caller: Caller, deadlines: MakeDeadlines) -> Self {
+    pub(crate) fn new(
+        http: Http,
+        candidate: Candidate,
+        caller: Caller,
+        deadlines: MakeDeadlines,
+        spending: Spending,
+    ) -> Self {
         let Candidate {
             model,
             endpoint,
@@ -94,6 +104,8 @@ impl LiveUpstream {
             unasked_beside: true,
             waking: None,
             trial: None,
+            spending,
+            reservation: None,
         }
     }
 
@@ -123,8 +135,9 @@ impl Upstream for LiveUpstream {
         self.excepted
     }
 
-    fn settle_zone(&self) -> BoxFuture<'_, Zone> {
-        async { self.zone() }.boxed()
+    fn settle_zone<'a>(&'a self, zones: &'a Zones) -> BoxFuture<'a, Result<Zone, ModelError>> {
+        let settled = self.endpoint.settle_zone(&self.http, self.model.model(), zones, BESIDE);
+        settled.boxed()
     }
 
     fn deadlines(&self, request: &ModelRequest) -> Deadlines {
@@ -139,6 +152,10 @@ impl Upstream for LiveUpstream {
 
     fn may_ask(&mut self) -> BoxFuture<'_, Result<(), ModelError>> {
         async {
+            // What rests is not asked; the last candidate is never asked whether it may.
+            if let Some(resting) = self.endpoint.keys_at_rest(self.model.model()) {
+                return Err(resting);
+            }
             self.trial = self.endpoint.may_ask(&self.http).await?;
             Ok(())
         }
@@ -171,9 +188,12 @@ impl Upstream for LiveUpstream {
         request
     }
 
-    fn room(&self, request: &ModelRequest) -> Option<u32> {
-        let window = self.endpoint.window(self.model.model())?;
-        Some(room_in(window.value, request))
+    fn room(&self, request: &ModelRequest) -> Option<Room> {
+        let window = self.endpoint.window(self.model.model())?.value;
+        Some(Room {
+            window,
+            input: room_in(window, request),
+        })
     }
 
     fn tokens(&self, request: &ModelRequest) -> u32 {
@@ -198,6 +218,29 @@ impl Upstream for LiveUpstream {
 
     fn expected(&self, request: &ModelRequest) -> Option<Duration> {
         self.endpoint.expected_prefill(self.model.model(), self.tokens(request))
+    }
+
+    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError> {
+        self.reservation = None;
+        let price = Price::known(&self.endpoint, self.model.model());
+        let free = price.as_ref().map_or_else(|| self.zone().is_own(), Price::is_free);
+        if free {
+            return Ok(());
+        }
+        let tokens = self.tokens(request);
+        let reserved = self.spending.reserve(&self.model, &self.caller.session, price, tokens);
+        self.reservation = Some(reserved.map_err(|over| over.error(&self.model, &self.endpoint.base_url))?);
+        Ok(())
+    }
+
+    fn begun(&mut self) {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.begun();
+        }
+    }
+
+    fn settle(&mut self, usage: &Usage) -> Option<f64> {
+        self.reservation.take()?.settle(usage).usd
     }
 
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>> {
@@ -248,7 +291,7 @@ impl Upstream for LiveUpstream {
                 step: !self.steps.is_empty(),
                 chat: go_on::has_no_responses(self.dialect, error),
                 reasoning_off: !self.switches.is_empty(),
-                other_key: false,
+                other_key: self.endpoint.another_key(self.model.model(), error),
             })
         }
         .boxed()

@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Needs, Plan, PlanError, Recorder, Router, TurnRecord, Wanted, plan};
+use yabby_route::{Needs, Plan, PlanError, Recorder, TurnRecord, Wanted};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     explain,
     interrupt::Interrupt,
     models::{Here, Look, here},
+    privacy,
     question::question,
     saying::{Said, Show, say, tell_failure, unwritten},
 };
@@ -49,9 +50,14 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             images: !arguments.image.is_empty(),
             tools: false,
         },
+        rules: arguments
+            .private
+            .then(|| privacy::private("--private"))
+            .into_iter()
+            .collect(),
         ..Wanted::default()
     };
-    let plan = match plan(app.config(), &fleet, &wanted) {
+    let plan = match privacy::plan(app, &fleet, &wanted).await {
         Ok(plan) => plan,
         Err(error) => {
             for notice in &notices {
@@ -105,7 +111,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         reasoning: arguments.show_reasoning,
     };
     let mut recorder = Recorder::start(None, &plan, &request);
-    let events = Router::new(&app.http, app.config()).answer(plan, request);
+    let events = app.router().answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show, &mut recorder).await;
     let turn = recorder.finish();
     app.record(&turn);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, ModelRef, Outcome, Text, Usage, now, text};
-use yabby_route::{NotPlanned, PlanRecord, TurnEnd, TurnRecord};
+use yabby_route::{NotPlanned, PlanRecord, TurnEnd, TurnRecord, spending::dollars};
 
 use crate::{
     table::{table, without_empty_columns},
@@ -62,7 +62,7 @@ pub(crate) fn list(terminal: Terminal, turns: &[TurnRecord]) -> Vec<String> {
             },
             turn.attempts.len().to_string(),
             turn.total_ms.to_string(),
-            turn.cost.map(words::dollars).unwrap_or_default(),
+            turn.cost.map(dollars).unwrap_or_default(),
         ]
     });
     columns(terminal, &head, rows.collect())
@@ -210,11 +210,7 @@ fn row(terminal: Terminal, attempt: &Attempt, elsewhere: bool) -> Vec<String> {
                 format!("{} + {}", known(input), known(output))
             }
         },
-        attempt
-            .cost
-            .or(attempt.usage.cost)
-            .map(words::dollars)
-            .unwrap_or_default(),
+        attempt.cost.or(attempt.usage.cost).map(dollars).unwrap_or_default(),
         terminal.say(&outcome),
         attempt
             .decision
@@ -247,7 +243,7 @@ fn end(turn: &TurnRecord) -> Text {
     };
     line = with_tokens(line, &turn.usage);
     if let Some(cost) = turn.cost {
-        line = text!("{before}; cost {sum}", before = line, sum = words::dollars(cost));
+        line = text!("{before}; cost {sum}", before = line, sum = dollars(cost));
     }
     text!("{before}; turn {id}", before = line, id = turn.id)
 }

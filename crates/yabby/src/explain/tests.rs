@@ -172,9 +172,3 @@ fn a_turn_for_programs() {
         (None, &json!("next"))
     );
 }
-
-#[test]
-fn small_sums_are_seen() {
-    let sums = [0.0, 0.000_012, 0.0012, 0.01, 1.5].map(words::dollars);
-    assert_eq!(sums, ["$0", "$0.000012", "$0.0012", "$0.0100", "$1.5000"]);
-}

@@ -103,12 +103,3 @@ pub(super) fn ago(seconds: u64) -> Text {
         _ => text!("{days} days ago", days = seconds / 86_400),
     }
 }
-
-/// US dollars, with as many places as such small sums need.
-pub(super) fn dollars(sum: f64) -> String {
-    match sum {
-        0.0 => "$0".to_owned(),
-        ..0.01 => format!("${sum:.6}").trim_end_matches('0').to_owned(),
-        _ => format!("${sum:.4}"),
-    }
-}

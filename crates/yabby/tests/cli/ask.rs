@@ -395,6 +395,7 @@ fn openrouter_gets_its_routing_and_tells_the_cost() {
         data(json!({"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]})),
         data(json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "cost": 0.000_25}})),
         data("[DONE]"),
+        no_usage(),
     ]);
     let home = Home::with_config(&format!(
         "{{ agents: {{ defaults: {{

@@ -10,7 +10,9 @@ mod doctor;
 mod faults;
 mod help;
 mod home;
+mod hosted;
 mod models;
+mod privacy;
 mod probe;
 mod route;
 #[path = "../shared/running.rs"]

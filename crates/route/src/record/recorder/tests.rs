@@ -31,8 +31,9 @@ fn attempt(model: &str, error: Option<&str>, decision: Option<&str>) -> Attempt 
 
 fn error(model: &str, kind: ErrorKind) -> (ModelRef, ModelError) {
     let words = text!(
-        "{model} failed: {error}",
-        model = model,
+        "{url} is not asked for {seconds} s: {error}",
+        url = model,
+        seconds = 3,
         error = "it said 'open sesame'"
     );
     (
@@ -112,6 +113,7 @@ async fn an_answer_and_its_first_word() {
         },
         attempts: Vec::new(),
         errors: Vec::new(),
+        cost: None,
     }));
     let turn = recorder.finish();
     assert_eq!(

@@ -1,6 +1,9 @@
 //! vLLM, SGLang, LiteLLM, OpenRouter, and servers that nobody knows.
 
+use yabby_core::Secret;
+
 use super::*;
+use crate::credentials::Credentials;
 
 #[tokio::test]
 async fn vllm_as_recorded() {
@@ -217,6 +220,7 @@ async fn who_speaks_as_anthropic_counts_as_anthropic() {
     let server = answering(Played::Anthropic, &[]).await;
     let mut endpoint = endpoint(&server);
     endpoint.dialect = Dialect::Messages;
+    endpoint.credentials = Credentials::own("p", Secret::new("k"));
     let expected = ServerFacts {
         counter: Some(usual(TokenCounter::CountTokens)),
         models: vec![ModelFacts::new("test-model", ModelState::Ready)],

@@ -11,6 +11,7 @@ use crate::{
     exit::Exit,
     explain,
     models::{Here, Look, here},
+    privacy,
 };
 
 /// An id of a turn is not looked for behind fewer letters.
@@ -131,6 +132,7 @@ async fn planned(app: &App, here: &Here, agent: Option<&str>, name: Option<&str>
         default: here.default.as_ref(),
         ..Wanted::default()
     };
+    privacy::look_up(app, &here.fleet, &wanted).await;
     let first = plan(app.config(), &here.fleet, &wanted)?;
     super::now::look_near(&app.http, &first).await;
     // What was found out may change it.

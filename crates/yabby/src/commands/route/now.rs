@@ -55,12 +55,19 @@ pub(super) struct Place {
     tools: Option<bool>,
 }
 
-/// Asks the servers near by what they are, and what they do.
+/// Asks the servers near by what they are, and what they do; none to which no data may go.
 pub(super) async fn look_near(http: &Http, plan: &Plan) {
-    let near = plan.candidates.iter().flat_map(places).filter(|endpoint| {
-        // What Yabby runs itself may not run.
-        endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_))
+    let allowed = |candidate: &Candidate, endpoint: &Endpoint| {
+        let rule = plan.zones.forbids(&endpoint.zone_of(candidate.model.model()));
+        rule.is_none_or(|rule| rule.ask && candidate.excepted)
+    };
+    let all = plan.candidates.iter().flat_map(|candidate| {
+        let places = places(candidate);
+        places.filter(move |endpoint| allowed(candidate, endpoint))
     });
+    // What Yabby runs itself may not run.
+    let near = all
+        .filter(|endpoint| endpoint.reach != Reach::Hosted && !matches!(endpoint.origin, EndpointOrigin::Managed(_)));
     join_all(near.map(|endpoint| endpoint.refresh(http, FRESH, NEAR))).await;
 }
 
