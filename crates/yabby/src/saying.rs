@@ -22,7 +22,7 @@ pub(crate) struct Show {
 
 /// How an answer ended.
 pub(crate) enum Said {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Failed(RouteFailure),
     /// Ctrl-C.
     Stopped,
@@ -80,7 +80,7 @@ pub(crate) async fn say(
                 }
             }
             Some(RouteEvent::Trying(_) | RouteEvent::Model(_) | RouteEvent::Attempt(_)) => waiting.tell(),
-            Some(RouteEvent::Done(answer)) => break Said::Answered(answer),
+            Some(RouteEvent::Done(answer)) => break Said::Answered(Box::new(answer)),
             Some(RouteEvent::Failed(failure)) => break Said::Failed(failure),
             // The stream ends with Done or Failed; without them there was nothing to try.
             None => {

@@ -43,7 +43,7 @@ impl Waiting {
     /// Waits until there is a line for those who do not watch.
     pub(crate) async fn is_long(&self) {
         if self.terminal.watched {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } else {
             self.telling.wait().await;
         }

@@ -53,8 +53,8 @@ impl Turns {
         if count >= MOST {
             count = self.shrink()?;
         }
-        lock.set_len(0)?;
-        lock.write_all_at(count.to_string().as_bytes(), 0)
+        // Always as long, so that nothing of an older number is left.
+        lock.write_all_at(format!("{count:8}").as_bytes(), 0)
     }
 
     /// The last turns, the latest first.

@@ -211,6 +211,35 @@ fn a_server_that_is_off_rests_in_the_plan() {
     }
 }
 
+/// What no data may go to is not even looked at.
+#[test]
+fn a_plan_says_what_a_rule_forbids_and_contacts_it_not() {
+    let near = ModelServer::start_on_thread();
+    let far = ModelServer::start_on_thread();
+    let home = Home::with_config(&format!(
+        r#"{{
+  agents: {{ defaults: {{
+    model: {{ primary: "far/m2", fallbacks: ["near/m1"] }},
+    privacy: {{ zones: ["machine"] }},
+  }} }},
+  models: {{ providers: {{
+    near: {{ baseUrl: "{}", models: [{{ id: "m1" }}] }},
+    far: {{ baseUrl: "{}", zone: "hosted", models: [{{ id: "m2" }}] }},
+  }} }},
+}}"#,
+        near.base_url(),
+        far.base_url()
+    ));
+    let ran = home.run(&["route", "explain"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    insta::assert_snapshot!(steady(&home, &ran.stdout));
+    let ran = home.run(&["route", "explain", "far/m2", "--json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert_eq!(object(&ran)["error"]["kind"], "out_of_zone");
+    assert!(near.accepted_connections() > 0);
+    assert_eq!(far.accepted_connections(), 0);
+}
+
 #[test]
 fn nobody_of_that_name() {
     let home = chain(&dead_url(), &dead_url());
