@@ -319,3 +319,71 @@ async fn the_owner_of_a_conversation_makes_it_fit() {
     assert_eq!(failure.errors[0].1.kind, ErrorKind::ContextOverflow);
     assert_eq!(small.model_calls().len(), 0);
 }
+
+/// A model of one's own that is off, and a hosted one with its price.
+async fn with_hosted(more: &str) -> (ModelServer, Process) {
+    let hosted = ModelServer::start().await;
+    let text = format!(
+        "{{ agents: {{ defaults: {{ model: {{ primary: 'own/m', fallbacks: ['far/m'] }} }} }}, models: {{ providers: {{
+            own: {{ baseUrl: '{}', models: [{{ id: 'm' }}] }},
+            far: {{ baseUrl: '{}', zone: 'hosted', models: [{{ id: 'm', cost: {{ input: 3, output: 15, cacheRead: 0.3 }} }}] }}
+         }} }}, {more} }}",
+        dead_url(),
+        hosted.base_url()
+    );
+    let loaded = load_text(&text, &Environment::default());
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let process = Process {
+        fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
+        router: Router::new(&Http::default(), &loaded.config),
+        config: loaded.config,
+    };
+    (hosted, process)
+}
+
+#[tokio::test]
+async fn what_a_hosted_model_costs_is_told_and_counted() {
+    let (hosted, process) = with_hosted("").await;
+    hosted.chat(script![text("Hello."), usage_cached(1000, 200, 400)]);
+    let seen = process.turn(hello()).await;
+    let told = "far/m is hosted: this answer cost about $0.0049, today $0.0049";
+    assert_eq!(seen.notices.last().map(String::as_str), Some(told));
+    let answer = seen.end.unwrap();
+    assert!((answer.cost.unwrap() - 0.00492).abs() < 1e-9, "{:?}", answer.cost);
+    assert_eq!(answer.attempts.last().unwrap().cost, answer.cost);
+    // A stream that breaks off has a price too: the prompt was read.
+    hosted.chat(script![text("Half"), rst()]);
+    hosted.chat(script![rst()]);
+    let seen = process.turn(hello()).await;
+    let attempts = seen.end.unwrap_err().attempts;
+    let broken = attempts.iter().find(|attempt| attempt.bytes > 0).unwrap();
+    assert!(broken.cost.is_some_and(|cost| cost > 0.0), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_limit_is_kept_and_told() {
+    let (hosted, process) =
+        with_hosted("route: { budget: { perDay: { usd: 0.004 }, perSession: { tokens: 5000 } } }").await;
+    hosted.chat(script![text("Hello."), usage_cached(1000, 200, 400)]);
+    assert_eq!(process.turn(hello()).await.text(), "Hello.");
+    let calls = hosted.model_calls().len();
+    let failure = process.turn(hello()).await.end.unwrap_err();
+    let (_, error) = failure.errors.last().unwrap();
+    assert_eq!(
+        (error.kind, error.message.english().as_str()),
+        (
+            ErrorKind::OverBudget,
+            "it is not asked: route.budget.perDay.usd allows $0.0040, and $0.0049 are spent"
+        )
+    );
+    assert_eq!(hosted.model_calls().len(), calls, "it was asked");
+    // A prompt that alone is more than a session may have.
+    let (hosted, process) = with_hosted("route: { budget: { perSession: { tokens: 100 } } }").await;
+    let long = ModelRequest {
+        messages: vec![Message::user("word ".repeat(500))],
+        ..ModelRequest::default()
+    };
+    let failure = process.turn(long).await.end.unwrap_err();
+    assert_eq!(failure.errors.last().unwrap().1.kind, ErrorKind::OverBudget);
+    assert_eq!(hosted.model_calls().len(), 0);
+}

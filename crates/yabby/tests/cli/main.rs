@@ -25,3 +25,4 @@ mod setup_terminal;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;
+mod usage;

@@ -1,5 +1,6 @@
 //! vLLM, SGLang, LiteLLM, OpenRouter, and servers that nobody knows.
 
+use yabby_config::Cost;
 use yabby_core::Secret;
 
 use super::*;
@@ -173,6 +174,13 @@ async fn openrouter_as_documented() {
         input: Some(said(input.to_vec())),
         tools: Some(said(false)),
         reasoning: Some(said(Reasoning::Never)),
+        price: Some(said(Cost {
+            input: 0.7,
+            output: 0.7,
+            cache_read: 0.7,
+            cache_write: 0.7,
+            tiers: Vec::new(),
+        })),
         ..ModelFacts::new(id, ModelState::Ready)
     };
     let expected = ServerFacts {

@@ -2,6 +2,7 @@
 //! back, and what a person is told of all that.
 
 mod facts;
+mod go_on;
 mod load;
 mod many;
 mod queue;
