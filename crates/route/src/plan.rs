@@ -1,5 +1,6 @@
 //! Which models are tried, in which order.
 
+use serde::{Deserialize, Serialize};
 use yabby_config::{Config, Modality, Params};
 use yabby_core::{Caller, ModelRef, Text, Zone, ZoneRule, Zones, text};
 use yabby_servers::{Endpoint, Fleet};
@@ -44,7 +45,8 @@ pub struct Needs {
 }
 
 /// Why a candidate is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The person named it.
     Named,

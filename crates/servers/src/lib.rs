@@ -20,7 +20,7 @@ mod live;
 mod lookup;
 pub mod managed;
 mod near;
-mod private;
+pub mod private;
 mod probe;
 mod reach;
 mod refused;
