@@ -87,10 +87,9 @@ fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
                 // The system took the connection for a server that ended before it looked at it (measured with one
                 // that was killed). On the way to a hosted service, a firewall does that.
                 io::ErrorKind::ConnectionReset if reach != Reach::Hosted => return ErrorKind::Interrupted,
-                // rustls reports handshake and certificate failures as invalid data.
-                io::ErrorKind::InvalidData if connecting => return ErrorKind::Tls,
-                // A server without TLS hangs up when it gets a handshake; nothing else is read before there is a connection.
-                io::ErrorKind::UnexpectedEof if connecting => return ErrorKind::Tls,
+                // rustls reports handshake and certificate failures as invalid data. A server without TLS may also hang up;
+                // nothing else is read before there is a connection.
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if connecting => return ErrorKind::Tls,
                 _ => {}
             }
             io = error.get_ref().and_then(|inner| inner.downcast_ref());
