@@ -3,6 +3,7 @@
 
 mod answer;
 mod chain;
+mod faults_more;
 mod hosted;
 mod ladder;
 mod live;
