@@ -1,6 +1,7 @@
 //! Keys: where they go in a request, and that they go nowhere else.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::header::HeaderValue;
 use yabby_core::{Secret, Text, text};
 use yabby_wire::Dialect;
 
@@ -10,21 +11,37 @@ impl Endpoint {
     /// Adds the credential in the form that the dialect's own service expects, and the configured headers.
     pub(crate) fn authorise(&self, request: reqwest::RequestBuilder, dialect: Dialect) -> reqwest::RequestBuilder {
         let mut request = request;
-        if let Some((user, password)) = &self.basic {
-            request = request.basic_auth(user, Some(password.expose()));
-        }
-        if let Some(key) = &self.key {
-            request = match dialect {
-                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
-                Dialect::Messages if !self.bearer => request.header("x-api-key", key.expose()),
-                _ if self.basic.is_some() && !self.bearer => request,
-                _ => request.bearer_auth(key.expose()),
+        for (name, value) in self.credentials(dialect) {
+            request = match HeaderValue::from_str(value.expose()) {
+                Ok(mut value) => {
+                    // So that HTTP/2 keeps it in no table of headers.
+                    value.set_sensitive(true);
+                    request.header(name, value)
+                }
+                // The request fails with what is wrong with it.
+                Err(_) => request.header(name, value.expose()),
             };
         }
-        for (name, value) in &self.headers {
-            request = request.header(name, value.expose());
-        }
         request
+    }
+
+    /// The credential in the form that the dialect's own service expects, and the configured headers.
+    pub(crate) fn credentials(&self, dialect: Dialect) -> Vec<(String, Secret)> {
+        let mut headers = Vec::new();
+        let mut add = |name: &str, value: Secret| headers.push((name.to_owned(), value));
+        if let Some((user, password)) = &self.basic {
+            add("authorization", Secret::new(format!("Basic {}", basic(user, password))));
+        }
+        if let Some(key) = &self.key {
+            match dialect {
+                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
+                Dialect::Messages if !self.bearer => add("x-api-key", key.clone()),
+                _ if self.basic.is_some() && !self.bearer => {}
+                _ => add("authorization", Secret::new(format!("Bearer {}", key.expose()))),
+            }
+        }
+        headers.extend(self.headers.iter().cloned());
+        headers
     }
 
     /// `text` without any secret of this endpoint, for servers that repeat what they were sent.
@@ -46,11 +63,10 @@ impl Endpoint {
         let headers = self.headers.iter().chain(listed).map(|(_, value)| value);
         let password = self.basic.iter().map(|(_, password)| password);
         let mut secrets: Vec<Secret> = self.key.iter().chain(password).cloned().collect();
-        // What basic authentication makes of them on the wire (RFC 7617).
         let encoded = self
             .basic
             .iter()
-            .map(|(user, password)| Secret::new(STANDARD.encode(format!("{user}:{}", password.expose()))));
+            .map(|(user, password)| Secret::new(basic(user, password)));
         secrets.extend(encoded);
         secrets.extend(headers.cloned());
         secrets
@@ -71,4 +87,9 @@ impl Endpoint {
             ),
         }
     }
+}
+
+/// What basic authentication makes of them on the wire (RFC 7617).
+fn basic(user: &str, password: &Secret) -> String {
+    STANDARD.encode(format!("{user}:{}", password.expose()))
 }

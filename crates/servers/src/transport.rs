@@ -10,7 +10,17 @@ use crate::{Endpoint, Reach};
 pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) -> ModelError {
     let error = error.without_url();
     let connecting = error.is_connect();
-    let kind = kind(&error, connecting, endpoint.reach);
+    broke_off(endpoint, phase, connecting, error.into())
+}
+
+/// The same for an error of any client.
+pub(crate) fn broke_off(
+    endpoint: &Endpoint,
+    phase: Phase,
+    connecting: bool,
+    error: Box<dyn Error + Send + Sync>,
+) -> ModelError {
+    let kind = kind(error.as_ref(), connecting, endpoint.reach);
     let phase = if connecting {
         Phase::Connect
     } else {
@@ -23,12 +33,12 @@ pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) ->
         ErrorKind::Tls => text!(
             "no secure connection to {url}: {error}",
             url = url,
-            error = root_cause(&error)
+            error = root_cause(error.as_ref())
         ),
         ErrorKind::Unreachable => text!(
             "{url} cannot be reached: {error}",
             url = url,
-            error = root_cause(&error)
+            error = root_cause(error.as_ref())
         ),
         _ => text!("the connection to {url} ended before the answer did", url = url),
     };
@@ -65,7 +75,7 @@ fn hint(endpoint: &Endpoint, kind: ErrorKind) -> Option<Text> {
     })
 }
 
-fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
+fn kind(error: &(dyn Error + 'static), connecting: bool, reach: Reach) -> ErrorKind {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
@@ -96,7 +106,7 @@ fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
     }
 }
 
-fn root_cause(error: &reqwest::Error) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut last: &dyn Error = error;
     while let Some(source) = last.source() {
         last = source;
