@@ -42,6 +42,8 @@ pub(crate) struct Passing {
     pub(crate) first: Option<Bytes>,
     pub(crate) trial: Trial,
     pub(crate) slot: Option<Slot>,
+    /// Why it is cut off, when everything before that is on its way to the client.
+    pub(crate) cut: Option<Failed>,
 }
 
 impl Passing {
@@ -51,7 +53,7 @@ impl Passing {
         }
         loop {
             let Some(line) = &mut self.line else {
-                return Poll::Ready(None);
+                return Poll::Ready(self.cut.take().map(Err));
             };
             return match line.poll_body(&mut self.body, cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -69,13 +71,13 @@ impl Passing {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     let error = self.trial.broke_off(error);
-                    Poll::Ready(Some(self.break_off(&error)))
+                    self.break_off(&error, cx)
                 }
                 Poll::Pending => {
                     let phase = self.trial.phase();
                     match self.trial.watch.poll(phase, cx) {
                         Poll::Pending => Poll::Pending,
-                        Poll::Ready(error) => Poll::Ready(Some(self.break_off(&error))),
+                        Poll::Ready(error) => self.break_off(&error, cx),
                     }
                 }
             };
@@ -100,15 +102,18 @@ impl Passing {
 
     /// The answer will not be completed. A stream ends with an error in its own shape; anything else is cut off, so that
     /// nobody takes it for whole.
-    fn break_off(&mut self, error: &ModelError) -> Result<Bytes, Failed> {
+    fn break_off(&mut self, error: &ModelError, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failed>>> {
         self.trial.failed(error);
         self.line = None;
         self.slot = None;
         let message = format!("{}: {}", self.trial.target.model, error.message.english());
         if self.stream {
-            return Ok(self.api.error_event(&Refusal::of_kind(error.kind, message)));
+            return Poll::Ready(Some(Ok(self.api.error_event(&Refusal::of_kind(error.kind, message)))));
         }
-        Err(message.into())
+        // An error throws away what hyper has not written yet; before the next call it writes.
+        self.cut = Some(message.into());
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -127,7 +132,7 @@ impl Body for Out {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_none(),
-            Self::Passing(passing) => passing.line.is_none() && passing.first.is_none(),
+            Self::Passing(passing) => passing.line.is_none() && passing.first.is_none() && passing.cut.is_none(),
         }
     }
 

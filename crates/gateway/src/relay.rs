@@ -243,6 +243,7 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
         first: Some(first),
         trial,
         slot: Some(slot),
+        cut: None,
     };
     if ended {
         passing.finish();

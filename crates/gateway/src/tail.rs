@@ -52,7 +52,7 @@ impl Tail {
     /// The last event of the Responses API repeats the whole answer, so that its beginning may be gone.
     fn is_cut_inside_last_event(&self) -> bool {
         let text = self.end.trim_ascii_end();
-        memchr_iter(b'\n', text).next().is_none() && text.len() >= KEPT && text.ends_with(b"}")
+        memchr_iter(b'\n', text).next().is_none() && self.end.len() >= KEPT && text.ends_with(b"}")
     }
 
     /// The tokens, as far as they are told near the beginning or the end.

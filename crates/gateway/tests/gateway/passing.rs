@@ -120,7 +120,10 @@ async fn each_api_is_passed_on_in_its_own_dialect() {
         server.default_reply("Hello.");
         let scene = Scene::with_config(&chain(api, &[server.base_url()])).await;
         for stream in [false, true] {
-            let body = json!({"model": "a/m", "stream": stream, "max_tokens": 9, "messages": [], "input": "x"});
+            let mut body = json!({"model": "a/m", "stream": stream, "max_tokens": 9, "messages": [], "input": "x"});
+            if stream {
+                body["stream_options"] = json!({"include_usage": true});
+            }
             let answer = scene.post(path, &body.to_string()).await;
             assert_eq!((answer.status, answer.whole), (200, true), "{path} {}", answer.text());
             assert!(answer.text().contains("Hello."), "{}", answer.text());
