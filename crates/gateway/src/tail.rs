@@ -201,7 +201,7 @@ mod tests {
             tail.push(Api::Messages, &[b'x'; 777]);
         }
         assert!(tail.end.len() <= 2 * KEPT && tail.beginning.len() == BEGINNING);
-        tail.push(Api::Chat, &[b'y'; 100_000]);
+        tail.push(Api::Chat, &vec![b'y'; 100_000]);
         assert_eq!(tail.end, [b'y'; KEPT]);
     }
 }

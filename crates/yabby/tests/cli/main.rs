@@ -15,6 +15,7 @@ mod probe;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;
+mod serve;
 mod service;
 mod setup;
 #[cfg(target_os = "linux")]
