@@ -95,10 +95,15 @@ impl Api {
     }
 
     /// Headers of a client's request that are part of the API.
-    pub(crate) fn passes(self, name: &HeaderName) -> bool {
+    pub(crate) fn passed(self) -> &'static [HeaderName] {
+        static OPENAI: [HeaderName; 1] = [HeaderName::from_static("openai-beta")];
+        static ANTHROPIC: [HeaderName; 2] = [
+            HeaderName::from_static("anthropic-version"),
+            HeaderName::from_static("anthropic-beta"),
+        ];
         match self {
-            Self::Chat | Self::Responses => name == "openai-beta",
-            Self::Messages => name == "anthropic-version" || name == "anthropic-beta",
+            Self::Chat | Self::Responses => &OPENAI,
+            Self::Messages => &ANTHROPIC,
         }
     }
 

@@ -15,21 +15,23 @@ use hyper::{
 };
 use tokio::time::timeout;
 
-use crate::api::Refusal;
+use crate::{
+    api::Refusal,
+    memory::{Collected, Pool},
+};
 
 /// The largest body. A prompt of a million tokens has about 4 MB; pictures make it more.
-const LONGEST: usize = 32 << 20;
+pub(crate) const LONGEST: usize = 32 << 20;
 /// All bodies together.
 const TOGETHER: usize = 512 << 20;
 /// A client that sends nothing for this long has left.
 const SILENCE: Duration = Duration::from_mins(1);
-/// So much is reserved for what a client says that it will send.
-const RESERVED: usize = 1 << 20;
 
 /// What all bodies together have.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     used: Arc<AtomicUsize>,
+    pool: Arc<Pool>,
 }
 
 /// A body, which counts as long as this lives.
@@ -46,6 +48,11 @@ struct Share {
 }
 
 impl Budget {
+    /// Gives memory back that was not needed lately.
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep();
+    }
+
     /// Reads a body to its end.
     pub(crate) async fn read(&self, mut body: Incoming) -> Result<Held, Refusal> {
         let told = body.size_hint().exact();
@@ -57,7 +64,7 @@ impl Budget {
             used: Arc::clone(&self.used),
             mine: 0,
         };
-        let mut all = Vec::new();
+        let mut all = Collected::new(&self.pool);
         loop {
             let Ok(frame) = timeout(SILENCE, body.frame()).await else {
                 return Err(Refusal::new(
@@ -84,19 +91,19 @@ impl Budget {
                 let message = "too many large requests at once; try again later";
                 return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message));
             }
-            if all.is_empty() && body.is_end_stream() {
+            if all.len() == 0 && body.is_end_stream() {
                 return Ok(Held {
                     bytes: piece,
                     _share: share,
                 });
             }
-            if all.is_empty() {
-                all.reserve_exact(length.clamp(piece.len(), RESERVED));
+            if all.push(&piece, length).is_err() {
+                let message = "the system has no memory for this request";
+                return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message));
             }
-            all.extend_from_slice(&piece);
         }
         Ok(Held {
-            bytes: all.into(),
+            bytes: all.into_bytes(),
             _share: share,
         })
     }

@@ -3,6 +3,7 @@
 mod api;
 mod budget;
 mod line;
+mod memory;
 mod metrics;
 mod passing;
 mod relay;

@@ -60,7 +60,8 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) struct Line {
     sender: SendRequest<Sent>,
-    connection: Connection<Stream, Sent>,
+    /// Large, and moved often.
+    connection: Box<Connection<Stream, Sent>>,
     ended: bool,
     place: Weak<Place>,
     /// Whether it has carried a request before: the server may have closed it at the moment of the next one.
@@ -97,7 +98,7 @@ impl Connector {
         let (sender, connection) = http1::Builder::new().handshake(stream).await?;
         Ok(Line {
             sender,
-            connection,
+            connection: Box::new(connection),
             ended: false,
             place: Arc::downgrade(place),
             used: false,
@@ -180,7 +181,7 @@ impl Line {
     pub(crate) async fn send(&mut self, request: Request<Sent>) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(self.sender.try_send_request(request));
         poll_fn(|cx| {
-            if !self.ended && Pin::new(&mut self.connection).poll(cx).is_ready() {
+            if !self.ended && Pin::new(self.connection.as_mut()).poll(cx).is_ready() {
                 self.ended = true;
             }
             // It becomes ready only through what the connection does, which is driven here.
@@ -208,7 +209,7 @@ impl Line {
 
     /// Lets the connection go on.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.ended && Pin::new(&mut self.connection).poll(cx).is_ready() {
+        if !self.ended && Pin::new(self.connection.as_mut()).poll(cx).is_ready() {
             self.ended = true;
         }
     }

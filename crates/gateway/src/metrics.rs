@@ -11,7 +11,9 @@ use std::{
 };
 
 use serde_json::Value;
-use yabby_core::{Attempt, ErrorKind, Outcome};
+use yabby_core::{Attempt, ErrorKind, Outcome, Phase, Usage};
+
+use crate::routes::Target;
 
 /// The upper bounds of the buckets of the time to the first byte, in milliseconds.
 const BOUNDS: [u64; 13] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000];
@@ -19,10 +21,24 @@ const BOUNDS: [u64; 13] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_
 const REMEMBERED: usize = 256;
 
 /// All counts of a gateway.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Metrics {
     endpoints: Mutex<BTreeMap<String, Arc<Counts>>>,
-    last: Mutex<VecDeque<Attempt>>,
+    last: Mutex<VecDeque<Record>>,
+}
+
+/// An attempt that is over. It shares what it can: hundreds are kept, and each that had memory of its own would keep the
+/// memory of the requests around it from going back to the system.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) target: Arc<Target>,
+    pub(crate) outcome: Outcome,
+    pub(crate) phase: Phase,
+    pub(crate) head_ms: Option<u64>,
+    pub(crate) first_ms: Option<u64>,
+    pub(crate) total_ms: u64,
+    pub(crate) bytes: u64,
+    pub(crate) usage: Usage,
 }
 
 /// The counts of one provider.
@@ -45,14 +61,25 @@ pub(crate) struct InFlight(Arc<Counts>);
 
 // === impl Metrics ===
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            endpoints: Mutex::default(),
+            // All at once: what grows in a busy moment keeps the memory before it from going back to the system.
+            last: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn of(&self, provider: &str) -> Arc<Counts> {
         Arc::clone(lock(&self.endpoints).entry(provider.to_owned()).or_default())
     }
 
     /// Keeps the record of an attempt.
-    pub(crate) fn remember(&self, counts: &Counts, attempt: Attempt) {
-        match &attempt.outcome {
+    pub(crate) fn remember(&self, record: Record) {
+        let counts = &record.target.counts;
+        match &record.outcome {
             Outcome::Answered => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
             Outcome::Failed { error, .. } => *lock(&counts.failed).entry(name(*error)).or_default() += 1,
         }
@@ -60,12 +87,12 @@ impl Metrics {
         if last.len() == REMEMBERED {
             last.pop_front();
         }
-        last.push_back(attempt);
+        last.push_back(record);
     }
 
     /// The last attempts, the latest last.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
-        lock(&self.last).iter().cloned().collect()
+        lock(&self.last).iter().map(Record::attempt).collect()
     }
 
     /// All counts in Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>).
@@ -136,6 +163,24 @@ impl Metrics {
             let _ = writeln!(out, "{name_of}_count{{endpoint=\"{name}\"}} {sum}");
         }
         out
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            model: self.target.model.clone(),
+            endpoint: self.target.endpoint.base_url.clone(),
+            outcome: self.outcome.clone(),
+            phase: self.phase,
+            head_ms: self.head_ms,
+            first_token_ms: self.first_ms,
+            total_ms: self.total_ms,
+            bytes: self.bytes,
+            usage: self.usage,
+        }
     }
 }
 

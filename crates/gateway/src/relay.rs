@@ -33,7 +33,10 @@ const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
 /// How many attempts it took.
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
 /// Requests of one session go to the same replica, and do not push others of the line back.
-const SESSIONS: [&str; 2] = ["x-yabby-session", "x-openclaw-session-key"];
+const SESSIONS: [HeaderName; 2] = [
+    HeaderName::from_static("x-yabby-session"),
+    HeaderName::from_static("x-openclaw-session-key"),
+];
 
 /// Passes requests on.
 #[derive(Debug)]
@@ -211,7 +214,7 @@ async fn enter(target: &Target, caller: &Caller) -> Permit {
 
 /// A person is at the other end, as far as is known.
 fn caller(headers: &HeaderMap) -> Caller {
-    let session = SESSIONS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+    let session = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     Caller {
         priority: Priority::Person,
         session: session.unwrap_or_default().to_owned(),

@@ -6,9 +6,9 @@ use std::{
 };
 
 use hyper::{
-    Uri,
+    HeaderMap, Uri,
     body::Bytes,
-    header::{HeaderName, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use yabby_config::{Config, Params};
@@ -35,7 +35,7 @@ pub(crate) struct Routes {
     /// The model to use when the config names none.
     default: Option<ModelRef>,
     metrics: Arc<Metrics>,
-    known: Mutex<HashMap<(Api, String), Arc<Route>>>,
+    known: Mutex<HashMap<String, [Option<Arc<Route>>; 3]>>,
     /// By origin, so that all models of a server share its connections.
     places: Mutex<HashMap<String, Arc<Place>>>,
 }
@@ -70,8 +70,10 @@ pub(crate) struct Way {
     pub(crate) place: Arc<Place>,
     /// Path and query.
     pub(crate) path: Uri,
-    /// `host` and all that the config adds.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// All headers, but those of the client.
+    pub(crate) headers: HeaderMap,
+    /// Those of them that the config has set.
+    pub(crate) sets: Vec<HeaderName>,
     /// The model's id there, as JSON.
     pub(crate) model: Bytes,
     /// Where `OpenRouter` may send the prompt, as JSON.
@@ -97,9 +99,9 @@ impl Routes {
     /// What is asked for a name; the chain of the config for none, `yabby` and `route/default`.
     pub(crate) fn find(&self, api: Api, name: Option<&str>) -> Result<Arc<Route>, PlanError> {
         let name = name.map_or("", str::trim);
-        let key = (api, name.to_owned());
-        if let Some(known) = lock(&self.known).get(&key) {
-            return Ok(Arc::clone(known));
+        let number = api as usize;
+        if let Some(known) = lock(&self.known).get(name).and_then(|known| known.get(number)?.clone()) {
+            return Ok(known);
         }
         let requested = (!matches!(name, "" | "yabby" | "route/default")).then_some(name);
         let plan = plan(&self.config, &self.fleet, requested, self.default.as_ref())?;
@@ -111,8 +113,10 @@ impl Routes {
         if known.len() >= MOST_NAMES {
             known.clear();
         }
-        if name.len() <= LONGEST_NAME {
-            known.insert(key, Arc::clone(&route));
+        if name.len() <= LONGEST_NAME
+            && let Some(place) = known.entry(name.to_owned()).or_default().get_mut(number)
+        {
+            *place = Some(Arc::clone(&route));
         }
         Ok(route)
     }
@@ -151,22 +155,22 @@ impl Routes {
         let host = url.authority().ok_or_else(wrong)?;
         // Credentials of the base URL are a header of their own.
         let host = host.as_str().rsplit('@').next().unwrap_or_default();
-        let mut headers = vec![
-            (HeaderName::from_static("host"), value(host).ok_or_else(wrong)?),
-            (
-                HeaderName::from_static("content-type"),
-                HeaderValue::from_static("application/json"),
-            ),
-            (
-                HeaderName::from_static("user-agent"),
-                HeaderValue::from_static(concat!("yabby/", env!("CARGO_PKG_VERSION"))),
-            ),
-        ];
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, value(host).ok_or_else(wrong)?);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("yabby/", env!("CARGO_PKG_VERSION"))),
+        );
+        headers.extend(api.adds());
+        let mut sets = Vec::new();
         for (name, secret) in &passage.headers {
-            let name = name.parse().map_err(|_| wrong())?;
+            let name: HeaderName = name.parse().map_err(|_| wrong())?;
             let mut value = value(secret.expose()).ok_or_else(wrong)?;
             value.set_sensitive(true);
-            headers.push((name, value));
+            headers.insert(name.clone(), value);
+            sets.push(name);
         }
         let path = url.path_and_query().map_or("/", |path| path.as_str());
         let limits =
@@ -175,6 +179,7 @@ impl Routes {
             place: self.place(&url, endpoint).ok_or_else(wrong)?,
             path: path.parse().map_err(|_| wrong())?,
             headers,
+            sets,
             model: Value::from(model.model()).to_string().into(),
             provider: limits
                 .filter(|_| endpoint.takes_routing())

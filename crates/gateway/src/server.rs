@@ -35,8 +35,8 @@ use crate::{
 const MOST_CONNECTIONS: usize = 1024;
 /// The head of a request must come within this time, also on a connection that is kept.
 const HEAD_TIME: Duration = Duration::from_mins(1);
-/// The largest head.
-const LONGEST_HEAD: usize = 64 << 10;
+/// The largest head, and what is read at once. What is larger makes a long body faster, and a thousand connections heavier.
+const LONGEST_HEAD: usize = 16 << 10;
 /// Answers that have begun may go on for so long when the gateway ends.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often idle upstream connections are looked through.
@@ -163,7 +163,10 @@ impl Gateway {
                     Err(_) => sleep(Duration::from_millis(50)).await,
                 },
                 Some(_) = connections.join_next() => {}
-                _ = sweep.tick() => self.shared.relay.routes.sweep(),
+                _ = sweep.tick() => {
+                    self.shared.relay.routes.sweep();
+                    self.shared.budget.sweep();
+                }
             }
         }
         drop(self.listener);
@@ -195,6 +198,7 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
     tokio::select! {

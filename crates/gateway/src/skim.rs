@@ -10,6 +10,9 @@ use std::{borrow::Cow, ops::Range};
 use hyper::body::Bytes;
 use memchr::memchr2;
 
+/// A body that is not longer is copied: that costs less than to write it in pieces.
+const SHORT: usize = 16 << 10;
+
 /// Where the fields of a request are.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Skim {
@@ -98,7 +101,8 @@ impl Skim {
     }
 
     /// The body with these values instead of its own, as JSON: of `model`, and of `provider` where there is one to set.
-    /// Pieces of the old body are shared and not copied.
+    /// Pieces of a long body are shared and not
+    /// copied.
     pub(crate) fn spliced(&self, body: &Bytes, model: &Bytes, provider: Option<&Bytes>) -> Vec<Bytes> {
         let unchanged = |range: &Range<usize>| body[range.clone()] == **model;
         if provider.is_none() && !self.model.is_empty() && self.model.iter().all(unchanged) {
@@ -136,6 +140,9 @@ impl Skim {
         }
         pieces.push(body.slice(done..));
         pieces.retain(|piece| !piece.is_empty());
+        if body.len() <= SHORT {
+            return vec![pieces.concat().into()];
+        }
         pieces
     }
 }

@@ -1,8 +1,8 @@
 //! The beginning and the end of an answer that passes, for what the record of the attempt says of it: tokens, and whether
 //! the stream had its end. Nothing in between is read.
 
-use memchr::{memchr_iter, memmem};
-use serde_json::Value;
+use memchr::{memchr, memmem};
+use serde::{Deserialize, de::IgnoredAny};
 use yabby_core::Usage;
 
 use crate::api::Api;
@@ -39,20 +39,19 @@ impl Tail {
 
     /// Whether a stream has come to its end, as its API marks it.
     pub(crate) fn has_ended(&self, api: Api) -> bool {
+        // From behind: the mark is the last line or one of the last.
         data_lines(&self.end).any(|data| match api {
             // Some servers leave out `[DONE]`; a reason to finish is then the end.
             Api::Chat => data == b"[DONE]" || finishes(data),
-            Api::Responses => ["response.completed", "response.incomplete", "response.failed"]
-                .iter()
-                .any(|kind| has_type(data, kind)),
-            Api::Messages => has_type(data, "message_stop"),
+            Api::Responses => ["response.completed", "response.incomplete", "response.failed"].contains(&kind(data)),
+            Api::Messages => kind(data) == "message_stop",
         }) || (api == Api::Responses && self.is_cut_inside_last_event())
     }
 
     /// The last event of the Responses API repeats the whole answer, so that its beginning may be gone.
     fn is_cut_inside_last_event(&self) -> bool {
         let text = self.end.trim_ascii_end();
-        memchr_iter(b'\n', text).next().is_none() && self.end.len() >= KEPT && text.ends_with(b"}")
+        memchr(b'\n', text).is_none() && self.end.len() >= KEPT && text.ends_with(b"}")
     }
 
     /// The tokens, as far as they are told near the beginning or the end.
@@ -67,24 +66,39 @@ impl Tail {
     }
 }
 
-/// What follows `data:` in each whole line.
+/// What follows `data:` in each line, the last one first.
 fn data_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter_map(|line| {
+    text.rsplit(|byte| *byte == b'\n').filter_map(|line| {
         let data = line.strip_prefix(b"data:")?;
         Some(data.trim_ascii())
     })
 }
 
-fn has_type(data: &[u8], kind: &str) -> bool {
-    let value = serde_json::from_slice::<Value>(data);
-    value.is_ok_and(|value| value.get("type").and_then(Value::as_str) == Some(kind))
+/// The `type` of an event.
+fn kind(data: &[u8]) -> &str {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+    }
+    serde_json::from_slice::<Event<'_>>(data).map_or("", |event| event.kind)
 }
 
 fn finishes(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Chunk {
+        choices: Vec<Choice>,
+    }
+    #[derive(Deserialize)]
+    struct Choice {
+        finish_reason: Option<IgnoredAny>,
+    }
     memmem::find(data, b"\"finish_reason\"").is_some()
-        && serde_json::from_slice::<Value>(data).is_ok_and(|value| {
-            let reason = value.pointer("/choices/0/finish_reason");
-            reason.is_some_and(|reason| !reason.is_null())
+        && serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| {
+            chunk
+                .choices
+                .first()
+                .is_some_and(|choice| choice.finish_reason.is_some())
         })
 }
 
@@ -94,31 +108,52 @@ fn last_usage(text: &[u8]) -> Option<Usage> {
     memmem::rfind_iter(text, NAME).find_map(|at| {
         let rest = text.get(at + NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?;
         // What follows the object does not matter, and need not be whole.
-        let value = serde_json::Deserializer::from_slice(rest)
-            .into_iter::<Value>()
+        let told = serde_json::Deserializer::from_slice(rest)
+            .into_iter::<Told>()
             .next()?
             .ok()?;
-        value.is_object().then(|| counts(&value))
+        Some(told.usage())
     })
 }
 
-/// The fields of the three APIs. Anthropic does not count cached tokens as input (docs.claude.com/en/api/messages).
-fn counts(usage: &Value) -> Usage {
-    let count = |pointer: &str| {
-        let count = usage.pointer(pointer).and_then(Value::as_u64);
-        count.and_then(|count| u32::try_from(count).ok())
-    };
-    let read = count("/cache_read_input_tokens");
-    let beside = read.unwrap_or(0) + count("/cache_creation_input_tokens").unwrap_or(0);
-    Usage {
-        input_tokens: count("/prompt_tokens").or(count("/input_tokens").map(|tokens| tokens + beside)),
-        cached_tokens: count("/prompt_tokens_details/cached_tokens")
-            .or(count("/input_tokens_details/cached_tokens"))
-            .or(read),
-        output_tokens: count("/completion_tokens").or(count("/output_tokens")),
-        reasoning_tokens: count("/completion_tokens_details/reasoning_tokens")
-            .or(count("/output_tokens_details/reasoning_tokens")),
-        cost: usage.get("cost").and_then(Value::as_f64),
+/// The counts as the three APIs name them. One that is no number makes the whole unknown.
+#[derive(Deserialize)]
+struct Told {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    cache_read_input_tokens: Option<u32>,
+    cache_creation_input_tokens: Option<u32>,
+    #[serde(alias = "prompt_tokens_details")]
+    input_tokens_details: Option<Details>,
+    #[serde(alias = "completion_tokens_details")]
+    output_tokens_details: Option<Details>,
+    cost: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    cached_tokens: Option<u32>,
+    reasoning_tokens: Option<u32>,
+}
+
+// === impl Told ===
+
+impl Told {
+    /// Anthropic does not count cached tokens as input (docs.claude.com/en/api/messages).
+    fn usage(&self) -> Usage {
+        let read = self.cache_read_input_tokens;
+        let beside = read.unwrap_or(0) + self.cache_creation_input_tokens.unwrap_or(0);
+        let input = self.input_tokens_details.as_ref();
+        let output = self.output_tokens_details.as_ref();
+        Usage {
+            input_tokens: self.prompt_tokens.or(self.input_tokens.map(|tokens| tokens + beside)),
+            cached_tokens: input.and_then(|details| details.cached_tokens).or(read),
+            output_tokens: self.completion_tokens.or(self.output_tokens),
+            reasoning_tokens: output.and_then(|details| details.reasoning_tokens),
+            cost: self.cost,
+        }
     }
 }
 

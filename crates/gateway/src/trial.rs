@@ -5,18 +5,18 @@ use std::sync::Arc;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Bytes, Incoming},
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
-use yabby_core::{Attempt, ModelError, Outcome, Phase, Usage};
+use yabby_core::{ModelError, Outcome, Phase, Usage};
 use yabby_servers::Http;
 use yabby_wire::ResponseHeaders;
 
 use crate::{
     api::Api,
     line::{Connector, Line, Sent},
-    metrics::{InFlight, Metrics},
+    metrics::{InFlight, Metrics, Record},
     routes::{Target, Way},
     tail::Tail,
     watch::Watch,
@@ -248,18 +248,16 @@ impl Trial {
 
     fn tell(&mut self, outcome: Outcome, usage: Usage) {
         self.told = true;
-        let attempt = Attempt {
-            model: self.target.model.clone(),
-            endpoint: self.target.endpoint.base_url.clone(),
+        self.metrics.remember(Record {
+            target: Arc::clone(&self.target),
             outcome,
             phase: self.phase,
             head_ms: self.head_ms,
-            first_token_ms: self.first_ms,
+            first_ms: self.first_ms,
             total_ms: self.elapsed(),
             bytes: self.bytes,
             usage,
-        };
-        self.metrics.remember(&self.target.counts, attempt);
+        });
     }
 
     fn elapsed(&self) -> u64 {
@@ -288,19 +286,12 @@ fn request(way: &Way, api: Api, client: &HeaderMap, sent: &Sent) -> Request<Sent
     *request.method_mut() = Method::POST;
     *request.uri_mut() = way.path.clone();
     let headers = request.headers_mut();
-    headers.reserve(way.headers.len() + 2);
-    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
-    if let Some((name, value)) = api.adds() {
-        headers.insert(name, value);
-    }
-    for (name, value) in client {
-        if api.passes(name) {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
+    headers.clone_from(&way.headers);
     // What the config says goes before what the client says.
-    for (name, value) in &way.headers {
-        headers.insert(name.clone(), value.clone());
+    for name in api.passed() {
+        if let (Some(value), false) = (client.get(name), way.sets.contains(name)) {
+            headers.insert(name, value.clone());
+        }
     }
     request
 }
@@ -338,7 +329,12 @@ fn data_of(said: &[u8]) -> &[u8] {
 
 /// Whether it is worth to look whether it is an error. Answers begin otherwise, with an id or a name of what they are.
 fn looks_like_error(first: &[u8]) -> bool {
-    let data = data_of(first).trim_ascii_start();
+    let begin = first.trim_ascii_start();
+    let data = if begin.starts_with(b"{") {
+        begin
+    } else {
+        data_of(first).trim_ascii_start()
+    };
     let inside = data.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     let begins = |name: &[u8]| inside.is_some_and(|inside| inside.starts_with(name));
     begins(b"\"error\"") || begins(b"\"object\":\"error\"") || begins(b"\"type\":\"error\"")
