@@ -197,14 +197,10 @@ impl Line {
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // As above: nobody but this connection fills the body.
-        let mut beside = Context::from_waker(Waker::noop());
-        let ready = Pin::new(&mut *body).poll_frame(&mut beside);
-        if ready.is_ready() {
-            return ready;
-        }
         self.drive(cx);
-        Pin::new(body).poll_frame(&mut beside)
+        // As above: nobody but this connection fills the body. That the body is wanted wakes the connection, and with it
+        // the request.
+        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
     /// Lets the connection go on.

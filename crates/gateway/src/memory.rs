@@ -19,7 +19,7 @@ const SHORT: usize = 32 << 10;
 /// What is used again has this size; pages of it that nothing was written to cost nothing.
 const ROOM: usize = 256 << 10;
 /// So many are kept.
-const MOST_KEPT: usize = 64;
+const MOST_KEPT: usize = 256;
 
 /// Memory that is free for the next body.
 #[derive(Debug, Default)]

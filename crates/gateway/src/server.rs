@@ -35,8 +35,10 @@ use crate::{
 const MOST_CONNECTIONS: usize = 1024;
 /// The head of a request must come within this time, also on a connection that is kept.
 const HEAD_TIME: Duration = Duration::from_mins(1);
-/// The largest head, and what is read at once. What is larger makes a long body faster, and a thousand connections heavier.
+/// The largest head.
 const LONGEST_HEAD: usize = 16 << 10;
+/// What is read at once. More makes a long body faster, and a thousand connections heavier.
+const READ_AT_ONCE: usize = 64 << 10;
 /// Answers that have begun may go on for so long when the gateway ends.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often idle upstream connections are looked through.
@@ -198,7 +200,7 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
-        .max_buf_size(LONGEST_HEAD)
+        .max_buf_size(READ_AT_ONCE)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
