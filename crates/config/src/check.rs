@@ -10,6 +10,7 @@ use crate::{
     diagnostic::{Diagnostic, DiagnosticKind, UnusedKey},
     known,
     path::{Seg, dotted, matches},
+    privacy,
     schema::Shape,
     secret::Redactor,
     source::{Sources, Span},
@@ -17,12 +18,15 @@ use crate::{
 };
 
 /// Sections that are off as a whole when something in them is wrong.
-const SECTIONS: [&str; 5] = [
+const SECTIONS: [&str; 8] = [
     "models.providers.*",
     "models.providers.*.models.*",
     "agents.list.*",
+    "agents.list.*.privacy",
     "agents.entries.*",
+    "agents.entries.*.privacy",
     "agents.defaults.models.*",
+    "agents.defaults.privacy",
 ];
 
 /// What the check found.
@@ -257,7 +261,11 @@ impl Checker<'_> {
         let guess = known::similar(&member.key, own.chain(known::unused_below(within)));
         let message = text!("unknown key {key}", key = member.key);
         let mut diagnostic = Diagnostic::warning(DiagnosticKind::UnknownKey, message);
-        diagnostic.help = Some(guess.map_or_else(|| text!("it has no effect; remove it"), did_you_mean));
+        diagnostic.help = Some(match guess {
+            Some(guess) => did_you_mean(guess),
+            None if privacy::is_privacy(&dotted(within)) => privacy::consequence(),
+            None => text!("it has no effect; remove it"),
+        });
         self.push(diagnostic, member.key_span, path);
     }
 
@@ -289,6 +297,9 @@ fn consequence(path: &[Seg]) -> Text {
     let off = dotted(&path[..section.unwrap_or(path.len())]);
     if off.is_empty() {
         return text!("the whole config is off until this is corrected");
+    }
+    if privacy::is_privacy(&off) {
+        return privacy::consequence();
     }
     text!("{key} is off until this is corrected; the rest is used", key = off)
 }

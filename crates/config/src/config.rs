@@ -1,11 +1,12 @@
 //! The typed configuration: what the rest of Yabby reads.
 
-use std::{fmt, ops::Deref, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, ops::Deref, path::PathBuf, time::Duration};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
-use yabby_core::{ModelRef, Secret};
+use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, BaseUrl, Cost, Modality, params};
+use crate::{Api, ApiKey, BaseUrl, Modality, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,82 @@ pub struct Config {
     pub agents: Agents,
     /// Model servers.
     pub models: Models,
+    /// How a request finds its model.
+    pub route: Route,
+}
+
+/// How a request finds its model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Route {
+    /// After how much silence of a model the next one is asked beside it; `None` never does.
+    pub hedge_after: Option<Duration>,
+    /// Whether the next model is asked instead of waiting for one that is loading, or for its queue.
+    pub prefer_fast: bool,
+    /// What hosted models may cost.
+    pub budget: Budget,
+}
+
+/// What hosted models may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// In a day of UTC.
+    pub per_day: Limit,
+    /// In a session.
+    pub per_session: Limit,
+    /// Whether what is written has a mistake, so that nobody knows what may be spent.
+    pub in_doubt: bool,
+}
+
+/// A limit of money, of tokens, or of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limit {
+    /// US dollars.
+    pub usd: Option<f64>,
+    /// Tokens, of input and output together.
+    pub tokens: Option<u64>,
+}
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Price of input.
+    pub input: f64,
+    /// Price of output.
+    pub output: f64,
+    /// Price of input read from a cache.
+    pub cache_read: f64,
+    /// Price of input written to a cache.
+    pub cache_write: f64,
+    /// Prices that depend on the length of the input, which count instead of those above; in order.
+    pub tiers: Vec<CostTier>,
+}
+
+/// Prices for some lengths of input.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CostTier {
+    /// Price of input.
+    pub input: f64,
+    /// Price of output.
+    pub output: f64,
+    /// Price of input read from a cache.
+    pub cache_read: f64,
+    /// Price of input written to a cache.
+    pub cache_write: f64,
+    /// The first length that it is for, in tokens of input.
+    pub start: u32,
+    /// The first length that it is not for; `None` for the last tier.
+    pub end: Option<u32>,
+}
+
+/// How far data may travel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privacy {
+    /// The zones that are allowed; `None` when nothing is said of them.
+    pub zones: Option<BTreeSet<Zone>>,
+    /// Whether the person is asked to make an exception, when no allowed model can answer.
+    pub ask: bool,
+    /// Whether a mistake hides what the owner wants, so that only this machine is allowed.
+    pub in_doubt: bool,
 }
 
 /// Agents and their models.
@@ -23,6 +100,10 @@ pub struct Agents {
     pub defaults: AgentDefaults,
     /// The agents, those of `agents.entries` first.
     pub entries: Vec<Agent>,
+    /// Agents that are off because of a mistake, of whose privacy nothing is known.
+    pub off: Vec<String>,
+    /// Whether there may be agents that could not be read at all.
+    pub in_doubt: bool,
 }
 
 /// What every agent uses unless it says otherwise.
@@ -30,6 +111,10 @@ pub struct Agents {
 pub struct AgentDefaults {
     /// The model policy, if one is written. See [`Config::policy`].
     pub model: Option<ModelPolicy>,
+    /// How far data may travel.
+    pub privacy: Privacy,
+    /// How long a whole turn may take, all models together.
+    pub timeout: Option<Duration>,
     /// Parameters of every request to any model.
     pub params: Params,
     /// Aliases and parameters of models, in the order of the file.
@@ -45,6 +130,8 @@ pub struct Agent {
     pub name: Option<String>,
     /// The agent's own model policy.
     pub model: Option<ModelPolicy>,
+    /// How far data may travel, beside what holds for every agent.
+    pub privacy: Privacy,
 }
 
 /// Which model to use, and which ones when it fails: aliases or references, as written.
@@ -97,14 +184,16 @@ pub struct Provider {
     pub replicas: Vec<BaseUrl>,
     /// The protocol of its models, unless they say otherwise.
     pub api: Api,
-    /// The key, if there is one.
-    pub key: Option<ApiKey>,
+    /// Its keys, the preferred one first, each once.
+    pub keys: Vec<ApiKey>,
     /// Environment variables that would give a key.
     pub key_env: Vec<&'static str>,
     /// Headers of every request.
     pub headers: Vec<(String, Secret)>,
     /// Whether to send the key as `Authorization: Bearer`; `None` leaves it to the protocol.
     pub auth_header: Option<bool>,
+    /// Where its data goes; `None` leaves it to its address.
+    pub zone: Option<Zone>,
     /// How long one request may take in all.
     pub timeout: Option<Duration>,
     /// The program that serves it, where Yabby starts one.
@@ -152,30 +241,6 @@ pub enum KeepWarm {
     For(Duration),
 }
 
-/// A key and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The key.
-    pub secret: Secret,
-    /// Where it came from.
-    pub source: KeySource,
-}
-
-/// Where a key came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// It is written in the config.
-    Config {
-        /// The dotted key.
-        key: String,
-    },
-    /// An environment variable, a `.env` file or `env` of the config.
-    Env {
-        /// The variable.
-        name: String,
-    },
-}
-
 /// One model of a server, as the config describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelEntry {
@@ -189,8 +254,8 @@ pub struct ModelEntry {
     pub reasoning: bool,
     /// What it can read.
     pub input: Vec<Modality>,
-    /// Prices per million tokens.
-    pub cost: Cost,
+    /// Its prices, if they are written.
+    pub cost: Option<Cost>,
     /// Its window, in tokens.
     pub context_window: Option<u32>,
     /// The most input to use, in tokens.
@@ -232,6 +297,50 @@ impl Config {
         policy
     }
 
+    /// The agent with this id.
+    pub fn agent(&self, id: &str) -> Option<&Agent> {
+        self.agents.entries.iter().find(|agent| agent.id == id)
+    }
+
+    /// The policy of an agent: its own, else the default one. An agent that names only a model, or an object without
+    /// `fallbacks`, has none: OpenClaw's rule.
+    pub fn policy_of(&self, agent: Option<&str>) -> ModelPolicy {
+        let own = agent.and_then(|id| self.agent(id)?.model.clone());
+        match own {
+            Some(policy) if policy.primary.is_some() => policy,
+            // Fallbacks without a primary of its own go behind the default one.
+            Some(ModelPolicy { fallbacks, .. }) => ModelPolicy {
+                fallbacks,
+                ..self.policy()
+            },
+            None => self.policy(),
+        }
+    }
+
+    /// The rules for the data of an agent.
+    pub fn zones_of(&self, agent: Option<&str>) -> Zones {
+        let own = agent.map(|id| {
+            let is_hidden = self.agents.in_doubt || self.agents.off.iter().any(|off| off == id);
+            let said = || self.agent(id).map(|agent| agent.privacy.clone()).unwrap_or_default();
+            (
+                if is_hidden { Privacy::in_doubt() } else { said() },
+                format!("agents.entries.{id}.privacy.zones"),
+            )
+        });
+        let all = (
+            self.agents.defaults.privacy.clone(),
+            "agents.defaults.privacy.zones".to_owned(),
+        );
+        let rules = std::iter::once(all).chain(own).filter_map(|(privacy, from)| {
+            Some(ZoneRule {
+                zones: privacy.zones?,
+                from,
+                ask: privacy.ask,
+            })
+        });
+        rules.fold(Zones::default(), Zones::with)
+    }
+
     /// The parameters of every request to `model`. Later ones win, key by key, also inside `provider`: the defaults of agents, the provider's,
     /// those of the provider's entry for the model, those of `agents.defaults.models` (`provider/*` before the model
     /// itself).
@@ -268,12 +377,30 @@ impl Config {
     }
 }
 
+// === impl Privacy ===
+
+impl Privacy {
+    /// What holds where nobody knows what the owner wants.
+    pub(crate) fn in_doubt() -> Self {
+        Self {
+            zones: Some(BTreeSet::from([Zone::Machine])),
+            ask: false,
+            in_doubt: true,
+        }
+    }
+}
+
 // === impl Provider ===
 
 impl Provider {
+    /// The preferred key, if there is one.
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.keys.first()
+    }
+
     /// Whether there is a key.
     pub fn has_key(&self) -> bool {
-        self.key.is_some()
+        !self.keys.is_empty()
     }
 
     /// Whether it cannot be used without a key: a hosted provider at its own address, with no headers of its own.

@@ -87,6 +87,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The names of all variables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// The language to speak: `YABBY_LANG`, else the locale.
     pub fn lang(&self) -> Lang {
         std::iter::once(vars::LANG)

@@ -5,7 +5,7 @@ use yabby_core::{Text, text};
 
 use crate::{
     Loaded,
-    config::{KeySource, Provider},
+    config::Provider,
     key::{self, Part},
     known,
     path::{Seg, at, dotted},
@@ -192,11 +192,11 @@ impl View<'_> {
             value = Some(shown);
         }
         let mut variables = written.map(|node| node.variables.clone()).unwrap_or_default();
-        if let Some(KeySource::Env { name }) = self.key_source(path)
+        if let Some(name) = self.key_variable(path)
             && written.is_some()
-            && !variables.contains(name)
+            && !variables.iter().any(|known| known == name)
         {
-            variables.push(name.clone());
+            variables.push(name.to_owned());
         }
         Explanation {
             key: dotted(path),
@@ -213,8 +213,8 @@ impl View<'_> {
         if let Some(place) = written.and_then(place) {
             return ValueSource::File(place);
         }
-        if let Some(KeySource::Env { name }) = self.key_source(path) {
-            return ValueSource::Variable(name.clone());
+        if let Some(name) = self.key_variable(path) {
+            return ValueSource::Variable(name.to_owned());
         }
         if !has_value {
             return ValueSource::Unset;
@@ -272,10 +272,21 @@ impl View<'_> {
         self.loaded.config.provider(below.first()?.key()?)
     }
 
-    fn key_source(&self, path: &[Seg]) -> Option<&KeySource> {
-        let is_key = path.len() == 4 && path[3].key() == Some("apiKey");
-        let key = self.provider(path).filter(|_| is_key)?.key.as_ref()?;
-        Some(&key.source)
+    /// The variable that gives the key at `path`, or the first of the keys.
+    fn key_variable(&self, path: &[Seg]) -> Option<&str> {
+        let provider = self.provider(path)?;
+        let (single, listed) = provider.split_keys();
+        let at = dotted(path);
+        let by_place = || provider.keys.iter().find(|key| key.written.as_ref() == Some(&at));
+        let key = match (path.get(3)?.key()?, path.get(4), path.len()) {
+            ("apiKey", None, 4) => single,
+            ("apiKeys", None, 4) => listed.first().filter(|key| key.written.is_none()),
+            ("apiKeys", Some(Seg::Index(index)), 5) => {
+                by_place().or_else(|| listed.get(*index).filter(|key| key.written.is_none()))
+            }
+            _ => None,
+        };
+        key?.source.variable()
     }
 
     /// The node at an effective path. Items of lists are matched by id, because items with errors are left out.

@@ -4,6 +4,7 @@
 //! held against the schema (`check`), made typed (`resolve`), model names checked (`policy_check`). A stage that finds
 //! something wrong reports it and goes on with the rest; [`load`] never fails.
 
+mod agents;
 mod api;
 mod base_url;
 mod builtin;
@@ -17,6 +18,7 @@ mod error;
 mod explain;
 mod include;
 mod key;
+mod keys;
 mod known;
 mod load;
 mod mask;
@@ -25,6 +27,7 @@ mod origin;
 mod params;
 mod path;
 mod policy_check;
+mod privacy;
 mod raw;
 mod render;
 mod resolve;
@@ -40,18 +43,19 @@ mod variables;
 pub use api::Api;
 pub use base_url::BaseUrl;
 pub use config::{
-    Agent, AgentDefaults, Agents, ApiKey, Config, KeepWarm, KeySource, LocalService, Mode, ModelEntry, ModelPolicy,
-    ModelSettings, Models, Params, Provider,
+    Agent, AgentDefaults, Agents, Budget, Config, Cost, CostTier, KeepWarm, Limit, LocalService, Mode, ModelEntry,
+    ModelPolicy, ModelSettings, Models, Params, Privacy, Provider, Route,
 };
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey};
 pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_primary};
 pub use environment::{Environment, Paths, vars};
 pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
+pub use keys::{ApiKey, KeySource};
 pub use load::{Loaded, load, load_draft, load_text};
 pub use names::UnknownModel;
 pub use origin::Origin;
-pub use raw::{Cost, Modality};
+pub use raw::Modality;
 pub use schema::schema;
 pub use source::Place;
 pub use variables::is_variable_name;

@@ -14,7 +14,9 @@ use crate::{
     environment::vars,
     include::{Includer, Link},
     origin::{self, Origin, is_openclaw},
-    policy_check, render,
+    policy_check,
+    privacy::Doubts,
+    render,
     resolve::Resolver,
     secret::Redactor,
     source::{SourceFile, Sources, Span},
@@ -149,6 +151,7 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
         unused,
     } = check::check(written.clone(), &sources, &own_dot_env, &redactor);
     diagnostics.extend(found);
+    let doubts = Doubts::of(&mut diagnostics, &duplicates);
 
     let mut resolver = Resolver {
         tree: &usable,
@@ -157,6 +160,7 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
         variables: &variables,
         redactor: &redactor,
         dot_env: &own_dot_env,
+        doubts: &doubts,
         diagnostics: Vec::new(),
     };
     let config = resolver.config();

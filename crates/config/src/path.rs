@@ -56,6 +56,11 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '$'))
 }
 
+/// The path of `key` below `path`.
+pub(crate) fn below(path: &[Seg], key: &str) -> Vec<Seg> {
+    path.iter().cloned().chain([Seg::from(key)]).collect()
+}
+
 /// Whether `path` fits `pattern`, where `*` is any one step.
 pub(crate) fn matches(path: &[Seg], pattern: &str) -> bool {
     let mut parts = pattern.split('.');

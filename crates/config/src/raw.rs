@@ -24,6 +24,22 @@ pub(crate) struct Root {
     pub(crate) agents: Agents,
     /// The servers that models run on.
     pub(crate) models: Models,
+    /// How a request finds its model. A section of Yabby's own.
+    pub(crate) route: Route,
+}
+
+/// How a request finds its model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Route {
+    /// Seconds of silence after which the next model of the chain is asked beside the first; the first visible word wins
+    /// and the other is stopped. Unset never does, and it never reaches into another zone.
+    #[schemars(range(min = 1))]
+    pub(crate) hedge_after: Option<u32>,
+    /// Whether the next model is asked instead of waiting for one that is being loaded or has no free slot; false when unset.
+    pub(crate) prefer_fast: Option<bool>,
+    /// What hosted models may cost. One that would go beyond is not asked.
+    pub(crate) budget: Budget,
 }
 
 /// Environment variables set by the config itself.
@@ -56,6 +72,13 @@ pub(crate) struct Agents {
 pub(crate) struct AgentDefaults {
     /// The model to use: an alias or `provider/model`, or an object with `primary` and `fallbacks`.
     pub(crate) model: Option<ModelChoice>,
+    /// How far data may travel. It holds for every agent; what an agent says of its own can only narrow it.
+    pub(crate) privacy: Option<Privacy>,
+    /// Seconds that a whole turn may take, all models and retries together. Unset: the longest time of one of its models,
+    /// and a minute for each other.
+    #[serde(rename = "timeoutSeconds")]
+    #[schemars(range(min = 1))]
+    pub(crate) timeout_seconds: Option<u32>,
     /// Parameters sent with every request to any model. Those of a provider and of a model win over them.
     #[schemars(with = "RequestParams")]
     pub(crate) params: Map<String, Value>,
@@ -83,6 +106,27 @@ pub(crate) struct ModelChain {
     pub(crate) fallbacks: Vec<String>,
 }
 
+/// How far data may travel. A section of Yabby's own. With a mistake anywhere in it, only models on this machine may be asked.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Privacy {
+    /// The zones where data may go: `machine`, `lan`, `region:<code>` such as `region:eu`, `hosted` (anywhere). A model
+    /// outside is never contacted. `machine` is part of each other one.
+    #[schemars(inner(regex(pattern = "^(machine|lan|hosted|region:[A-Za-z0-9-]+)$")))]
+    pub(crate) zones: Option<Vec<String>>,
+    /// What follows when no model in these zones can answer: `fail` (default) ends with an error, `ask` asks the person at
+    /// a terminal for an exception. A `fail` of the defaults holds for every agent.
+    pub(crate) on_violation: Option<OnViolation>,
+}
+
+/// What follows when no allowed model can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnViolation {
+    Fail,
+    Ask,
+}
+
 /// Settings of one model.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -103,6 +147,8 @@ pub(crate) struct ListedAgent {
     pub(crate) name: Option<String>,
     /// The agent's model, instead of the default.
     pub(crate) model: Option<ModelChoice>,
+    /// How far this agent's data may travel, beside what holds for every agent.
+    pub(crate) privacy: Option<Privacy>,
 }
 
 /// An agent in `agents.entries`.
@@ -112,6 +158,8 @@ pub(crate) struct Agent {
     pub(crate) name: Option<String>,
     /// The agent's model, instead of the default.
     pub(crate) model: Option<ModelChoice>,
+    /// How far this agent's data may travel, beside what holds for every agent.
+    pub(crate) privacy: Option<Privacy>,
 }
 
 /// The servers that models run on.
@@ -144,12 +192,19 @@ pub(crate) struct Provider {
     pub(crate) base_urls: Vec<String>,
     /// The key of the API: text, `${VARIABLE}`, the name of a variable, or a reference to a secret.
     pub(crate) api_key: Option<SecretInput>,
+    /// Further keys of the API, in the same forms. The next one is used while a key is refused, has no credit or has reached
+    /// its limit. A key of Yabby's own.
+    pub(crate) api_keys: Vec<SecretInput>,
     /// The protocol: `openai-responses`, `openai-completions` (default), `anthropic-messages` or `ollama`.
     pub(crate) api: Option<String>,
     /// Headers sent with every request.
     pub(crate) headers: OrderedMap<SecretInput>,
     /// Whether the key is sent as `Authorization: Bearer`, whatever the protocol's own way.
     pub(crate) auth_header: Option<bool>,
+    /// Where its data goes: `machine`, `lan`, `region:<code>` or `hosted`. Unset, its address tells; a server that sends
+    /// prompts on is `hosted`. What is `machine` or `lan` is never reached at a public address. A key of Yabby's own.
+    #[schemars(regex(pattern = "^(machine|lan|hosted|region:[A-Za-z0-9-]+)$"))]
+    pub(crate) zone: Option<String>,
     /// Seconds that one request may take in all.
     #[schemars(range(min = 1))]
     pub(crate) timeout_seconds: Option<u32>,
@@ -281,18 +336,58 @@ pub enum Modality {
     Video,
 }
 
-/// Prices per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Price of input.
-    pub input: f64,
+    pub(crate) input: f64,
     /// Price of output.
-    pub output: f64,
+    pub(crate) output: f64,
     /// Price of input read from a cache.
-    pub cache_read: f64,
+    pub(crate) cache_read: f64,
     /// Price of input written to a cache.
-    pub cache_write: f64,
+    pub(crate) cache_write: f64,
+    /// Prices that depend on the length of the input; they count instead of those above.
+    pub(crate) tiered_pricing: Vec<CostTier>,
+}
+
+/// Prices for some lengths of input.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CostTier {
+    /// Price of input.
+    pub(crate) input: f64,
+    /// Price of output.
+    pub(crate) output: f64,
+    /// Price of input read from a cache.
+    pub(crate) cache_read: f64,
+    /// Price of input written to a cache.
+    pub(crate) cache_write: f64,
+    /// The lengths in tokens: from the first number on, and up to the second, which does not belong to it; the last tier has
+    /// only the first.
+    pub(crate) range: Vec<u32>,
+}
+
+/// What may be spent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Budget {
+    /// What hosted models may cost in a day of UTC.
+    pub(crate) per_day: Limit,
+    /// What they may cost in a session.
+    pub(crate) per_session: Limit,
+}
+
+/// A limit of money, of tokens, or of both.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Limit {
+    /// US dollars.
+    #[schemars(range(min = 0))]
+    pub(crate) usd: Option<f64>,
+    /// Tokens, of input and output together.
+    pub(crate) tokens: Option<u64>,
 }
 
 /// An object whose keys are names, in the order of the file.

@@ -3,23 +3,21 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Map, Value};
-use yabby_core::{Secret, text};
+use yabby_core::{Secret, Text, text};
 
 use crate::{
-    Api, ApiKey, BaseUrl, Config, KeySource, Modality,
+    Api, BaseUrl, Config, Modality, agents,
     builtin::{self, BUILT_IN, BuiltIn},
-    check::set_variable,
-    config::{
-        Agent, AgentDefaults, Agents, KeepWarm, Mode, ModelEntry, ModelPolicy, ModelSettings, Models, Params, Provider,
-    },
+    config::{KeepWarm, Mode, ModelEntry, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
     known, params,
-    path::{Seg, at, dotted},
+    path::{Seg, at, below, dotted},
+    privacy::Doubts,
     raw,
     secret::Redactor,
     source::Sources,
     tree::Node,
-    variables::{Variables, is_variable_name},
+    variables::Variables,
 };
 
 /// Makes the config and reports what a schema cannot see.
@@ -33,6 +31,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) redactor: &'a Redactor,
     /// The file to put variables into.
     pub(crate) dot_env: &'a Path,
+    /// Where it is not known how far data may travel.
+    pub(crate) doubts: &'a Doubts,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -50,8 +50,9 @@ impl Resolver<'_> {
         });
         self.params(&root);
         Config {
-            agents: agents(root.agents),
+            agents: agents::agents(root.agents, self),
             models: self.models(root.models),
+            route: agents::route(&root.route, self.doubts.about_budget()),
         }
     }
 
@@ -142,10 +143,11 @@ impl Resolver<'_> {
             service: None,
             keep_warm: KeepWarm::No,
             api: known.api.clone(),
-            key: self.key_from_env(known.key_env),
+            keys: self.keys_from_env(known.key_env),
             key_env: known.key_env.to_vec(),
             headers: Vec::new(),
             auth_header: None,
+            zone: None,
             timeout: None,
             models: Vec::new(),
             built_in: true,
@@ -173,12 +175,17 @@ impl Resolver<'_> {
             .filter_map(|(index, text)| self.base_url(Some(text), None, &api, path, &replica(path, index)))
             .filter(|replica| replica.as_str() != base_url.as_str())
             .collect();
+        let zone = match raw.zone.as_deref() {
+            // Without its limits a prompt could go where its owner does not want it.
+            Some(word) => Some(self.zone(word, &below(path, "zone"), &off_until_corrected(path))?),
+            None => None,
+        };
         let keep_warm = self.keep_warm(raw.keep_warm.as_ref(), &below(path, "keepWarm"));
         let service = raw
             .local_service
             .and_then(|service| self.service(service, &below(path, "localService")));
         let key_env: &[&'static str] = known.map_or(&[], |known| known.key_env);
-        let key = self.key(raw.api_key.as_ref(), &below(path, "apiKey"));
+        let keys = self.keys(raw.api_key.as_ref(), &raw.api_keys, path, key_env);
         let defaults = (raw.context_window, raw.context_tokens, raw.max_tokens);
         let mut models: Vec<ModelEntry> = Vec::new();
         for (index, model) in raw.models.into_iter().enumerate() {
@@ -204,10 +211,11 @@ impl Resolver<'_> {
             service,
             keep_warm,
             api,
-            key: key.or_else(|| self.key_from_env(key_env)),
+            keys,
             key_env: key_env.to_vec(),
             headers: self.headers(raw.headers, path),
             auth_header: raw.auth_header,
+            zone,
             timeout: raw.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             models,
             built_in: known.is_some(),
@@ -248,10 +256,7 @@ impl Resolver<'_> {
                 Some(url)
             }
             Err(error) => {
-                let help = text!(
-                    "{key} is off until this is corrected; the rest is used",
-                    key = dotted(path)
-                );
+                let help = off_until_corrected(path);
                 let diagnostic = Diagnostic::error(DiagnosticKind::BaseUrl, error.text()).with_help(help);
                 self.push(diagnostic, path_of_url);
                 None
@@ -311,7 +316,7 @@ impl Resolver<'_> {
             api: raw.api.map(|name| self.api(&name, &below(path, "api"))),
             reasoning: raw.reasoning.unwrap_or_default(),
             input: raw.input.unwrap_or_else(|| vec![Modality::Text]),
-            cost: raw.cost.unwrap_or_default(),
+            cost: raw.cost.map(agents::cost),
             context_window,
             context_tokens,
             max_tokens,
@@ -334,101 +339,6 @@ impl Resolver<'_> {
             headers.extend(secret.map(|secret| (name, secret)));
         }
         headers
-    }
-
-    fn key(&mut self, raw: Option<&raw::SecretInput>, path: &[Seg]) -> Option<ApiKey> {
-        let text = match raw? {
-            raw::SecretInput::Reference(reference) => return self.referenced(reference, path),
-            raw::SecretInput::Text(text) => text.trim(),
-        };
-        if text.is_empty() || !self.is_complete(path) {
-            return None;
-        }
-        let substituted = self.tree.find(path).and_then(|node| node.variables.first());
-        let (value, variable) = match substituted {
-            Some(name) => (text, Some(name.as_str())),
-            None => match self.variables.get(text).filter(|_| is_variable_name(text)) {
-                Some(value) => (value, Some(text)),
-                None => (text, None),
-            },
-        };
-        if variable.is_none() && is_variable_name(text) && text.contains('_') {
-            // A key may happen to look like this; a name has no digits, or hardly ever.
-            let name = if text.contains(|c: char| c.is_ascii_digit()) {
-                "***"
-            } else {
-                text
-            };
-            let message = text!(
-                "no variable {name} is set; the text itself is used as the key",
-                name = name
-            );
-            let help = text!(
-                "set it, put it into {file}, or correct its name",
-                file = self.dot_env.display()
-            );
-            self.push(
-                Diagnostic::warning(DiagnosticKind::MissingVariable, message).with_help(help),
-                path,
-            );
-        }
-        let source = match variable {
-            Some(name) => KeySource::Env { name: name.to_owned() },
-            None => KeySource::Config { key: dotted(path) },
-        };
-        Some(ApiKey {
-            secret: Secret::new(value),
-            source,
-        })
-    }
-
-    /// The secret that a `{source, provider, id}` object points to.
-    fn referenced(&mut self, reference: &raw::SecretRef, path: &[Seg]) -> Option<ApiKey> {
-        if reference.source != "env" {
-            let message = text!("secrets from this source are not supported yet, so there is none here");
-            let help = text!("put the secret into an environment variable and use the source env");
-            self.push(
-                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
-                path,
-            );
-            return None;
-        }
-        if !is_variable_name(&reference.id) {
-            let message = text!("the id of this reference is not the name of an environment variable");
-            let help = text!("names are written in capitals, digits and underscores");
-            self.push(
-                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
-                path,
-            );
-            return None;
-        }
-        let Some(value) = self.variables.get(&reference.id) else {
-            let message = text!("the environment variable {name} is not set", name = reference.id);
-            let help = set_variable(&reference.id, self.dot_env);
-            self.push(
-                Diagnostic::warning(DiagnosticKind::MissingVariable, message).with_help(help),
-                path,
-            );
-            return None;
-        };
-        Some(ApiKey {
-            secret: Secret::new(value),
-            source: KeySource::Env {
-                name: reference.id.clone(),
-            },
-        })
-    }
-
-    fn key_from_env(&self, names: &[&str]) -> Option<ApiKey> {
-        names.iter().find_map(|name| {
-            let value = self.variables.get(name)?;
-            Some(ApiKey {
-                secret: Secret::new(value),
-                source: KeySource::Env {
-                    name: (*name).to_owned(),
-                },
-            })
-        })
     }
 
     /// Whether every variable in the text at `path` is set.
@@ -467,61 +377,23 @@ impl Default for Config {
             variables: &Variables::default(),
             redactor: &Redactor::default(),
             dot_env: Path::new(""),
+            doubts: &Doubts::default(),
             diagnostics: Vec::new(),
         };
         resolver.config()
     }
 }
 
+/// The consequence of a mistake that turns a section off.
+fn off_until_corrected(path: &[Seg]) -> Text {
+    text!(
+        "{key} is off until this is corrected; the rest is used",
+        key = dotted(path)
+    )
+}
+
 fn replica(path: &[Seg], index: usize) -> Vec<Seg> {
     let mut path = below(path, "baseUrls");
     path.push(Seg::Index(index));
     path
-}
-
-pub(crate) fn below(path: &[Seg], key: &str) -> Vec<Seg> {
-    path.iter().cloned().chain([Seg::from(key)]).collect()
-}
-
-fn agents(raw: raw::Agents) -> Agents {
-    let settings = |(name, raw): (String, raw::ModelSettings)| ModelSettings {
-        name,
-        alias: raw.alias.filter(|alias| !alias.trim().is_empty()),
-        params: Params(raw.params),
-    };
-    let by_id = raw.entries.0.into_iter().map(|(id, agent)| Agent {
-        id,
-        name: agent.name,
-        model: agent.model.map(policy),
-    });
-    let listed = raw.list.into_iter().map(|agent| Agent {
-        id: agent.id,
-        name: agent.name,
-        model: agent.model.map(policy),
-    });
-    let mut entries: Vec<Agent> = Vec::new();
-    for agent in by_id.chain(listed) {
-        if !entries.iter().any(|known| known.id == agent.id) {
-            entries.push(agent);
-        }
-    }
-    Agents {
-        defaults: AgentDefaults {
-            model: raw.defaults.model.map(policy),
-            params: Params(raw.defaults.params),
-            models: raw.defaults.models.0.into_iter().map(settings).collect(),
-        },
-        entries,
-    }
-}
-
-fn policy(raw: raw::ModelChoice) -> ModelPolicy {
-    let (primary, fallbacks) = match raw {
-        raw::ModelChoice::One(primary) => (Some(primary), Vec::new()),
-        raw::ModelChoice::Chain(chain) => (chain.primary, chain.fallbacks),
-    };
-    ModelPolicy {
-        primary: primary.filter(|name| !name.trim().is_empty()),
-        fallbacks,
-    }
 }

@@ -7,9 +7,9 @@ use yabby_core::{Secret, text};
 use crate::{
     config::{KeepWarm, LocalService},
     diagnostic::{Diagnostic, DiagnosticKind},
-    path::Seg,
+    path::{Seg, below},
     raw,
-    resolve::{Resolver, below},
+    resolve::Resolver,
 };
 
 /// What a program may take until it answers, where the config says nothing.

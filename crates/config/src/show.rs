@@ -7,7 +7,9 @@ use yabby_core::Secret;
 
 use crate::{
     Config, Loaded, Modality,
-    config::{Agent, KeepWarm, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Provider},
+    config::{
+        Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
+    },
     secret,
 };
 
@@ -25,6 +27,12 @@ fn config(config: &Config) -> Value {
     let settings = config.agents.defaults.models.iter();
     let mut defaults = Map::new();
     put(&mut defaults, "model", Some(policy(&config.policy())));
+    put(&mut defaults, "privacy", privacy(&config.agents.defaults.privacy));
+    put(
+        &mut defaults,
+        "timeoutSeconds",
+        config.agents.defaults.timeout.map(|time| time.as_secs()),
+    );
     put_map(&mut defaults, "params", &config.agents.defaults.params);
     put(
         &mut defaults,
@@ -36,6 +44,16 @@ fn config(config: &Config) -> Value {
         Mode::Merge => "merge",
         Mode::Replace => "replace",
     };
+    let mut route = Map::new();
+    put(
+        &mut route,
+        "hedgeAfter",
+        config.route.hedge_after.map(|time| time.as_secs()),
+    );
+    put(&mut route, "preferFast", Some(config.route.prefer_fast));
+    let budget = &config.route.budget;
+    let budget = json!({ "perDay": limit(&budget.per_day), "perSession": limit(&budget.per_session) });
+    put(&mut route, "budget", Some(budget));
     json!({
         "agents": {
             "defaults": defaults,
@@ -45,11 +63,19 @@ fn config(config: &Config) -> Value {
             "mode": mode,
             "providers": config.providers().map(provider).collect::<Map<_, _>>(),
         },
+        "route": route,
     })
 }
 
 fn policy(policy: &ModelPolicy) -> Value {
     json!({ "primary": policy.primary, "fallbacks": policy.fallbacks })
+}
+
+fn privacy(privacy: &Privacy) -> Option<Value> {
+    let zones = privacy.zones.as_ref()?;
+    let words: Vec<String> = zones.iter().map(ToString::to_string).collect();
+    let violation = if privacy.ask { "ask" } else { "fail" };
+    Some(json!({ "zones": words, "onViolation": violation }))
 }
 
 fn model_settings(settings: &ModelSettings) -> (String, Value) {
@@ -63,6 +89,7 @@ fn agent(agent: &Agent) -> (String, Value) {
     let mut out = Map::new();
     put(&mut out, "name", agent.name.as_deref());
     put(&mut out, "model", agent.model.as_ref().map(policy));
+    put(&mut out, "privacy", privacy(&agent.privacy));
     (agent.id.clone(), out.into())
 }
 
@@ -73,13 +100,13 @@ fn provider(provider: &Provider) -> (String, Value) {
     let replicas: Vec<&str> = provider.replicas.iter().map(crate::BaseUrl::as_str).collect();
     put(&mut out, "baseUrls", (!replicas.is_empty()).then_some(replicas));
     put(&mut out, "api", Some(provider.api.name()));
-    put(
-        &mut out,
-        "apiKey",
-        provider.key.as_ref().map(|key| key.secret.to_string()),
-    );
+    let (single, listed) = provider.split_keys();
+    put(&mut out, "apiKey", single.map(|key| key.secret.to_string()));
+    let listed: Vec<String> = listed.iter().map(|key| key.secret.to_string()).collect();
+    put(&mut out, "apiKeys", (!listed.is_empty()).then_some(listed));
     put_headers(&mut out, &provider.headers);
     put(&mut out, "authHeader", provider.auth_header);
+    put(&mut out, "zone", provider.zone.as_ref().map(ToString::to_string));
     put(
         &mut out,
         "timeoutSeconds",
@@ -132,20 +159,41 @@ fn model(model: &ModelEntry) -> Value {
     put(&mut out, "reasoning", Some(model.reasoning));
     let input: Vec<&str> = model.input.iter().copied().map(modality).collect();
     put(&mut out, "input", Some(input));
-    let cost = &model.cost;
-    let cost = json!({
-        "input": cost.input,
-        "output": cost.output,
-        "cacheRead": cost.cache_read,
-        "cacheWrite": cost.cache_write,
-    });
-    put(&mut out, "cost", Some(cost));
+    put(&mut out, "cost", model.cost.as_ref().map(cost));
     put(&mut out, "contextWindow", model.context_window);
     put(&mut out, "contextTokens", model.context_tokens);
     put(&mut out, "maxTokens", model.max_tokens);
     put_headers(&mut out, &model.headers);
     put_map(&mut out, "compat", &model.compat);
     put_map(&mut out, "params", &model.params);
+    out.into()
+}
+
+fn cost(cost: &Cost) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "input", Some(cost.input));
+    put(&mut out, "output", Some(cost.output));
+    put(&mut out, "cacheRead", Some(cost.cache_read));
+    put(&mut out, "cacheWrite", Some(cost.cache_write));
+    let tiers = cost.tiers.iter().map(|tier| {
+        let range = std::iter::once(tier.start).chain(tier.end);
+        json!({
+            "input": tier.input,
+            "output": tier.output,
+            "cacheRead": tier.cache_read,
+            "cacheWrite": tier.cache_write,
+            "range": range.collect::<Vec<u32>>(),
+        })
+    });
+    let tiers: Vec<Value> = tiers.collect();
+    put(&mut out, "tieredPricing", Some(tiers).filter(|tiers| !tiers.is_empty()));
+    out.into()
+}
+
+fn limit(limit: &Limit) -> Value {
+    let mut out = Map::new();
+    put(&mut out, "usd", limit.usd);
+    put(&mut out, "tokens", limit.tokens);
     out.into()
 }
 

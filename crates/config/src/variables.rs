@@ -64,6 +64,18 @@ impl Variables {
         map.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The variables whose names are `prefix` and a number, in the order of the numbers.
+    pub(crate) fn numbered(&self, prefix: &str) -> Vec<&str> {
+        let stored = self.dot_env.keys().chain(self.config.keys()).map(String::as_str);
+        let names: BTreeSet<(u32, &str)> = self
+            .process
+            .names()
+            .chain(stored)
+            .filter_map(|name| Some((name.strip_prefix(prefix)?.parse().ok()?, name)))
+            .collect();
+        names.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Adds the variables of a `.env` file. An absent file is no problem; earlier files win.
     pub(crate) fn read_dot_env(&mut self, path: &Path, diagnostics: &mut Vec<Diagnostic>) {
         let Ok(bytes) = std::fs::read(path) else {

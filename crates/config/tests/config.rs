@@ -7,12 +7,15 @@
 )]
 
 mod suite {
+    mod budget;
     mod diagnostics;
     mod env;
     mod examples;
     mod explain;
     mod include;
+    mod keys;
     mod names;
+    mod privacy;
     mod properties;
     mod search;
     mod secrets;

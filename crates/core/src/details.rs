@@ -14,6 +14,10 @@ pub struct ErrorDetails {
     pub refused: Option<Refused>,
     /// The numbers that it tells.
     pub numbers: Numbers,
+    /// The HTTP status of the answer, or the one that stands in the error.
+    pub status: Option<u16>,
+    /// Which of the endpoint's keys the request was sent with, counted from 0; nothing where it has none.
+    pub credential: Option<usize>,
 }
 
 /// Numbers that stand in an error.

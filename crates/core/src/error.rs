@@ -67,10 +67,16 @@ pub enum ErrorKind {
     Empty,
     /// The model could not be made available on this machine.
     Provision,
+    /// Its zone is not one where the data may go; it was not contacted.
+    OutOfZone,
+    /// What it would cost, or has cost, is over a limit of the owner; it was not contacted.
+    OverBudget,
+    /// All slots of the server stayed taken for too long.
+    Busy,
 }
 
 /// How far a request had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before the connection stood.

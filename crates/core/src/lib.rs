@@ -17,6 +17,7 @@ mod request;
 mod secret;
 pub mod text;
 mod tokens;
+mod zone;
 
 pub use attempt::{Attempt, Outcome};
 pub use caller::{Caller, Priority};
@@ -33,3 +34,4 @@ pub use request::{Delivery, ModelRequest, OutputSchema, PromptCache, Tool, ToolC
 pub use secret::Secret;
 pub use text::{Lang, Text};
 pub use tokens::{Exactness, TokenCount};
+pub use zone::{InvalidZone, Zone, ZoneRule, Zones};

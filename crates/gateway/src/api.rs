@@ -61,7 +61,9 @@ impl Refusal {
             }
             E::ModelNotFound => (StatusCode::NOT_FOUND, "model_not_found"),
             E::RateLimit => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
-            E::Resting | E::Loading | E::NotLoaded | E::Overloaded | E::Preempted => {
+            E::OutOfZone => (StatusCode::FORBIDDEN, "out_of_zone"),
+            E::OverBudget => (StatusCode::TOO_MANY_REQUESTS, "over_budget"),
+            E::Resting | E::Loading | E::NotLoaded | E::Overloaded | E::Preempted | E::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable")
             }
             E::Hung | E::Timeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),

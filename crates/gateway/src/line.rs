@@ -7,10 +7,12 @@ use std::{
     convert::Infallible,
     error::Error,
     future::poll_fn,
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     task::{Context, Poll, Waker},
     time::Duration,
+    vec,
 };
 
 use hyper::{
@@ -19,10 +21,13 @@ use hyper::{
     client::conn::http1::{self, Connection, SendRequest},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::legacy::connect::{HttpConnector, dns::Name},
+    rt::TokioIo,
+};
 use tokio::{net::TcpStream, time::Instant};
-use tower_service::Service as _;
-use yabby_servers::Reach;
+use tower_service::Service;
+use yabby_servers::{Endpoint, Http, Reach};
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
@@ -33,21 +38,23 @@ const IDLE_HOSTED: Duration = Duration::from_secs(30);
 /// Idle connections to one place beyond this are closed.
 const MOST_IDLE: usize = 256;
 
-/// Makes connections.
-#[derive(Debug)]
-pub(crate) struct Connector {
-    plain: HttpConnector,
-    /// Made when it is first needed: reading the machine's certificates takes a while.
-    tls: OnceLock<HttpsConnector<HttpConnector>>,
-}
-
-/// One address, and the connections to it that are idle.
+/// One address of one endpoint, and the connections to it that are idle.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// Scheme, host and port.
     address: Uri,
+    names: Names,
+    /// Made when it is first needed: reading the machine's certificates takes a while.
+    tls: OnceLock<HttpsConnector<HttpConnector<Names>>>,
     kept_for: Duration,
     idle: Mutex<Vec<Idle>>,
+}
+
+/// Looks names up for an endpoint, which says what may be contacted.
+#[derive(Clone, Debug)]
+struct Names {
+    endpoint: Arc<Endpoint>,
+    http: Http,
 }
 
 #[derive(Debug)]
@@ -78,34 +85,52 @@ pub(crate) struct Sent {
 
 pub(crate) type Failed = Box<dyn Error + Send + Sync>;
 
-// === impl Connector ===
+// === impl Place ===
 
-impl Connector {
-    pub(crate) fn new() -> Self {
+impl Place {
+    pub(crate) fn new(address: Uri, endpoint: &Endpoint, http: &Http) -> Self {
+        let kept_for = if endpoint.reach == Reach::Hosted {
+            IDLE_HOSTED
+        } else {
+            IDLE_NEAR
+        };
         Self {
-            plain: tcp(),
+            address,
+            names: Names {
+                endpoint: Arc::new(endpoint.clone()),
+                http: http.clone(),
+            },
             tls: OnceLock::new(),
+            kept_for,
+            idle: Mutex::default(),
         }
     }
 
-    /// A new connection. It has no deadline.
-    pub(crate) async fn connect(&self, place: &Arc<Place>) -> Result<Line, Failed> {
-        let stream = if place.address.scheme_str() == Some("https") {
-            self.tls()?.clone().call(place.address.clone()).await?
+    /// A new connection. It has no deadline. An address in place of a name is for the caller to check.
+    pub(crate) async fn connect(self: &Arc<Self>) -> Result<Line, Failed> {
+        let stream = if self.address.scheme_str() == Some("https") {
+            self.tls()?.clone().call(self.address.clone()).await?
         } else {
-            MaybeHttpsStream::Http(self.plain.clone().call(place.address.clone()).await?)
+            MaybeHttpsStream::Http(self.tcp().call(self.address.clone()).await?)
         };
         let (sender, connection) = http1::Builder::new().handshake(stream).await?;
         Ok(Line {
             sender,
             connection: Box::new(connection),
             ended: false,
-            place: Arc::downgrade(place),
+            place: Arc::downgrade(self),
             used: false,
         })
     }
 
-    fn tls(&self) -> Result<&HttpsConnector<HttpConnector>, Failed> {
+    fn tcp(&self) -> HttpConnector<Names> {
+        let mut tcp = HttpConnector::new_with_resolver(self.names.clone());
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp
+    }
+
+    fn tls(&self) -> Result<&HttpsConnector<HttpConnector<Names>>, Failed> {
         if let Some(made) = self.tls.get() {
             return Ok(made);
         }
@@ -113,27 +138,8 @@ impl Connector {
             .try_with_platform_verifier()?
             .https_only()
             .enable_http1()
-            .wrap_connector(tcp());
+            .wrap_connector(self.tcp());
         Ok(self.tls.get_or_init(|| made))
-    }
-}
-
-fn tcp() -> HttpConnector {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp
-}
-
-// === impl Place ===
-
-impl Place {
-    pub(crate) fn new(address: Uri, reach: Reach) -> Self {
-        Self {
-            address,
-            kept_for: if reach == Reach::Hosted { IDLE_HOSTED } else { IDLE_NEAR },
-            idle: Mutex::default(),
-        }
     }
 
     /// The idle connection that was used last, if it is still good.
@@ -171,6 +177,23 @@ impl Place {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Names ===
+
+impl Service<Name> for Names {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failed>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let Self { endpoint, http } = self.clone();
+        Box::pin(async move { Ok(endpoint.addresses(&http, name.as_str()).await?.into_iter()) })
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) struct Metrics {
 pub(crate) struct Record {
     pub(crate) target: Arc<Target>,
     pub(crate) outcome: Outcome,
+    pub(crate) decision: Option<&'static str>,
+    pub(crate) queued_ms: u64,
+    pub(crate) cost: Option<f64>,
     pub(crate) phase: Phase,
     pub(crate) head_ms: Option<u64>,
     pub(crate) first_ms: Option<u64>,
@@ -80,7 +83,7 @@ impl Metrics {
     pub(crate) fn remember(&self, record: Record) {
         let counts = &record.target.counts;
         match &record.outcome {
-            Outcome::Answered => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
+            Outcome::Answered | Outcome::Outrun => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
             Outcome::Failed { error, .. } => *lock(&counts.failed).entry(name(*error)).or_default() += 1,
         }
         let mut last = lock(&self.last);
@@ -173,8 +176,13 @@ impl Record {
         Attempt {
             model: self.target.model.clone(),
             endpoint: self.target.endpoint.base_url.clone(),
+            zone: self.target.endpoint.zone_of(self.target.model.model()),
             outcome: self.outcome.clone(),
+            decision: self.decision.map(str::to_owned),
             phase: self.phase,
+            queued_ms: self.queued_ms,
+            sent_ms: None,
+            cost: self.cost,
             head_ms: self.head_ms,
             first_token_ms: self.first_ms,
             total_ms: self.total_ms,

@@ -7,6 +7,7 @@ use std::{
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use yabby_core::ModelError;
+use yabby_route::Decision;
 use yabby_servers::{Endpoint, Permit, ProbeTicket};
 
 use crate::{
@@ -90,7 +91,7 @@ impl Passing {
             // The client sees that itself, by the same missing mark.
             self.trial.target.counts.unended();
             let error = self.trial.broke_off("the stream ended without its end");
-            self.trial.failed(&error);
+            self.trial.failed(&error, Decision::Stop.word());
         } else {
             self.trial.answered();
         }
@@ -103,7 +104,7 @@ impl Passing {
     /// The answer will not be completed. A stream ends with an error in its own shape; anything else is cut off, so that
     /// nobody takes it for whole.
     fn break_off(&mut self, error: &ModelError, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failed>>> {
-        self.trial.failed(error);
+        self.trial.failed(error, Decision::Stop.word());
         self.line = None;
         self.slot = None;
         let message = format!("{}: {}", self.trial.target.model, error.message.english());

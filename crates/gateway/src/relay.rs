@@ -10,14 +10,15 @@ use hyper::{
     body::{Body as _, Bytes},
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Priority, Text};
-use yabby_route::{Decision, PlanError, Situation, decide};
+use tokio::time::{Instant, sleep, timeout};
+use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
+use yabby_route::{Decision, PlanError, Situation, Spending, decide};
 use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
 
 use crate::{
     api::{Api, Refusal},
     budget::Held,
-    line::{Connector, Sent},
+    line::Sent,
     metrics::Metrics,
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
@@ -25,13 +26,15 @@ use crate::{
     trial::{Failure, Opened, Trial, has_type},
 };
 
-/// Between two looks at a server that is loading its model.
-const LOADING_PAUSE: Duration = Duration::from_millis(500);
+/// How long it may take to find out where a server stands.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Which model has answered.
 const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
 /// How many attempts it took.
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
+/// How far away it stands.
+const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
 const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-yabby-session"),
@@ -43,7 +46,7 @@ const SESSIONS: [HeaderName; 2] = [
 pub(crate) struct Relay {
     pub(crate) routes: Routes,
     pub(crate) http: Http,
-    pub(crate) connector: Connector,
+    pub(crate) spending: Spending,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -101,9 +104,14 @@ impl Relay {
                     continue;
                 }
             };
+            if let Err(error) = self.placed(target, &route.zones).await {
+                tried.failures.push((target.model.clone(), error.into()));
+                continue;
+            }
             // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
+            let last = at + 1 == targets.len();
             let mut trial = None;
-            if at + 1 < targets.len() {
+            if !last {
                 match may_ask(target, &self.http).await {
                     Ok(ticket) => trial = ticket,
                     Err(error) => {
@@ -112,14 +120,25 @@ impl Relay {
                     }
                 }
             }
+            let entered = Instant::now();
+            let permit = match enter(target, &asked.caller).await {
+                Ok(permit) => permit,
+                Err(error) => {
+                    tried.failures.push((target.model.clone(), error.into()));
+                    continue;
+                }
+            };
             let mut slot = Slot {
-                _permit: enter(target, &asked.caller).await,
+                _permit: permit,
                 _trial: trial,
                 running: None,
             };
             target.endpoint.used();
             let sent = Sent::new(found.spliced(&asked.body, &way.model, way.provider.as_ref()));
-            let opened = self.ask(asked, target, way, &sent, &mut slot, &mut tried).await;
+            let queued = entered.elapsed();
+            let opened = self
+                .ask(asked, (target, way, last), &sent, queued, &mut slot, &mut tried)
+                .await;
             if let Some((opened, trial)) = opened {
                 return Ok(passing(asked.api, tried.attempts, way, opened, trial, slot));
             }
@@ -127,53 +146,89 @@ impl Relay {
         Err(tried.refusal())
     }
 
+    /// Whether data may go to a target, found out where the rules make that necessary.
+    async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
+        if zones.is_unlimited() {
+            return Ok(());
+        }
+        let (endpoint, model) = (&target.endpoint, &target.model);
+        let settled = endpoint.settle_zone(&self.http, model.model(), zones, SETTLE);
+        let zone = Box::pin(settled).await?;
+        let Some(rule) = zones.forbids(&zone) else {
+            return Ok(());
+        };
+        let (model, rule) = (model.clone(), rule.clone());
+        let forbidden = PlanError::OutOfZone { model, zone, rule };
+        let (kind, phase) = (ErrorKind::OutOfZone, Phase::Connect);
+        Err(ModelError::new(kind, phase, &endpoint.base_url, forbidden.reason()).with_hint(forbidden.hint()))
+    }
+
     /// Asks one target as often as is decided; `None` goes on with the next one.
     async fn ask(
         &self,
         asked: &Asked<'_>,
-        target: &Arc<Target>,
-        way: &Way,
+        (target, way, last): (&Arc<Target>, &Way, bool),
         sent: &Sent,
+        queued: Duration,
         slot: &mut Slot,
         tried: &mut Tried,
     ) -> Option<(Opened, Trial)> {
-        let mut retries = 0;
+        let model = target.model.model();
+        let (mut retries, mut keys) = (0, 0);
         tried.attempts += 1;
-        let mut trial = Trial::start(target, &self.http, &self.metrics);
+        let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
         loop {
-            let opened = if target.endpoint.is_managed() {
-                Box::pin(self.open_managed(&mut trial, asked, sent, slot)).await
-            } else {
-                trial.open(&self.connector, way, asked.api, asked.headers, sent).await
+            let reserved = trial.reserve(&self.spending, &asked.caller.session, tokens(&asked.body));
+            let opened = match reserved {
+                Err(error) => Err(error.into()),
+                Ok(()) if target.endpoint.is_managed() => {
+                    Box::pin(self.open_managed(&mut trial, asked, sent, slot)).await
+                }
+                Ok(()) => trial.open(way, asked.api, asked.headers, sent).await,
             };
             let failure = match opened {
                 Ok(opened) => return Some((opened, trial)),
                 Err(failure) => failure,
             };
+            let error = &failure.error;
             let decision = decide(&Situation {
-                kind: failure.error.kind,
-                phase: failure.error.phase,
+                kind: error.kind,
+                phase: error.phase,
                 visible: false,
                 managed: target.endpoint.is_managed(),
-                responses: false,
                 retries,
+                last,
+                left: trial.watch.left(),
+                retry_after: error.details.numbers.retry_after,
+                prefer_fast: self.routes.prefers_fast(),
+                // What was asked for is passed on as it is, or not at all.
                 step: false,
+                chat: false,
+                reasoning_off: false,
+                refit: false,
+                other_key: keys < target.endpoint.key_count() && target.endpoint.another_key(model, error),
             });
-            if decision == Decision::Wait && trial.watch.outlasts(LOADING_PAUSE) {
+            if let (ErrorKind::Loading, Decision::Wait(pause)) = (error.kind, decision) {
                 // The same attempt goes on. The breaker is told that it loads, which is no failure.
-                target.endpoint.failed(target.model.model(), &failure.error);
-                tokio::time::sleep(LOADING_PAUSE).await;
+                target.endpoint.failed(model, error);
+                sleep(pause).await;
                 continue;
             }
-            trial.failed(&failure.error);
-            if decision == Decision::Retry {
-                retries += 1;
-                tried.attempts += 1;
-                trial = Trial::start(target, &self.http, &self.metrics);
-                continue;
+            trial.failed(error, decision.word());
+            match decision {
+                Decision::Retry => retries += 1,
+                Decision::Wait(pause) => {
+                    retries += 1;
+                    sleep(pause).await;
+                }
+                Decision::OtherKey => keys += 1,
+                _ => {
+                    tried.failures.push((target.model.clone(), failure));
+                    return None;
+                }
             }
-            tried.failures.push((target.model.clone(), failure));
-            return None;
+            tried.attempts += 1;
+            trial = Trial::start(target, &self.http, &self.metrics, Duration::ZERO);
         }
     }
 
@@ -187,15 +242,18 @@ impl Relay {
     ) -> Result<Opened, Failure> {
         let target = Arc::clone(&trial.target);
         let starting = target.endpoint.ensure_running(&self.http, &());
-        let running = trial.watch.within(yabby_core::Phase::Connect, starting).await??;
+        let running = trial.watch.within(Phase::Connect, starting).await??;
         let way = self.routes.way(asked.api, &target.model, &running, None)?;
         slot.running = Some(running);
-        trial.open(&self.connector, &way, asked.api, asked.headers, sent).await
+        trial.open(&way, asked.api, asked.headers, sent).await
     }
 }
 
-/// Whether its breaker lets a request pass.
+/// Whether its breaker and its keys let a request pass.
 async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+    if let Some(resting) = target.endpoint.keys_at_rest(target.model.model()) {
+        return Err(resting);
+    }
     if target.endpoint.breaker().state == BreakerState::Closed {
         return Ok(None);
     }
@@ -203,13 +261,31 @@ async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, Mo
 }
 
 /// Waits for a slot. The place in the line is given up when the client leaves.
-async fn enter(target: &Target, caller: &Caller) -> Permit {
+async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
-    loop {
-        if let Admission::Granted(permit) = waiting.next().await {
-            return permit;
+    let limit = target.deadlines.queue;
+    let entered = async {
+        loop {
+            if let Admission::Granted(permit) = waiting.next().await {
+                return permit;
+            }
         }
-    }
+    };
+    timeout(limit, entered).await.map_err(|_| {
+        let url = &target.endpoint.base_url;
+        let message = text!(
+            "all slots of {url} stayed taken for {seconds} s",
+            url = url,
+            seconds = limit.as_secs()
+        );
+        let hint = text!("start the server with more slots, or add another address to baseUrls");
+        ModelError::new(ErrorKind::Busy, Phase::Connect, url, message).with_hint(hint)
+    })
+}
+
+/// Four bytes each, as everybody estimates; the body is not read.
+fn tokens(body: &[u8]) -> u32 {
+    u32::try_from(body.len() / 4).unwrap_or(u32::MAX)
 }
 
 /// A person is at the other end, as far as is known.
@@ -237,6 +313,7 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
     }
     headers.insert(MODEL, way.name.clone());
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    headers.insert(ZONE, zone(&trial.target));
     let ended = body.is_end_stream();
     let mut passing = Passing {
         line: Some(line),
@@ -255,6 +332,15 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
     *response.status_mut() = head.status;
     *response.headers_mut() = headers;
     response
+}
+
+fn zone(target: &Target) -> HeaderValue {
+    match target.endpoint.zone_of(target.model.model()) {
+        Zone::Machine => HeaderValue::from_static("machine"),
+        Zone::Lan => HeaderValue::from_static("lan"),
+        Zone::Hosted => HeaderValue::from_static("hosted"),
+        region @ Zone::Region(_) => region.to_string().parse().unwrap_or(HeaderValue::from_static("?")),
+    }
 }
 
 /// Headers of an upstream that mean something to its client. Cookies, and what concerns the connection, stay here.
@@ -291,6 +377,8 @@ fn no_plan(error: &PlanError) -> Refusal {
     let kind = match error {
         PlanError::UnknownModel { .. } => ErrorKind::ModelNotFound,
         PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => ErrorKind::BadRequest,
+        PlanError::Unable { .. } => ErrorKind::UnsupportedFeature,
+        PlanError::OutOfZone { .. } => ErrorKind::OutOfZone,
         PlanError::NoModel => ErrorKind::NotLoaded,
     };
     Refusal::of_kind(kind, sentence(&error.reason(), Some(&error.hint())))

@@ -12,9 +12,9 @@ use hyper::{
 };
 use serde_json::Value;
 use yabby_config::{Config, Params};
-use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, text};
-use yabby_route::{Candidate, Deadlines, PlanError, plan};
-use yabby_servers::{Endpoint, Fleet};
+use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Zones, text};
+use yabby_route::{Candidate, Deadlines, PlanError, Wanted, plan};
+use yabby_servers::{Endpoint, Fleet, Http};
 
 use crate::{
     api::Api,
@@ -34,16 +34,19 @@ pub(crate) struct Routes {
     fleet: Fleet,
     /// The model to use when the config names none.
     default: Option<ModelRef>,
+    http: Http,
     metrics: Arc<Metrics>,
     known: Mutex<HashMap<String, [Option<Arc<Route>>; 3]>>,
-    /// By origin, so that all models of a server share its connections.
-    places: Mutex<HashMap<String, Arc<Place>>>,
+    /// By provider and origin, so that all models of a server share its connections.
+    places: Mutex<HashMap<(String, String), Arc<Place>>>,
 }
 
 /// Candidates in order; never empty.
 #[derive(Debug)]
 pub(crate) struct Route {
     candidates: Vec<Stop>,
+    /// Where the data may go.
+    pub(crate) zones: Zones,
 }
 
 /// One candidate with the addresses that serve it.
@@ -70,8 +73,8 @@ pub(crate) struct Way {
     pub(crate) place: Arc<Place>,
     /// Path and query.
     pub(crate) path: Uri,
-    /// All headers, but those of the client.
-    pub(crate) headers: HeaderMap,
+    /// All headers, but those of the client, by key.
+    pub(crate) headers: Vec<HeaderMap>,
     /// Those of them that the config has set.
     pub(crate) sets: Vec<HeaderName>,
     /// The model's id there, as JSON.
@@ -85,18 +88,25 @@ pub(crate) struct Way {
 // === impl Routes ===
 
 impl Routes {
-    pub(crate) fn new(config: Config, fleet: Fleet, default: Option<ModelRef>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        fleet: Fleet,
+        default: Option<ModelRef>,
+        http: Http,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             config,
             fleet,
             default,
+            http,
             metrics,
             known: Mutex::default(),
             places: Mutex::default(),
         }
     }
 
-    /// What is asked for a name; the chain of the config for none, `yabby` and `route/default`.
+    /// What is asked for a name, by what was known when it was asked for first; the chain of the config for none, `yabby` and `route/default`.
     pub(crate) fn find(&self, api: Api, name: Option<&str>) -> Result<Arc<Route>, PlanError> {
         let name = name.map_or("", str::trim);
         let number = api as usize;
@@ -104,10 +114,16 @@ impl Routes {
             return Ok(known);
         }
         let requested = (!matches!(name, "" | "yabby" | "route/default")).then_some(name);
-        let plan = plan(&self.config, &self.fleet, requested, self.default.as_ref())?;
-        let candidates = plan.candidates.into_iter().map(|candidate| self.stop(api, &candidate));
+        let wanted = Wanted {
+            model: requested,
+            default: self.default.as_ref(),
+            ..Wanted::default()
+        };
+        let plan = plan(&self.config, &self.fleet, &wanted)?;
+        let candidates = plan.candidates.iter().map(|candidate| self.stop(api, candidate));
         let route = Arc::new(Route {
             candidates: candidates.collect(),
+            zones: plan.zones,
         });
         let mut known = lock(&self.known);
         if known.len() >= MOST_NAMES {
@@ -147,6 +163,9 @@ impl Routes {
         endpoint: &Endpoint,
         params: Option<&Params>,
     ) -> Result<Way, ModelError> {
+        if let Some(outside) = endpoint.outside() {
+            return Err(outside);
+        }
         let passage = endpoint
             .passage(api.dialect(), model.model())
             .ok_or_else(|| other_dialect(api, model, endpoint))?;
@@ -155,22 +174,26 @@ impl Routes {
         let host = url.authority().ok_or_else(wrong)?;
         // Credentials of the base URL are a header of their own.
         let host = host.as_str().rsplit('@').next().unwrap_or_default();
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, value(host).ok_or_else(wrong)?);
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(
+        let mut common = HeaderMap::new();
+        common.insert(HOST, value(host).ok_or_else(wrong)?);
+        common.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        common.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        common.insert(
             USER_AGENT,
             HeaderValue::from_static(concat!("yabby/", env!("CARGO_PKG_VERSION"))),
         );
-        headers.extend(api.adds());
-        let mut sets = Vec::new();
-        for (name, secret) in &passage.headers {
-            let name: HeaderName = name.parse().map_err(|_| wrong())?;
-            let mut value = value(secret.expose()).ok_or_else(wrong)?;
-            value.set_sensitive(true);
-            headers.insert(name.clone(), value);
-            sets.push(name);
+        common.extend(api.adds());
+        let (mut headers, mut sets) = (Vec::new(), Vec::new());
+        for of_key in &passage.headers {
+            let mut all = common.clone();
+            for (name, secret) in of_key {
+                let name: HeaderName = name.parse().map_err(|_| wrong())?;
+                let mut value = value(secret.expose()).ok_or_else(wrong)?;
+                value.set_sensitive(true);
+                all.insert(name.clone(), value);
+                sets.push(name);
+            }
+            headers.push(all);
         }
         let path = url.path_and_query().map_or("/", |path| path.as_str());
         let limits =
@@ -191,12 +214,18 @@ impl Routes {
     fn place(&self, url: &Uri, endpoint: &Endpoint) -> Option<Arc<Place>> {
         let origin = format!("{}://{}", url.scheme_str()?, url.authority()?);
         let mut places = lock(&self.places);
-        if let Some(known) = places.get(&origin) {
+        let key = (endpoint.provider.clone(), origin.clone());
+        if let Some(known) = places.get(&key) {
             return Some(Arc::clone(known));
         }
-        let place = Arc::new(Place::new(origin.parse().ok()?, endpoint.reach));
-        places.insert(origin, Arc::clone(&place));
+        let place = Arc::new(Place::new(origin.parse().ok()?, endpoint, &self.http));
+        places.insert(key, Arc::clone(&place));
         Some(place)
+    }
+
+    /// Whether the next model is asked instead of waiting for one that loads.
+    pub(crate) fn prefers_fast(&self) -> bool {
+        self.config.route.prefer_fast
     }
 
     /// Closes connections that have been idle for too long.

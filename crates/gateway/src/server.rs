@@ -19,12 +19,12 @@ use tokio::{
 };
 use yabby_config::Config;
 use yabby_core::{Attempt, ModelRef};
+use yabby_route::{Spending, Wanted, plan};
 use yabby_servers::{Fleet, Http, Keeper};
 
 use crate::{
     api::{Api, Refusal},
     budget::Budget,
-    line::Connector,
     metrics::Metrics,
     passing::Out,
     relay::{Relay, refused},
@@ -55,6 +55,8 @@ pub struct House {
     pub http: Http,
     /// The model to use when the config names none.
     pub default: Option<ModelRef>,
+    /// What hosted models have cost, and may.
+    pub spending: Spending,
 }
 
 /// Serves HTTP on this machine.
@@ -105,10 +107,15 @@ impl Gateway {
             fleet,
             http,
             default,
+            spending,
         } = house;
         let metrics = Arc::new(Metrics::default());
         // Those of the chain are kept warm, where the config says so.
-        let chain = yabby_route::plan(&config, &fleet, None, default.as_ref());
+        let wanted = Wanted {
+            default: default.as_ref(),
+            ..Wanted::default()
+        };
+        let chain = plan(&config, &fleet, &wanted);
         let models: Vec<ModelRef> = chain
             .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
             .unwrap_or_default();
@@ -118,9 +125,9 @@ impl Gateway {
             _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
                 relay: Relay {
-                    routes: Routes::new(config, fleet, default, Arc::clone(&metrics)),
+                    routes: Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics)),
                     http,
-                    connector: Connector::new(),
+                    spending,
                     metrics,
                 },
                 budget: Budget::default(),

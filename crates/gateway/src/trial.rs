@@ -1,6 +1,6 @@
 //! One attempt at one target, and what becomes known of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
@@ -10,12 +10,13 @@ use hyper::{
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use yabby_core::{ModelError, Outcome, Phase, Usage};
-use yabby_servers::Http;
+use yabby_route::spending::{Price, Reservation, Spending};
+use yabby_servers::{Http, KeyUse};
 use yabby_wire::ResponseHeaders;
 
 use crate::{
     api::Api,
-    line::{Connector, Line, Sent},
+    line::{Line, Sent},
     metrics::{InFlight, Metrics, Record},
     routes::{Target, Way},
     tail::Tail,
@@ -24,7 +25,7 @@ use crate::{
 
 /// So much of an error is read, for so long.
 const LONGEST_ERROR: usize = 64 << 10;
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An attempt while it runs. Dropped before its outcome was told, the client has left.
 pub(crate) struct Trial {
@@ -39,6 +40,11 @@ pub(crate) struct Trial {
     /// What is kept of the answer.
     pub(crate) tail: Tail,
     told: bool,
+    /// The key that it was sent with.
+    key: KeyUse,
+    queued: Duration,
+    /// What it will cost at least.
+    reservation: Option<Reservation>,
     _in_flight: InFlight,
 }
 
@@ -69,7 +75,7 @@ pub(crate) struct Said {
 // === impl Trial ===
 
 impl Trial {
-    pub(crate) fn start(target: &Arc<Target>, http: &Http, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn start(target: &Arc<Target>, http: &Http, metrics: &Arc<Metrics>, queued: Duration) -> Self {
         let start = Instant::now();
         Self {
             watch: Watch::start(target, http, start),
@@ -82,14 +88,30 @@ impl Trial {
             bytes: 0,
             tail: Tail::default(),
             told: false,
+            key: target.endpoint.take_key(target.model.model()),
+            queued,
+            reservation: None,
             _in_flight: target.counts.enter(),
         }
+    }
+
+    /// Reserves what it will cost, if it costs anything.
+    pub(crate) fn reserve(&mut self, spending: &Spending, session: &str, tokens: u32) -> Result<(), ModelError> {
+        self.reservation = None;
+        let (endpoint, model) = (&self.target.endpoint, &self.target.model);
+        let price = Price::known(endpoint, model.model());
+        let is_own = || endpoint.zone_of(model.model()).is_own();
+        if price.as_ref().map_or_else(is_own, Price::is_free) {
+            return Ok(());
+        }
+        let reserved = spending.reserve(model, session, price, tokens);
+        self.reservation = Some(reserved.map_err(|over| over.error(model, &endpoint.base_url))?);
+        Ok(())
     }
 
     /// Sends the request, and waits until the body of an answer begins.
     pub(crate) async fn open(
         &mut self,
-        connector: &Connector,
         way: &Way,
         api: Api,
         client: &HeaderMap,
@@ -98,9 +120,9 @@ impl Trial {
         self.phase = Phase::Connect;
         let mut line = match way.place.idle() {
             Some(line) => line,
-            None => self.connect(connector, way).await?,
+            None => self.connect(way).await?,
         };
-        let mut sending = line.send(request(way, api, client, sent));
+        let mut sending = line.send(request(way, self.key, api, client, sent));
         let response = loop {
             self.phase = Phase::Head;
             match self.watch.within(Phase::Head, sending).await? {
@@ -111,8 +133,8 @@ impl Trial {
                 // The server has closed a connection that was kept, at the moment when it was used again. It has
                 // answered nothing, so that this is no attempt of its own.
                 Err(_) => {
-                    line = self.connect(connector, way).await?;
-                    sending = line.send(request(way, api, client, sent));
+                    line = self.connect(way).await?;
+                    sending = line.send(request(way, self.key, api, client, sent));
                 }
             }
         };
@@ -121,9 +143,9 @@ impl Trial {
         self.begun(api, line, response).await
     }
 
-    async fn connect(&mut self, connector: &Connector, way: &Way) -> Result<Line, Failure> {
+    async fn connect(&mut self, way: &Way) -> Result<Line, Failure> {
         // Seldom, so that its size is no part of each request.
-        let connecting = Box::pin(connector.connect(&way.place));
+        let connecting = Box::pin(way.place.connect());
         let connected = self.watch.within(Phase::Connect, connecting).await?;
         connected.map_err(|error| self.target.endpoint.broke_off(Phase::Connect, true, error).into())
     }
@@ -157,8 +179,7 @@ impl Trial {
                 return Box::pin(self.whole(api, line, response, first)).await;
             }
         }
-        self.first_ms = Some(self.elapsed());
-        self.target.counts.first_byte(self.start.elapsed());
+        self.first_byte();
         self.piece(api, &first);
         Ok(Opened { line, response, first })
     }
@@ -176,8 +197,7 @@ impl Trial {
         if is_error(&all) || !ended {
             return Err(Box::pin(self.refusal(line, response, all.into())).await);
         }
-        self.first_ms = Some(self.elapsed());
-        self.target.counts.first_byte(self.start.elapsed());
+        self.first_byte();
         self.piece(api, &all);
         Ok(Opened {
             line,
@@ -197,7 +217,8 @@ impl Trial {
         let endpoint = &self.target.endpoint;
         let read = ResponseHeaders::read(|name| head.headers.get(name)?.to_str().ok());
         let event = data_of(&said);
-        let error = endpoint.refused(self.phase, head.status.as_u16(), &read, event);
+        let model = self.target.model.model();
+        let error = endpoint.refused(self.key, model, self.phase, (head.status.as_u16(), &read, event));
         let is_json = serde_json::from_slice::<Value>(event).is_ok_and(|value| value.is_object());
         let said = is_json.then(|| Said {
             status: head.status,
@@ -210,6 +231,14 @@ impl Trial {
     /// The connection has ended before the answer did.
     pub(crate) fn broke_off(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ModelError {
         self.target.endpoint.broke_off(self.phase, false, error)
+    }
+
+    fn first_byte(&mut self) {
+        self.first_ms = Some(self.elapsed());
+        self.target.counts.first_byte(self.start.elapsed());
+        if let Some(reservation) = &mut self.reservation {
+            reservation.begun();
+        }
     }
 
     /// A piece of the body passes.
@@ -231,27 +260,35 @@ impl Trial {
     /// It has ended well.
     pub(crate) fn answered(&mut self) {
         self.phase = Phase::Done;
-        self.target.endpoint.succeeded();
+        let (endpoint, model) = (&self.target.endpoint, self.target.model.model());
+        endpoint.succeeded();
+        endpoint.key_answered(self.key, model);
         let usage = self.tail.usage();
-        self.tell(Outcome::Answered, usage);
+        self.tell(Outcome::Answered, None, usage);
     }
 
-    /// It has failed.
-    pub(crate) fn failed(&mut self, error: &ModelError) {
+    /// It has failed, and this is done now.
+    pub(crate) fn failed(&mut self, error: &ModelError, decision: &'static str) {
         self.target.endpoint.failed(self.target.model.model(), error);
         let outcome = Outcome::Failed {
             error: error.kind,
             message: error.message.english(),
         };
-        self.tell(outcome, Usage::default());
+        let usage = self.tail.usage();
+        self.tell(outcome, Some(decision), usage);
     }
 
-    fn tell(&mut self, outcome: Outcome, usage: Usage) {
+    fn tell(&mut self, outcome: Outcome, decision: Option<&'static str>, usage: Usage) {
         self.told = true;
+        // What was not begun costs nothing.
+        let reservation = self.reservation.take().filter(|_| self.first_ms.is_some());
         self.metrics.remember(Record {
+            cost: reservation.and_then(|reservation| reservation.settle(&usage).usd),
             target: Arc::clone(&self.target),
             outcome,
+            decision,
             phase: self.phase,
+            queued_ms: u64::try_from(self.queued.as_millis()).unwrap_or(u64::MAX),
             head_ms: self.head_ms,
             first_ms: self.first_ms,
             total_ms: self.elapsed(),
@@ -281,12 +318,14 @@ impl From<ModelError> for Failure {
     }
 }
 
-fn request(way: &Way, api: Api, client: &HeaderMap, sent: &Sent) -> Request<Sent> {
+fn request(way: &Way, key: KeyUse, api: Api, client: &HeaderMap, sent: &Sent) -> Request<Sent> {
     let mut request = Request::new(sent.clone());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = way.path.clone();
     let headers = request.headers_mut();
-    headers.clone_from(&way.headers);
+    if let Some(of_key) = way.headers.get(key.place()) {
+        headers.clone_from(of_key);
+    }
     // What the config says goes before what the client says.
     for name in api.passed() {
         if let (Some(value), false) = (client.get(name), way.sets.contains(name)) {

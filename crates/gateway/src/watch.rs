@@ -9,6 +9,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -17,6 +18,9 @@ use yabby_servers::{Doing, Http};
 
 use crate::routes::Target;
 
+/// How often in a row a server may say that it works on nothing, while it owes an answer.
+const IDLE: u32 = 3;
+
 type Look = Pin<Box<dyn Future<Output = Result<Doing, ModelError>> + Send>>;
 
 /// The clock of one candidate. It starts when the server has a slot.
@@ -24,8 +28,12 @@ pub(crate) struct Watch {
     target: Arc<Target>,
     http: Http,
     end: Instant,
-    /// When the server was last heard of.
+    /// When the last byte came.
     last: Instant,
+    /// When the server was last heard of, in the answer or beside it.
+    heard: Instant,
+    /// How often in a row it was idle.
+    idle: u32,
     /// Set seldom: when it ends, it is looked whether there was silence meanwhile.
     sleep: Pin<Box<Sleep>>,
     looking: Option<Look>,
@@ -40,19 +48,23 @@ impl Watch {
             http: http.clone(),
             end,
             last: now,
+            heard: now,
+            idle: 0,
             sleep: Box::pin(sleep_until(end.min(now + deadlines.silence))),
             looking: None,
         }
     }
 
-    /// Whether there is more time left than this.
-    pub(crate) fn outlasts(&self, pause: std::time::Duration) -> bool {
-        Instant::now() + pause < self.end
+    /// How much time is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
     }
 
-    /// The server was heard of.
+    /// A byte came, or a request is sent.
     pub(crate) fn alive(&mut self, now: Instant) {
         self.last = now;
+        self.heard = now;
+        self.idle = 0;
         self.looking = None;
     }
 
@@ -71,20 +83,20 @@ impl Watch {
         let deadlines = self.target.deadlines;
         loop {
             if let Some(looking) = &mut self.looking {
-                match ready!(looking.as_mut().poll(cx)) {
-                    Ok(_) => self.alive(Instant::now()),
-                    Err(mut error) => {
-                        error.phase = phase;
-                        return Poll::Ready(error);
-                    }
+                let looked = ready!(looking.as_mut().poll(cx));
+                self.looking = None;
+                if let Err(mut error) = looked.and_then(|doing| self.judge(doing, phase)) {
+                    error.phase = phase;
+                    return Poll::Ready(error);
                 }
+                self.heard = Instant::now();
             }
             ready!(self.sleep.as_mut().poll(cx));
             let now = Instant::now();
             if now >= self.end {
                 return Poll::Ready(self.too_long(phase));
             }
-            let due = self.end.min(self.last + deadlines.silence);
+            let due = self.end.min(self.heard + deadlines.silence);
             self.sleep.as_mut().reset(due.max(now));
             if due <= now {
                 let (target, http) = (Arc::clone(&self.target), self.http.clone());
@@ -94,6 +106,33 @@ impl Watch {
                 }));
             }
         }
+    }
+
+    /// What it means that a server does this while its answer is silent: the rules of `yabby-route`.
+    fn judge(&mut self, doing: Doing, phase: Phase) -> Result<(), ModelError> {
+        self.idle = if doing == Doing::Idle { self.idle + 1 } else { 0 };
+        let deadlines = self.target.deadlines;
+        let limit = if phase < Phase::Streaming {
+            deadlines.first_token
+        } else {
+            deadlines.gap
+        };
+        let url = &self.target.endpoint.base_url;
+        let message = match doing {
+            Doing::Idle if self.idle >= IDLE => text!(
+                "{url} says that it works on nothing, though {model} was asked",
+                url = url,
+                model = self.target.model
+            ),
+            Doing::Idle | Doing::Alive if self.last.elapsed() >= limit => text!(
+                "{url} answers other questions, but has sent nothing of this answer for {seconds} s",
+                url = url,
+                seconds = limit.as_secs()
+            ),
+            _ => return Ok(()),
+        };
+        let hint = text!("look into the server's log, or restart it");
+        Err(ModelError::new(ErrorKind::Hung, phase, url, message).with_hint(hint))
     }
 
     fn too_long(&self, phase: Phase) -> ModelError {

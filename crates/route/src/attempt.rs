@@ -3,21 +3,33 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use yabby_core::{Attempt, Delivery, ModelError, ModelEvent, ModelRef, Outcome, Phase, Progress, Usage};
-use yabby_servers::{Endpoint, Timing};
+use yabby_core::{Attempt, ModelError, ModelEvent, ModelRef, Outcome, Phase, Progress, Usage, Zone};
+
+use crate::{Decision, upstream::Times};
+
+/// Who is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) model: ModelRef,
+    pub(crate) endpoint: String,
+    pub(crate) zone: Zone,
+}
 
 /// Collects times and counts until the attempt is over.
 pub(crate) struct Running {
-    model: ModelRef,
-    pub(crate) endpoint: String,
+    asked: Asked,
+    queued: Duration,
     start: Instant,
-    head_ms: Option<u64>,
-    first_token_ms: Option<u64>,
+    sent: Option<Duration>,
+    head: Option<Duration>,
+    first_token: Option<Duration>,
     pub(crate) phase: Phase,
     pub(crate) bytes: u64,
     pub(crate) usage: Usage,
-    /// Whether text or a tool call has been passed on.
-    pub(crate) visible: bool,
+    /// What it cost, where that is known.
+    pub(crate) cost: Option<f64>,
+    /// Whether the model has reasoned.
+    pub(crate) reasoned: bool,
     /// Whether the model was being loaded when it was asked.
     loaded: bool,
     /// Whether it waited for a load that another request had begun: its times say nothing.
@@ -25,31 +37,43 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(model: ModelRef, endpoint: String) -> Self {
+    pub(crate) fn start(asked: Asked, queued: Duration) -> Self {
         Self {
-            model,
-            endpoint,
+            asked,
+            queued,
             start: Instant::now(),
-            head_ms: None,
-            first_token_ms: None,
+            sent: None,
+            head: None,
+            first_token: None,
             phase: Phase::Connect,
             bytes: 0,
             usage: Usage::default(),
-            visible: false,
+            cost: None,
+            reasoned: false,
             loaded: false,
             untimed: false,
         }
     }
 
-    /// Whether the model has begun to answer with this event.
-    pub(crate) fn event_is_answer(&self, event: &ModelEvent) -> bool {
-        !matches!(event, ModelEvent::Progress(_) | ModelEvent::ServedBy(_))
+    /// The next attempt with the same candidate; it has waited for nothing.
+    pub(crate) fn again(&self, endpoint: String) -> Self {
+        let asked = Asked {
+            endpoint,
+            ..self.asked.clone()
+        };
+        Self::start(asked, Duration::ZERO)
+    }
+
+    /// The request is on its way to this address.
+    pub(crate) fn sent(&mut self, endpoint: String) {
+        self.asked.endpoint = endpoint;
+        self.sent = Some(self.start.elapsed());
     }
 
     /// The head of the response has come.
     pub(crate) fn head(&mut self) {
         self.phase = Phase::FirstToken;
-        self.head_ms = Some(self.elapsed());
+        self.head = Some(self.start.elapsed());
     }
 
     /// The server has said what it does.
@@ -62,47 +86,28 @@ impl Running {
         self.untimed = true;
     }
 
-    /// Tells the endpoint how fast it was, as far as the server has counted tokens.
-    pub(crate) fn report_to(&self, endpoint: &Endpoint, delivery: Delivery) {
-        if self.untimed {
-            return;
-        }
-        let model = self.model.model();
-        let first_token = self.first_token_ms.map(Duration::from_millis);
-        if let Some(time) = first_token.filter(|_| self.loaded) {
-            endpoint.saw_load(model, time);
-            return;
-        }
-        let (Some(first_token), Delivery::Stream) = (first_token, delivery) else {
-            return;
-        };
-        let usage = &self.usage;
-        let read = usage
-            .input_tokens
-            .map(|tokens| tokens.saturating_sub(usage.cached_tokens.unwrap_or(0)));
-        endpoint.saw_timing(
-            model,
-            Timing {
-                read: read.unwrap_or(0),
-                first_token,
-                written: usage.output_tokens.unwrap_or(0),
-                writing: self.start.elapsed().saturating_sub(first_token),
-            },
-        );
+    /// How fast the server was, if that says something.
+    pub(crate) fn times(&self, streamed: bool) -> Option<Times> {
+        (!self.untimed).then(|| Times {
+            first_token: self.first_token,
+            writing: self
+                .start
+                .elapsed()
+                .saturating_sub(self.first_token.unwrap_or_default()),
+            loaded: self.loaded,
+            streamed,
+            usage: self.usage,
+        })
     }
 
     /// An event has come.
     pub(crate) fn event(&mut self, event: &ModelEvent) {
         match event {
-            ModelEvent::Text(text) => {
+            ModelEvent::Text(_) | ModelEvent::ToolCall(_) | ModelEvent::MalformedCall(_) => self.token(),
+            ModelEvent::Reasoning(_) => {
+                self.reasoned = true;
                 self.token();
-                self.visible |= !text.trim().is_empty();
             }
-            ModelEvent::ToolCall(_) | ModelEvent::MalformedCall(_) => {
-                self.token();
-                self.visible = true;
-            }
-            ModelEvent::Reasoning(_) => self.token(),
             ModelEvent::Usage(usage) => self.usage.update(*usage),
             ModelEvent::End(_) => self.phase = Phase::Done,
             ModelEvent::Progress(progress) => self.progress(*progress),
@@ -112,37 +117,46 @@ impl Running {
 
     fn token(&mut self) {
         self.phase = Phase::Streaming;
-        if self.first_token_ms.is_none() {
-            self.first_token_ms = Some(self.elapsed());
-        }
+        self.first_token.get_or_insert(self.start.elapsed());
     }
 
     pub(crate) fn answered(self) -> Attempt {
-        self.end(Outcome::Answered)
+        self.end(Outcome::Answered, None)
     }
 
-    pub(crate) fn failed(self, error: &ModelError) -> Attempt {
-        self.end(Outcome::Failed {
+    pub(crate) fn failed(self, error: &ModelError, decision: Decision) -> Attempt {
+        let outcome = Outcome::Failed {
             error: error.kind,
             message: error.message.english(),
-        })
+        };
+        self.end(outcome, Some(decision))
     }
 
-    fn end(self, outcome: Outcome) -> Attempt {
+    /// Another candidate was quicker.
+    pub(crate) fn outrun(self) -> Attempt {
+        self.end(Outcome::Outrun, None)
+    }
+
+    fn end(self, outcome: Outcome, decision: Option<Decision>) -> Attempt {
         Attempt {
-            total_ms: self.elapsed(),
-            model: self.model,
-            endpoint: self.endpoint,
+            total_ms: milliseconds(self.start.elapsed()),
+            model: self.asked.model,
+            endpoint: self.asked.endpoint,
+            zone: self.asked.zone,
             outcome,
+            decision: decision.map(|decision| decision.word().to_owned()),
             phase: self.phase,
-            head_ms: self.head_ms,
-            first_token_ms: self.first_token_ms,
+            queued_ms: milliseconds(self.queued),
+            sent_ms: self.sent.map(milliseconds),
+            head_ms: self.head.map(milliseconds),
+            first_token_ms: self.first_token.map(milliseconds),
             bytes: self.bytes,
             usage: self.usage,
+            cost: self.cost,
         }
     }
+}
 
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,16 +1,26 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
 mod attempt;
+mod course;
 mod deadlines;
 mod decide;
-mod degrade;
-mod fitted;
+mod live;
 mod plan;
+mod refit;
+mod router;
+mod seam;
+mod sessions;
+pub mod spending;
+mod trouble;
+mod turn;
+mod upstream;
 mod watch;
 
-pub use answer::{Answer, RouteEvent, RouteFailure, answer};
 pub use deadlines::Deadlines;
-pub use decide::{Decision, Situation, decide};
-pub use fitted::extra_body;
-pub use plan::{Candidate, LeftOut, Missing, Plan, PlanError, plan, resolve};
+pub use decide::{Decision, Degrade, Situation, decide};
+pub use live::extra_body;
+pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted, Why, plan, resolve};
+pub use refit::{DropOldest, Refit};
+pub use router::{Answer, RouteEvent, RouteFailure, Router};
+pub use sessions::Sessions;
+pub use spending::Spending;

@@ -3,23 +3,33 @@
 use std::pin::Pin;
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 use yabby_core::{ErrorKind, ModelError, Phase, Progress, text};
-use yabby_servers::{Doing, Endpoint, Http, Permit};
+use yabby_servers::{Doing, Permit};
 
-use crate::Deadlines;
+use crate::{Deadlines, upstream::Upstream};
+
+/// How often in a row a server may say that it works on nothing, while it owes an answer.
+const IDLE: u32 = 3;
 
 /// The clock of one candidate: all that is tried with it must be done when the time is over. It starts when the server
 /// has a slot for it.
 pub(crate) struct Watch {
-    http: Http,
     model: String,
+    provider: String,
     deadlines: Deadlines,
+    start: Instant,
     end: Instant,
+    /// How long that was from the start, in whole seconds.
+    limit: Duration,
     /// The slot; a person may want it.
     permit: Permit,
     /// How long until the first token, from the beginning, where it can be said.
-    expected: Option<std::time::Duration>,
+    expected: Option<Duration>,
+    /// When the last byte came.
+    quiet_since: Instant,
+    /// How often in a row the server was idle.
+    idle: u32,
     /// What is asked beside the request.
     beside: Option<BoxFuture<'static, ()>>,
 }
@@ -33,26 +43,37 @@ pub(crate) enum Waited<T> {
 }
 
 impl Watch {
-    pub(crate) fn start(http: &Http, model: &str, deadlines: Deadlines, permit: Permit) -> Self {
+    /// From now on, and not beyond `end`.
+    pub(crate) fn start(up: &dyn Upstream, deadlines: Deadlines, end: Instant, permit: Permit) -> Self {
+        let now = Instant::now();
+        let end = end.min(now + deadlines.total);
+        let rounded = end.saturating_duration_since(now) + Duration::from_millis(500);
         Self {
-            http: http.clone(),
-            model: model.to_owned(),
+            limit: Duration::from_secs(rounded.as_secs()),
+            model: up.model().to_string(),
+            provider: up.model().provider().to_owned(),
             deadlines,
-            end: Instant::now() + deadlines.total,
+            start: now,
+            end,
             permit,
             expected: None,
+            quiet_since: now,
+            idle: 0,
             beside: None,
         }
     }
 
-    /// Whether there is more time left than this.
-    pub(crate) fn outlasts(&self, pause: std::time::Duration) -> bool {
-        Instant::now() + pause < self.end
+    /// How much time is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
     }
 
-    /// Sets how long the first token is expected to take.
-    pub(crate) fn expect(&mut self, first_token: Option<std::time::Duration>) {
+    /// A request is sent, whose first token is expected after this time.
+    pub(crate) fn expect(&mut self, deadlines: Deadlines, first_token: Option<Duration>) {
+        self.deadlines = deadlines;
         self.expected = first_token;
+        self.quiet_since = Instant::now();
+        self.idle = 0;
     }
 
     /// Does something in the shadow of the waiting. What is not done when the request is over is given up.
@@ -61,17 +82,13 @@ impl Watch {
     }
 
     /// Waits for something that has its own ways to notice trouble, but not beyond the time.
-    pub(crate) async fn within<T>(
-        &mut self,
-        endpoint: &Endpoint,
-        future: impl Future<Output = T>,
-    ) -> Result<T, ModelError> {
+    pub(crate) async fn within<T>(&mut self, address: &str, future: impl Future<Output = T>) -> Result<T, ModelError> {
         let end = self.end;
         let permit = &self.permit;
         tokio::select! {
             value = future => Ok(value),
-            () = sleep_until(end) => Err(self.too_long(endpoint, Phase::Connect)),
-            () = permit.preempted() => Err(preempted(endpoint, Phase::Connect)),
+            () = sleep_until(end) => Err(self.too_long(address, Phase::Connect)),
+            () = permit.preempted() => Err(preempted(address, Phase::Connect)),
         }
     }
 
@@ -81,7 +98,7 @@ impl Watch {
     /// meanwhile and is never started again. Call this again until it gives the value.
     pub(crate) async fn next<T, F: Future<Output = T>>(
         &mut self,
-        endpoint: &Endpoint,
+        up: &dyn Upstream,
         phase: Phase,
         mut future: Pin<&mut F>,
     ) -> Result<Waited<T>, ModelError> {
@@ -96,77 +113,121 @@ impl Watch {
             };
             tokio::select! {
                 biased;
-                value = &mut future => return Ok(Waited::Value(value)),
-                () = sleep_until(self.end) => return Err(self.too_long(endpoint, phase)),
-                () = self.permit.preempted() => return Err(preempted(endpoint, phase)),
+                value = &mut future => return Ok(self.value(value)),
+                () = sleep_until(self.end) => return Err(self.too_long(&up.address(), phase)),
+                () = self.permit.preempted() => return Err(preempted(&up.address(), phase)),
                 () = working => {
                     self.beside = None;
                     continue;
                 }
                 () = sleep_until(silence) => {}
             }
-            let doing = tokio::select! {
+            let looked = tokio::select! {
                 biased;
-                value = &mut future => return Ok(Waited::Value(value)),
-                () = sleep_until(self.end) => return Err(self.too_long(endpoint, phase)),
-                () = self.permit.preempted() => return Err(preempted(endpoint, phase)),
-                doing = Box::pin(endpoint.look(&self.http, &self.model, self.deadlines.sign_of_life)) => doing?,
+                value = &mut future => return Ok(self.value(value)),
+                () = sleep_until(self.end) => return Err(self.too_long(&up.address(), phase)),
+                () = self.permit.preempted() => return Err(preempted(&up.address(), phase)),
+                looked = up.look(self.deadlines.sign_of_life) => looked,
             };
-            match doing {
-                Doing::Loading => {
-                    return Ok(Waited::Sign(Progress::Loading {
-                        usual: endpoint.usual_load(&self.model),
-                    }));
+            let doing = match looked {
+                Ok(doing) => doing,
+                // It may be too busy to say so.
+                Err(error) if error.kind == ErrorKind::Hung && self.start.elapsed() < self.deadlines.patience => {
+                    Doing::Alive
                 }
-                Doing::Working if phase < Phase::Streaming => {
-                    return Ok(Waited::Sign(Progress::Working {
-                        expected: self.expected,
-                    }));
-                }
-                Doing::Working | Doing::Idle | Doing::Alive => silence = Instant::now() + self.deadlines.silence,
+                Err(error) => return Err(error),
+            };
+            match self.judge(up, doing, phase)? {
+                Some(progress) => return Ok(Waited::Sign(progress)),
+                None => silence = Instant::now() + self.deadlines.silence,
             }
         }
     }
 
-    /// As [`Watch::next`], for what nobody watches.
-    pub(crate) async fn wait<T>(
-        &mut self,
-        endpoint: &Endpoint,
-        phase: Phase,
-        future: impl Future<Output = T>,
-    ) -> Result<T, ModelError> {
-        let mut future = std::pin::pin!(future);
-        loop {
-            if let Waited::Value(value) = self.next(endpoint, phase, future.as_mut()).await? {
-                return Ok(value);
+    /// What it means that a server does this while its answer is silent.
+    fn judge(&mut self, up: &dyn Upstream, doing: Doing, phase: Phase) -> Result<Option<Progress>, ModelError> {
+        self.idle = if doing == Doing::Idle { self.idle + 1 } else { 0 };
+        let limit = if phase < Phase::Streaming {
+            self.deadlines.first_token
+        } else {
+            self.deadlines.gap
+        };
+        match doing {
+            Doing::Loading => {
+                let usual = up.usual_load();
+                Ok(Some(Progress::Loading { usual }))
             }
+            Doing::Working if phase < Phase::Streaming => Ok(Some(Progress::Working {
+                expected: self.expected,
+            })),
+            Doing::Idle if self.idle >= IDLE => Err(self.forgotten(&up.address(), phase)),
+            Doing::Idle | Doing::Alive if self.quiet_since.elapsed() >= limit => {
+                Err(self.silent(&up.address(), phase, limit))
+            }
+            Doing::Working | Doing::Idle | Doing::Alive => Ok(None),
         }
     }
 
-    fn too_long(&self, endpoint: &Endpoint, phase: Phase) -> ModelError {
+    fn value<T>(&mut self, value: T) -> Waited<T> {
+        self.quiet_since = Instant::now();
+        self.idle = 0;
+        Waited::Value(value)
+    }
+
+    fn too_long(&self, address: &str, phase: Phase) -> ModelError {
         ModelError::new(
             ErrorKind::Timeout,
             phase,
-            &endpoint.base_url,
+            address,
             text!(
                 "{url} did not finish within {seconds} s",
-                url = endpoint.base_url,
-                seconds = self.deadlines.total.as_secs()
+                url = address,
+                seconds = self.limit.as_secs()
             ),
         )
         .with_hint(text!(
             "raise models.providers.{provider}.timeoutSeconds, or use a faster model",
-            provider = endpoint.provider
+            provider = self.provider
         ))
+    }
+
+    /// It lives, and sends nothing.
+    fn silent(&self, address: &str, phase: Phase, limit: Duration) -> ModelError {
+        ModelError::new(
+            ErrorKind::Hung,
+            phase,
+            address,
+            text!(
+                "{url} answers other questions, but has sent nothing of this answer for {seconds} s",
+                url = address,
+                seconds = limit.as_secs()
+            ),
+        )
+        .with_hint(text!("look into the server's log, or restart it"))
+    }
+
+    /// It lives, and knows nothing of the request.
+    fn forgotten(&self, address: &str, phase: Phase) -> ModelError {
+        ModelError::new(
+            ErrorKind::Hung,
+            phase,
+            address,
+            text!(
+                "{url} says that it works on nothing, though {model} was asked",
+                url = address,
+                model = self.model
+            ),
+        )
+        .with_hint(text!("look into the server's log, or restart it"))
     }
 }
 
-fn preempted(endpoint: &Endpoint, phase: Phase) -> ModelError {
+fn preempted(address: &str, phase: Phase) -> ModelError {
     ModelError::new(
         ErrorKind::Preempted,
         phase,
-        &endpoint.base_url,
-        text!("a person needs the slot of {url}", url = endpoint.base_url),
+        address,
+        text!("a person needs the slot of {url}", url = address),
     )
     .with_hint(text!("it is asked again when there is a free slot"))
 }

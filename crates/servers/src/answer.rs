@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, Progress, text};
 use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, Quirks, ResponseHeaders, WireError, classify};
 
-use crate::{Endpoint, transport};
+use crate::{Endpoint, credentials::Lease, transport};
 
 /// The most that is read of an error body, in bytes, and for how long: what is wrong is known already.
 const ERROR_BODY: usize = 1024 * 1024;
@@ -23,7 +23,7 @@ const AFTERWORD: Duration = Duration::from_secs(2);
 /// llama.cpp or vLLM server at once (measured: 0.26 s and 0.4 s).
 #[derive(Debug)]
 pub struct AnswerStream {
-    endpoint: Endpoint,
+    asked: Asked,
     response: Option<reqwest::Response>,
     decoder: Decoder,
     ready: VecDeque<ModelEvent>,
@@ -34,12 +34,27 @@ pub struct AnswerStream {
     until: Option<Instant>,
 }
 
+/// Who was asked, and with which key.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) model: String,
+    pub(crate) lease: Lease,
+}
+
+impl Asked {
+    /// The server's error, which is noted for the key.
+    fn error(&self, phase: Phase, mut error: WireError) -> ModelError {
+        self.endpoint.key_failed(self.lease, &self.model, &mut error);
+        from_wire(&self.endpoint, phase, &error)
+    }
+}
+
 impl AnswerStream {
     /// Looks at the head of the response; an error status becomes a typed error.
     pub(crate) async fn open(
-        endpoint: Endpoint,
+        asked: Asked,
         dialect: Dialect,
-        model: &str,
         request: &ModelRequest,
         quirks: &Quirks,
         mut response: reqwest::Response,
@@ -49,7 +64,7 @@ impl AnswerStream {
         let content_type = headers.content_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         let kind = BodyKind::from_content_type(headers.content_type.as_deref());
         let mut expectation = Expectation::with(request, quirks);
-        expectation.may_start_in_reasoning = endpoint.may_think_aloud(dialect, model);
+        expectation.may_start_in_reasoning = asked.endpoint.may_think_aloud(dialect, &asked.model);
         let mut decoder = Decoder::new(dialect, kind, &expectation);
         if !status.is_success() || content_type.starts_with("text/html") {
             let body = read_at_most(&mut response, ERROR_BODY, ERROR_PATIENCE).await;
@@ -57,21 +72,21 @@ impl AnswerStream {
             // The one error that has the answer in it.
             let mut events = Vec::new();
             if let Err(error) = decoder.recover(error, &mut events) {
-                return Err(from_wire(&endpoint, Phase::Head, &error));
+                return Err(asked.error(Phase::Head, error));
             }
             return Ok(Self {
                 bytes: body.len() as u64,
                 ready: events.into(),
-                ..Self::of(endpoint, decoder, None)
+                ..Self::of(asked, decoder, None)
             });
         }
-        Ok(Self::of(endpoint, decoder, Some(response)))
+        Ok(Self::of(asked, decoder, Some(response)))
     }
 
-    fn of(endpoint: Endpoint, decoder: Decoder, response: Option<reqwest::Response>) -> Self {
+    fn of(asked: Asked, decoder: Decoder, response: Option<reqwest::Response>) -> Self {
         Self {
             decoder,
-            endpoint,
+            asked,
             response,
             ready: VecDeque::new(),
             failed: None,
@@ -85,6 +100,9 @@ impl AnswerStream {
     pub async fn next(&mut self) -> Option<Result<ModelEvent, ModelError>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
+                if let ModelEvent::End(_) = event {
+                    self.asked.endpoint.key_succeeded(self.asked.lease, &self.asked.model);
+                }
                 self.begun |= matches!(
                     event,
                     ModelEvent::Text(_)
@@ -96,7 +114,7 @@ impl AnswerStream {
             }
             if let Some(error) = self.failed.take() {
                 self.response = None;
-                return Some(Err(from_wire(&self.endpoint, self.phase(), &error)));
+                return Some(Err(self.asked.error(self.phase(), error)));
             }
             let response = self.response.as_mut()?;
             let mut events = Vec::new();
@@ -130,7 +148,7 @@ impl AnswerStream {
                     // What was decoded is complete when the server has said that it is, whatever the socket says.
                     match self.decoder.finish(&mut events) {
                         Ok(()) => Ok(()),
-                        Err(_) => return Some(Err(transport::error(&self.endpoint, self.phase(), error))),
+                        Err(_) => return Some(Err(transport::error(&self.asked.endpoint, self.phase(), error))),
                     }
                 }
             };
@@ -153,10 +171,10 @@ impl AnswerStream {
         ModelError::new(
             ErrorKind::Malformed,
             self.phase(),
-            &self.endpoint.base_url,
+            &self.asked.endpoint.base_url,
             text!(
                 "the answer of {url} has more than {megabytes} MB",
-                url = self.endpoint.base_url,
+                url = self.asked.endpoint.base_url,
                 megabytes = LONGEST_ANSWER >> 20
             ),
         )
@@ -200,7 +218,7 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
     };
     let mut built = ModelError::new(error.kind, phase, &endpoint.base_url, message).with_details(error.details.clone());
     built.hint = match error.kind {
-        ErrorKind::Auth => Some(endpoint.key_hint()),
+        ErrorKind::Auth | ErrorKind::Billing | ErrorKind::RateLimit => endpoint.key_hint(error.kind, &error.details),
         ErrorKind::NotAnApi => Some(text!(
             "check baseUrl: {url} does not answer as an OpenAI-style API; it usually ends in /v1",
             url = endpoint.base_url
@@ -212,10 +230,6 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
         ErrorKind::NotLoaded => Some(text!("load the model in the server's own window or command line")),
         ErrorKind::ContextOverflow => Some(text!(
             "shorten the input, or start the server with a larger context window"
-        )),
-        ErrorKind::Billing => Some(text!(
-            "add credit to the account of {provider}",
-            provider = endpoint.provider
         )),
         ErrorKind::Interrupted | ErrorKind::Server => Some(text!(
             "look into the server's log: it may have crashed or been restarted"

@@ -5,13 +5,16 @@ use std::{
     time::Duration,
 };
 
-use yabby_config::{Api, BaseUrl, Config, KeepWarm, KeySource, ModelEntry, Provider};
-use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, text};
+use yabby_config::{Api, BaseUrl, Config, KeepWarm, ModelEntry, Provider};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, PromptCache, Secret, ToolMode, Zone, text};
 use yabby_wire::{Dialect, MaxTokensField, Quirks, Target, encode};
 
 use crate::{
-    AnswerStream, Http, Reach, compat,
+    AnswerStream, Http, Reach,
+    answer::Asked,
+    compat,
     counting::Counts,
+    credentials::Credentials,
     learned::Memory,
     live::Live,
     managed::{Hold, Lease, Service},
@@ -34,14 +37,14 @@ pub struct Endpoint {
     pub dialect: Dialect,
     /// User name and password for HTTP basic authentication, from the base URL.
     pub basic: Option<(String, Secret)>,
-    /// The credential, if there is one.
-    pub key: Option<Secret>,
-    /// The environment variable that gave it, if one did.
-    pub key_from: Option<String>,
+    /// Its keys and which of them rest, shared by all clones.
+    pub(crate) credentials: Credentials,
     /// Extra headers of each request.
     pub headers: Vec<(String, Secret)>,
     /// How far away it is.
     pub reach: Reach,
+    /// Where its data goes, if the config says so.
+    pub zone: Option<Zone>,
     /// Where Yabby knows it from.
     pub origin: EndpointOrigin,
     /// The program of the config that serves it, which is started when it is needed.
@@ -94,13 +97,16 @@ pub enum EndpointOrigin {
 impl Endpoint {
     /// The endpoint of a configured or built-in provider; `None` when its `api` is one that Yabby cannot speak.
     pub fn from_provider(provider: &Provider) -> Option<Self> {
-        let first = Self::at(provider, &provider.base_url)?;
-        let others = provider.replicas.iter().filter_map(|url| Self::at(provider, url));
+        // The keys are the same at every address, and so is what is known of them.
+        let credentials = Credentials::of(provider);
+        let first = Self::at(provider, &provider.base_url, &credentials)?;
+        let others = provider.replicas.iter();
+        let others = others.filter_map(|url| Self::at(provider, url, &credentials));
         Some(first.with_replicas(others.collect()))
     }
 
     /// The endpoint at one address of a provider.
-    fn at(provider: &Provider, base_url: &BaseUrl) -> Option<Self> {
+    fn at(provider: &Provider, base_url: &BaseUrl, credentials: &Credentials) -> Option<Self> {
         let dialect = dialect(&provider.api)?;
         // Ollama's own API lies at the root; a model with an API of its own is asked below `/v1`.
         let version = if provider.api == Api::Ollama { "/v1" } else { "" };
@@ -115,11 +121,7 @@ impl Endpoint {
                 .credentials()
                 .map(|(user, password)| (user.to_owned(), password.clone())),
             bearer: provider.auth_header == Some(true),
-            key: provider.key.as_ref().map(|key| key.secret.clone()),
-            key_from: provider.key.as_ref().and_then(|key| match &key.source {
-                KeySource::Env { name } => Some(name.clone()),
-                KeySource::Config { .. } => None,
-            }),
+            credentials: credentials.clone(),
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
@@ -136,6 +138,7 @@ impl Endpoint {
             },
             service: None,
             held: None,
+            zone: provider.zone.clone(),
             timeout: provider.timeout,
             keep_warm: provider.keep_warm,
             listed: provider.models.clone(),
@@ -162,8 +165,7 @@ impl Endpoint {
             dialect: Dialect::Chat,
             basic: None,
             bearer: false,
-            key: None,
-            key_from: None,
+            credentials: Credentials::default(),
             spoken: Arc::default(),
             tool_modes: ToolModes::default(),
             memory: Memory::default(),
@@ -174,6 +176,7 @@ impl Endpoint {
             loads: Loads::default(),
             headers: Vec::new(),
             reach: Reach::Loopback,
+            zone: None,
             origin,
             service: None,
             held: None,
@@ -264,8 +267,7 @@ impl Endpoint {
             url: format!("{base_url}{deeper}"),
             base_url,
             basic: None,
-            key: None,
-            key_from: None,
+            credentials: Credentials::default(),
             headers: Vec::new(),
             // They may have headers of their own.
             listed: Vec::new(),
@@ -305,13 +307,19 @@ impl Endpoint {
         for (name, value) in self.listed_model(model).into_iter().flat_map(|entry| &entry.headers) {
             post = post.header(name, value.expose());
         }
+        let lease = self.lease(model);
         let response = self
-            .authorise(post, dialect)
+            .authorise(post, dialect, lease)
             .body(encoded.body)
             .send()
             .await
             .map_err(|error| crate::transport::error(self, Phase::Connect, error))?;
-        AnswerStream::open(self.clone(), dialect, model, request, &quirks, response).await
+        let asked = Asked {
+            endpoint: self.clone(),
+            model: model.to_owned(),
+            lease,
+        };
+        AnswerStream::open(asked, dialect, request, &quirks, response).await
     }
 
     pub(crate) fn hung(&self, limit: Duration) -> ModelError {
@@ -349,6 +357,14 @@ impl Endpoint {
         self.memory.of(model).apply(&mut quirks);
         quirks.tool_mode = request.tool_mode.unwrap_or(quirks.tool_mode);
         quirks
+    }
+
+    /// Whether a model goes on from its own words at the end of a conversation, as far as they can be put there: not where the
+    /// server has refused that, and not where the answer is read as a call or an answer in JSON.
+    pub fn goes_on_from_its_words(&self, model: &str, request: &ModelRequest) -> bool {
+        let quirks = self.quirks_of(model, request);
+        let described = matches!(quirks.tool_mode, ToolMode::Text | ToolMode::Constrained);
+        (!described || request.tools.is_empty()) && request.output_schema.is_none() && !quirks.end_with_user
     }
 
     /// What is special about this endpoint, from the config's `compat` flags and params.

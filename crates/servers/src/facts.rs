@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use yabby_config::Modality;
+use yabby_config::{Cost, Modality};
 use yabby_core::{ErrorKind, Fact, ModelError};
 pub use yabby_wire::TokenCounter;
 
@@ -101,6 +101,7 @@ impl ServerFacts {
                     | ErrorKind::Hung
                     | ErrorKind::Timeout
                     | ErrorKind::Interrupted
+                    | ErrorKind::OutOfZone
             )
         })
     }
@@ -145,6 +146,10 @@ pub struct ModelFacts {
     pub reasoning: Option<Fact<Reasoning>>,
     /// The bytes of its weights, on disk or as loaded.
     pub size: Option<Fact<u64>>,
+    /// What it costs, where the server says so.
+    pub price: Option<Fact<Cost>>,
+    /// Whether the server sends its prompts on to another machine (Ollama's cloud models).
+    pub remote: bool,
     /// Loaded instances, where the server names them; each serves a window of its own.
     pub instances: Vec<Instance>,
 }
@@ -164,6 +169,8 @@ impl ModelFacts {
             tools: None,
             reasoning: None,
             size: None,
+            price: None,
+            remote: false,
             instances: Vec::new(),
         }
     }

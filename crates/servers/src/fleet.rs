@@ -63,6 +63,12 @@ impl Fleet {
         ModelRef::new(&first.provider, id).ok()
     }
 
+    /// Looks up the names that tell nothing: those that may have private addresses alone are in this network. No endpoint is
+    /// contacted.
+    pub async fn look_up_names(&self, http: &Http, limit: Duration) {
+        join_all(self.endpoints.iter().map(|endpoint| endpoint.look_up(http, limit))).await;
+    }
+
     /// Asks every endpoint at once that was not asked within `max_age`. What Yabby manages itself is not asked: it may
     /// not run, and its lease knows.
     pub async fn refresh(&self, http: &Http, max_age: Duration) {

@@ -14,19 +14,26 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// The distance of an address. `0.0.0.0` and `::` are this machine: a connection to them goes to loopback.
+    pub fn of_address(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            address if address.is_loopback() || address.is_unspecified() => Self::Loopback,
+            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || is_shared(v4) => Self::Lan,
+            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => Self::Lan,
+            _ => Self::Hosted,
+        }
+    }
+
     /// Reads the distance from a URL's host. Names are not resolved; `.local`, `.lan`, `.internal`, `.home.arpa`,
     /// Tailscale's `.ts.net` and names without a dot are taken as private.
     pub fn of_host(host: &str) -> Self {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {
-            return match address.to_canonical() {
-                address if address.is_loopback() || address.is_unspecified() => Self::Loopback,
-                IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || is_shared(v4) => Self::Lan,
-                IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => Self::Lan,
-                _ => Self::Hosted,
-            };
+            return Self::of_address(address);
         }
         let name = bare.to_ascii_lowercase();
+        // The dot of the root; the name is the same.
+        let name = name.strip_suffix('.').unwrap_or(&name);
         if name == "localhost" || name.ends_with(".localhost") {
             return Self::Loopback;
         }
@@ -66,6 +73,22 @@ mod tests {
             ("[fd00::1]", Reach::Lan),
             ("api.openai.com", Reach::Hosted),
             ("8.8.8.8", Reach::Hosted),
+            ("[::]", Reach::Loopback),
+            ("[::ffff:127.0.0.1]", Reach::Loopback),
+            ("[::ffff:8.8.8.8]", Reach::Hosted),
+            ("[fe80::1]", Reach::Lan),
+            ("169.254.1.1", Reach::Lan),
+            ("172.16.0.1", Reach::Lan),
+            ("172.32.0.1", Reach::Hosted),
+            ("100.63.255.255", Reach::Hosted),
+            ("100.127.255.255", Reach::Lan),
+            ("198.18.0.1", Reach::Hosted),
+            ("[2001:db8::1]", Reach::Hosted),
+            ("[64:ff9b::a00:1]", Reach::Hosted),
+            ("localhost.", Reach::Loopback),
+            ("Studio.LOCAL.", Reach::Lan),
+            ("a.localhost", Reach::Loopback),
+            ("localhost.example.com", Reach::Hosted),
         ] {
             assert_eq!(Reach::of_host(host), reach, "{host}");
         }

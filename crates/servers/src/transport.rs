@@ -4,7 +4,10 @@ use std::{error::Error, io};
 
 use yabby_core::{ErrorKind, ModelError, Phase, Text, text};
 
-use crate::{Endpoint, Reach};
+use crate::{
+    Endpoint, Reach,
+    near::{self, Outside},
+};
 
 /// What went wrong below HTTP, with what the person can do about it.
 pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) -> ModelError {
@@ -28,6 +31,7 @@ pub(crate) fn broke_off(
     };
     let url = &endpoint.base_url;
     let message = match kind {
+        ErrorKind::OutOfZone => return near::error(endpoint, outside(error.as_ref())),
         ErrorKind::Refused => text!("nothing listens at {url}", url = url),
         ErrorKind::Dns => text!("the host name of {url} has no address", url = url),
         ErrorKind::Tls => text!(
@@ -76,6 +80,9 @@ fn hint(endpoint: &Endpoint, kind: ErrorKind) -> Option<Text> {
 }
 
 fn kind(error: &(dyn Error + 'static), connecting: bool, reach: Reach) -> ErrorKind {
+    if outside(error).is_some() {
+        return ErrorKind::OutOfZone;
+    }
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
@@ -104,6 +111,18 @@ fn kind(error: &(dyn Error + 'static), connecting: bool, reach: Reach) -> ErrorK
     } else {
         ErrorKind::Interrupted
     }
+}
+
+/// What the resolver refused, if that is why there is no connection.
+fn outside<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Outside> {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(outside) = cause.downcast_ref() {
+            return Some(outside);
+        }
+        source = cause.source();
+    }
+    None
 }
 
 fn root_cause(error: &(dyn Error + 'static)) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     emulate::{self, Gate},
     fault::{Effect, Fault},
+    hosted,
     http::{Answer, Request},
     reply::{Reply, Step, Usage},
     shape::{Api, Context, flat},
@@ -89,7 +90,7 @@ fn decide(state: &mut State, request: &Request) -> Plan {
             return whole(state, answer);
         }
     }
-    if let Some(answer) = state.kind.no_version(request) {
+    if let Some(answer) = hosted::refuses(state, request, api) {
         return whole(state, answer);
     }
     let whole_path = format!("{}?{}", request.path, request.query);
@@ -156,6 +157,9 @@ fn call(state: &mut State, request: &Request, api: Api, asked: String, prompt: u
             usage,
             include_usage: request.body["stream_options"]["include_usage"] == true,
             progress: request.body["return_progress"] == true,
+            sealed: request.body["include"]
+                .as_array()
+                .is_some_and(|wanted| wanted.iter().any(|name| name == "reasoning.encrypted_content")),
         },
         reply,
         // Ollama streams unless it is told not to.

@@ -21,7 +21,8 @@ use crate::{
 /// Accepts connections until it is dropped, and with it all of them.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, peer)) = listener.accept().await {
+        shared.change(|state| state.peers.push(peer));
         while connections.try_join_next().is_some() {}
         connections.spawn(connection(stream, Arc::clone(&shared)));
     }
@@ -152,9 +153,13 @@ async fn whole(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Result
             Step::Raw(bytes) => raw.extend_from_slice(bytes),
             Step::HugeLine(bytes) => raw.resize(raw.len() + bytes, b'x'),
             Step::ErrorEvent(error) => {
-                status = 500;
+                // openrouter.ai, "Errors and Debugging": once the model has begun, an error comes with 200.
+                status = if play.context.is_openrouter() { 200 } else { 500 };
                 body = match play.api {
                     Api::Ollama => shape::flat(error),
+                    Api::Messages if *kind == ServerKind::Anthropic => {
+                        serde_json::json!({"type": "error", "error": error, "request_id": "req_testkit"})
+                    }
                     Api::Chat | Api::Responses | Api::Messages => serde_json::json!({"error": error}),
                 };
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
+    hosted::{self, Documented},
     http::Answer,
     kinds::ServerKind,
     overflow::Dialect,
@@ -60,6 +61,8 @@ pub enum Fault {
     },
     /// 529, as Anthropic says it.
     Overloaded,
+    /// Model calls get a refusal as the server kind documents it.
+    Documented(Documented),
     /// The queued reply is reset (RST) after so many of its steps.
     DieAfter(usize),
     /// The queued reply is closed without its end after so many of its steps.
@@ -147,6 +150,7 @@ impl Fault {
             }
             Self::Unauthorized => unauthorized(kind),
             Self::ModelNotFound => kind.model_not_found(model, models),
+            Self::Documented(what) => hosted::answer(kind, what),
             Self::RateLimit { retry_after } => {
                 let answer = Answer::json(429, &kind.error(429, "rate_limit_error", "Rate limit reached"));
                 match retry_after {

@@ -65,6 +65,8 @@ pub enum ServerKind {
     },
     /// Anthropic: Messages only, and every request must name the API's version once.
     Anthropic,
+    /// `OpenAI`: Responses and Chat Completions.
+    OpenAi,
 }
 
 impl ServerKind {
@@ -84,6 +86,15 @@ impl ServerKind {
             // No `Server`, as recorded.
             Self::LiteLlm { .. } => vec![("x-frame-options", "DENY".to_owned())],
             Self::LmStudio { .. } => vec![("X-Powered-By", "Express".to_owned())],
+            // platform.claude.com, "Errors", "Request id".
+            Self::Anthropic => vec![("request-id", "req_testkit".to_owned())],
+            // developers.openai.com, "API reference", "Debugging requests".
+            Self::OpenAi => vec![
+                ("openai-version", "2020-10-01".to_owned()),
+                ("x-request-id", "req_testkit".to_owned()),
+            ],
+            // openrouter.ai, "Streaming".
+            Self::OpenRouter { .. } if status < 400 => vec![("X-Generation-Id", "gen-testkit".to_owned())],
             _ => Vec::new(),
         }
     }
@@ -99,7 +110,7 @@ impl ServerKind {
             Self::LmStudio { loaded, max } => Some(loaded.unwrap_or(*max)),
             Self::Ollama { allocated, trained } => Some(allocated.unwrap_or(*trained)),
             Self::OpenRouter { context_length } => Some(*context_length),
-            Self::Plain | Self::Anthropic => None,
+            Self::Plain | Self::Anthropic | Self::OpenAi => None,
         }
     }
 
@@ -150,7 +161,7 @@ impl ServerKind {
             return None;
         }
         match self {
-            Self::Vllm { .. } | Self::Ollama { .. } | Self::LiteLlm { .. } | Self::Anthropic => {
+            Self::Vllm { .. } | Self::Ollama { .. } | Self::LiteLlm { .. } | Self::Anthropic | Self::OpenAi => {
                 Some(self.model_not_found(asked, models))
             }
             _ => None,
@@ -175,6 +186,10 @@ impl ServerKind {
                 &format!("model \"{asked}\" not found, try pulling it first"),
             ),
             Self::Anthropic => self.error(404, "not_found_error", &format!("model: {asked}")),
+            Self::OpenAi => json!({"error": {
+                "message": format!("The model `{asked}` does not exist or you do not have access to it."),
+                "type": "invalid_request_error", "param": null, "code": "model_not_found",
+            }}),
             // As recorded, but for the path before it: it is no 404.
             Self::LiteLlm { .. } => {
                 let message = format!(

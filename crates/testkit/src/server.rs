@@ -9,7 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinSet,
+};
 
 use crate::{
     connection::serve,
@@ -274,6 +278,24 @@ impl ModelServer {
     /// Sockets accepted since the start.
     pub fn accepted_connections(&self) -> u64 {
         self.state().connections
+    }
+
+    /// Proves that nobody has connected so far, not even to ask what the server is. A connection of its own shows that those
+    /// before it would have been seen: they are accepted one after the other.
+    ///
+    /// # Panics
+    ///
+    /// When somebody has, with what was asked.
+    pub async fn assert_untouched(&self) {
+        let own = TcpStream::connect(self.addr).await;
+        let own = own.expect("a server that can be connected to");
+        let name = own.local_addr().expect("the address of a socket");
+        let accepted = self.shared.wait(PATIENCE, |state| state.peers.contains(&name)).await;
+        let peers = self.state().peers.clone();
+        let lines: Vec<String> = self.requests().iter().map(Recorded::line).collect();
+        drop(own);
+        assert!(accepted, "the server accepts nothing");
+        assert_eq!(peers, [name], "somebody connected, and asked {lines:?}");
     }
 
     /// Model calls being answered now: the slots in use.

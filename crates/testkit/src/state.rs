@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     control::at_start,
     fault::Fault,
+    hosted::Keys,
     http::{Answer, Request},
     kinds::ServerKind,
     log::Recorded,
@@ -54,10 +56,13 @@ pub(crate) struct State {
     pub(crate) routes: BTreeMap<String, Answer>,
     pub(crate) faults: Vec<Active>,
     pub(crate) api_key: Option<String>,
+    pub(crate) keys: Keys,
     pub(crate) input_tokens: Option<u64>,
     pub(crate) log: Vec<Recorded>,
     pub(crate) serial: u64,
     pub(crate) connections: u64,
+    /// Who has connected, in order.
+    pub(crate) peers: Vec<SocketAddr>,
     pub(crate) open: usize,
     pub(crate) busy: usize,
     pub(crate) busy_peak: usize,
@@ -82,10 +87,12 @@ impl State {
             routes: BTreeMap::new(),
             faults: Vec::new(),
             api_key: None,
+            keys: Keys::default(),
             input_tokens: None,
             log: Vec::new(),
             serial: 0,
             connections: 0,
+            peers: Vec::new(),
             open: 0,
             busy: 0,
             busy_peak: 0,
@@ -173,7 +180,7 @@ impl Shared {
         tokio::time::timeout(time, waiting).await.is_ok()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_waiters();
         result

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
 use yabby_core::text;
+use yabby_route::{Router, Spending};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
-use crate::{exit::Exit, terminal::Terminal};
+use crate::{exit::Exit, saying::unwritten, terminal::Terminal};
 
 /// The environment, the config and the terminal of this run.
 pub(crate) struct App {
@@ -42,6 +43,21 @@ impl App {
                 path = self.paths.state_dir.display(),
                 error = error
             ));
+        }
+    }
+
+    /// The router of this run, which keeps what hosted models cost.
+    pub(crate) fn router(&self) -> Router {
+        let config = self.config();
+        let spending = Spending::open(&self.paths.state_dir, config.route.budget);
+        Router::new(&self.http, config).with_spending(spending)
+    }
+
+    /// Writes what was asked for to standard output.
+    pub(crate) fn print(&self, text: &str) -> Exit {
+        match self.terminal.answer(text) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => unwritten(self.terminal, &error),
+            _ => Exit::Answered,
         }
     }
 

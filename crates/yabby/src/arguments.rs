@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Models(Models),
     /// Check the config and every endpoint, and say how to fix what is wrong
     Doctor(Doctor),
+    /// Show what hosted models cost
+    Usage(Usage),
     /// Check, show or explain the config
     Config(Config),
     /// The supervisor of the managed server; started by Yabby itself
@@ -52,6 +54,17 @@ pub(crate) enum Command {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Usage {
+    /// So many days, today included
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub(crate) days: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Up {
     /// Serve this GGUF file instead of the embedded model
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
@@ -61,12 +74,17 @@ pub(crate) struct Up {
     #[arg(long, short, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
+
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]
     pub(crate) show_reasoning: bool,
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Ask {
     /// The question; piped input is added below it
     #[arg(value_name = "QUESTION")]
@@ -83,6 +101,10 @@ pub(crate) struct Ask {
     /// Print one JSON object: text, model, attempts, usage, timings
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Ask only models on this machine and in this network
+    #[arg(long)]
+    pub(crate) private: bool,
 
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]

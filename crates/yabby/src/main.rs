@@ -9,6 +9,7 @@ mod exit;
 mod help;
 mod interrupt;
 mod models;
+mod privacy;
 mod progress;
 mod question;
 mod saying;
@@ -87,6 +88,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
+        Command::Usage(arguments) => commands::usage::run(&app, &arguments),
         Command::Config(arguments) => commands::config::run(&app, &arguments),
         Command::ManagedServer { .. } | Command::ExecBound { .. } => Exit::Usage,
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use yabby_core::{ErrorKind, ModelError, ModelRef, Text, text};
 use yabby_servers::{
-    Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, ServerKind, WellKnown, discover,
+    Endpoint, Fleet, ModelFacts, ModelState, ServerFacts, WellKnown, discover,
     fit::{Fit, Memory, check_gguf},
     managed::{self, EMBEDDED, Lease, Llama, Program, Report},
 };
@@ -132,15 +132,10 @@ pub(crate) fn embedded_ref(lease: &Lease) -> Option<ModelRef> {
 
 /// The model of a found server to use without being asked: one that is loaded, else the first.
 ///
-/// Only one that certainly runs here: LiteLLM sends requests on to wherever it is set up to, and Ollama's cloud
-/// models run at Ollama's.
+/// Only one that certainly runs here: some servers send requests on.
 fn best(endpoint: &Endpoint, facts: &ServerFacts) -> Option<ModelRef> {
-    let here = |model: &&ModelFacts| model.chat && !model.id.ends_with("-cloud") && !model.id.ends_with(":cloud");
-    let mut models = facts
-        .models
-        .iter()
-        .filter(|_| facts.kind != Some(ServerKind::LiteLlm))
-        .filter(here);
+    let here = |model: &&ModelFacts| model.chat && endpoint.zone_of(&model.id).is_own();
+    let mut models = facts.models.iter().filter(here);
     let first = models.clone().next();
     let model = models.find(|model| model.state == ModelState::Ready).or(first)?;
     ModelRef::new(&endpoint.provider, &model.id).ok()

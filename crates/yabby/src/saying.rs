@@ -72,7 +72,7 @@ pub(crate) async fn say(
                     Err(error) => return Said::Unwritten(error),
                 }
             }
-            Some(RouteEvent::Model(_)) => {}
+            Some(RouteEvent::Model(_) | RouteEvent::Attempt(_)) => {}
             Some(RouteEvent::Done(answer)) => break Said::Answered(answer),
             Some(RouteEvent::Failed(failure)) => break Said::Failed(failure),
             // The stream ends with Done or Failed; without them there was nothing to try.

@@ -390,7 +390,7 @@ proptest! {
         prop_assert_eq!(provider.base_url.as_str(), "http://127.0.0.1:1234/v1");
         prop_assert!(provider.model(&first).is_some() && provider.model(&second).is_some());
         if key {
-            prop_assert_eq!(provider.key.as_ref().unwrap().secret.expose(), "k");
+            prop_assert_eq!(provider.key().unwrap().secret.expose(), "k");
         }
         let policy = config.policy();
         prop_assert_eq!(policy.primary.as_ref(), Some(&primary));

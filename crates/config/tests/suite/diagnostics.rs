@@ -159,8 +159,7 @@ fn keys_of_openclaw_are_quietly_listed() {
             "agents.defaults.workspace",
             "agents.defaults.heartbeat",
             "models.providers.a.auth",
-            "models.providers.a.request",
-            "models.providers.a.models[0].cost.tieredPricing"
+            "models.providers.a.request"
         ]
     );
 }

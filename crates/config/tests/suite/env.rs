@@ -9,7 +9,7 @@ fn provider(fields: &str) -> String {
 }
 
 fn key(loaded: &Loaded) -> Option<(String, KeySource)> {
-    let key = loaded.config.provider("a")?.key.clone()?;
+    let key = loaded.config.provider("a")?.key().cloned()?;
     Some((key.secret.expose().to_owned(), key.source))
 }
 
@@ -80,7 +80,7 @@ fn what_is_missing_counts_as_unset() {
     let text = provider("apiKey: '${NOPE}', headers: {'X-A': 'Bearer ${NOPE}', 'X-B': 'b'}");
     let loaded = with_env(&text, &[]);
     let a = loaded.config.provider("a").unwrap();
-    assert_eq!(a.key, None);
+    assert_eq!(a.keys, []);
     assert_eq!(a.headers.len(), 1);
     assert_eq!(kinds(&loaded), [DiagnosticKind::MissingVariable; 2]);
     assert_eq!(

@@ -36,15 +36,17 @@ fn a_local_server_and_an_alias() {
         service: None,
         keep_warm: KeepWarm::No,
         api: Api::Responses,
-        key: Some(yabby_config::ApiKey {
+        keys: vec![yabby_config::ApiKey {
             secret: Secret::new("lmstudio"),
             source: KeySource::Config {
                 key: "models.providers.lmstudio.apiKey".to_owned(),
             },
-        }),
+            written: Some("models.providers.lmstudio.apiKey".to_owned()),
+        }],
         key_env: vec![],
         headers: vec![],
         auth_header: None,
+        zone: None,
         timeout: None,
         models: vec![ModelEntry {
             id: "minimax-m2.1-gs32".to_owned(),
@@ -52,7 +54,7 @@ fn a_local_server_and_an_alias() {
             api: None,
             reasoning: false,
             input: vec![Modality::Text],
-            cost: Cost::default(),
+            cost: Some(Cost::default()),
             context_window: Some(196_608),
             context_tokens: None,
             max_tokens: Some(8192),
@@ -108,7 +110,7 @@ fn local_first_with_a_key_from_the_environment() {
     let fallbacks = ["anthropic/claude-sonnet-4-5", "anthropic/claude-opus-4-6"];
     assert_eq!(loaded.config.policy(), policy("lmstudio/minimax-m2.1-gs32", &fallbacks));
     let anthropic = loaded.config.provider("anthropic").unwrap();
-    let source = &anthropic.key.as_ref().unwrap().source;
+    let source = &anthropic.key().unwrap().source;
     assert_eq!(
         *source,
         KeySource::Env {

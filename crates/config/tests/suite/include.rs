@@ -157,7 +157,7 @@ fn another_primary_for_openclaws_config() {
     assert_eq!(policy.fallbacks, ["openai/b", "openai/c"]);
     assert_eq!(loaded.config.resolve("bee").unwrap().to_string(), "openai/b");
     let key = |id: &str| {
-        let key = loaded.config.provider(id).unwrap().key.clone().unwrap();
+        let key = loaded.config.provider(id).unwrap().key().cloned().unwrap();
         key.secret.expose().to_owned()
     };
     assert_eq!(
@@ -165,7 +165,7 @@ fn another_primary_for_openclaws_config() {
         ("theirs".to_owned(), "ours".to_owned())
     );
     let openai = loaded.config.provider("openai").unwrap();
-    assert!(matches!(&openai.key.as_ref().unwrap().source, KeySource::Env { name } if name == "OC_KEY"));
+    assert!(matches!(&openai.key().unwrap().source, KeySource::Env { name } if name == "OC_KEY"));
     assert_eq!(openai.timeout.unwrap().as_secs(), 5);
 }
 

@@ -16,6 +16,9 @@ fn outputs(loaded: &yabby_config::Loaded) -> String {
         "models.providers.a",
         "models.providers.a.apiKey",
         "models.providers.a.apiKeey",
+        "models.providers.a.apiKeys",
+        "models.providers.a.apiKeys[0]",
+        "models.providers.a.apiKeys[1]",
         "models.providers.a.headers",
         "models.providers.a.headers.X-A",
         "models.providers.a.foo",
@@ -45,6 +48,12 @@ fn the_canary_is_nowhere() {
         "apiKey: 'CANARY', bad: 1",
         "apiKey: 'CANARY', timeoutSeconds: 'x'",
         "apiKey: ['CANARY']",
+        "apiKeys: ['CANARY', 'x'], bad: 1",
+        "apiKeys: ['x', 'CANARY', 'CANARY'], timeoutSeconds: 'x'",
+        "apiKeys: 'CANARY'",
+        "apiKeys: [['CANARY'], {value: 'CANARY'}, {source: 'env', id: 'CANARY'}]",
+        "apiKeys: ['${SECRET}', 'a${SECRET}'], bad: 1",
+        "apiKeyz: ['CANARY']",
         "apiKey: {value: 'CANARY'}",
         "apiKey: {source: 'env', id: 'CANARY'}",
         "apiKey: {source: 'file', provider: 'CANARY', id: 'CANARY'}",
@@ -93,6 +102,24 @@ fn the_canary_is_nowhere() {
             }
         }
     }
+}
+
+#[test]
+fn keys_of_the_environment_are_in_no_output() {
+    let canary = Canary::new();
+    let vars: Vec<(&str, String)> = ["OPENAI_API_KEYS", "OPENAI_API_KEY_1", "OPENAI_API_KEY_2"]
+        .iter()
+        .map(|name| (*name, format!("{}-{name},{}", canary.expose(), canary.expose())))
+        .collect();
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let loaded = with_env("{models: {providers: {a: {baseUrl: 'http://h/v1'}}}}", &vars);
+    assert_eq!(loaded.config.provider("openai").unwrap().keys.len(), 4);
+    let mut out = outputs(&loaded);
+    for key in ["apiKey", "apiKeys", "apiKeys[0]", "apiKeys[2]"] {
+        let explained = format!("{:?}", loaded.explain(&format!("models.providers.openai.{key}")));
+        out.push_str(&explained);
+    }
+    canary.assert_absent(&out);
 }
 
 #[test]

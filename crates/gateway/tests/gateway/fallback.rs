@@ -59,7 +59,7 @@ async fn what_fails_before_its_first_byte_is_passed_over() {
                 .iter()
                 .filter_map(|attempt| match attempt.outcome {
                     Outcome::Failed { error, .. } => Some(error),
-                    Outcome::Answered => None,
+                    _ => None,
                 })
                 .collect();
             assert!(

@@ -101,3 +101,94 @@ async fn pages_from_elsewhere_are_not_answered() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_is_outside_the_zones_is_never_contacted() {
+    let (near, far) = (ModelServer::start().await, ModelServer::start().await);
+    let config = serde_json::json!({
+        "models": {"providers": {
+            "far": {"baseUrl": far.base_url(), "api": "openai-completions", "zone": "hosted", "models": [{"id": "m"}]},
+            "near": {"baseUrl": near.base_url(), "api": "openai-completions", "zone": "machine", "models": [{"id": "m"}]},
+        }},
+        "agents": {"defaults": {
+            "model": {"primary": "far/m", "fallbacks": ["near/m"]},
+            "privacy": {"zones": ["machine", "lan"]},
+        }},
+    });
+    let scene = Scene::with_config(&config.to_string()).await;
+    let answer = ask(scene.at, "POST", CHAT, &[], "{}").await;
+    assert_eq!(
+        (answer.status, answer.header("x-yabby-model")),
+        (200, "near/m"),
+        "{}",
+        answer.text()
+    );
+    let answer = ask(scene.at, "POST", CHAT, &[], r#"{"model":"far/m"}"#).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_str()),
+        (403, Some("out_of_zone"))
+    );
+    assert!(
+        answer.text().contains("agents.defaults.privacy.zones"),
+        "{}",
+        answer.text()
+    );
+    assert!(far.model_calls().is_empty());
+}
+
+#[tokio::test]
+async fn another_key_is_used_when_one_is_refused() {
+    let server = ModelServer::start().await;
+    server.require_key("good-key");
+    let config = chain("openai-completions", &[server.base_url()]).replace(
+        "\"apiKey\":\"key-a\"",
+        "\"apiKey\":\"bad-key\",\"apiKeys\":[\"good-key\"]",
+    );
+    let scene = Scene::with_config(&config).await;
+    for attempts in ["2", "1"] {
+        let answer = ask(scene.at, "POST", CHAT, &[], r#"{"model":"a/m"}"#).await;
+        assert_eq!(
+            (answer.status, answer.header("x-yabby-attempts")),
+            (200, attempts),
+            "{}",
+            answer.text()
+        );
+    }
+    let keys: Vec<String> = server
+        .model_calls()
+        .iter()
+        .filter_map(|call| call.header("authorization").map(str::to_owned))
+        .collect();
+    assert_eq!(keys, ["Bearer bad-key", "Bearer good-key", "Bearer good-key"]);
+}
+
+#[tokio::test]
+async fn a_limit_of_money_holds_for_what_passes() {
+    let server = ModelServer::start().await;
+    server.input_tokens(1_000_000);
+    let config = serde_json::json!({
+        "models": {"providers": {"a": {
+            "baseUrl": server.base_url(), "api": "openai-completions", "zone": "hosted",
+            "models": [{"id": "m", "cost": {"input": 2.0, "output": 2.0}}],
+        }}},
+        "route": {"budget": {"perDay": {"usd": 1.0}}},
+    });
+    let scene = Scene::with_config(&config.to_string()).await;
+    let answer = ask(scene.at, "POST", CHAT, &[], r#"{"model":"a/m"}"#).await;
+    assert_eq!(
+        (answer.status, answer.header("x-yabby-zone")),
+        (200, "hosted"),
+        "{}",
+        answer.text()
+    );
+    let cost = scene.attempts()[0].cost.unwrap();
+    assert!((2.0..2.1).contains(&cost), "{cost}");
+    let answer = ask(scene.at, "POST", CHAT, &[], r#"{"model":"a/m"}"#).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].as_str()),
+        (429, Some("over_budget")),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(server.model_calls().len(), 1);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yabby_core::{Attempt, Outcome, Phase, Usage};
+use yabby_core::{Attempt, Outcome, Phase, Usage, Zone};
 use yabby_testkit::{Fault, ModelServer, ServerKind, script};
 
 use crate::scene::{CHAT, Scene, chain};
@@ -30,6 +30,7 @@ async fn a_request_keeps_every_byte_but_its_model() {
         assert_eq!(String::from_utf8(sent.raw.to_vec()).unwrap(), body(model), "{name}");
         assert_eq!(answer.header("x-yabby-model"), format!("a/{model}"));
         assert_eq!(answer.header("x-yabby-attempts"), "1");
+        assert_eq!(answer.header("x-yabby-zone"), "machine");
     }
     let answer = scene.post(CHAT, r#"{"messages":[]}"#).await;
     assert_eq!(answer.status, 200);
@@ -90,8 +91,13 @@ async fn an_answer_passes_as_it_is() {
     let record = |bytes: usize, usage| Attempt {
         model: "a/m".parse().unwrap(),
         endpoint: server.base_url(),
+        zone: Zone::Machine,
         outcome: Outcome::Answered,
+        decision: None,
         phase: Phase::Done,
+        queued_ms: 0,
+        sent_ms: None,
+        cost: None,
         head_ms: None,
         first_token_ms: None,
         total_ms: 0,
@@ -120,8 +126,8 @@ async fn each_api_is_passed_on_in_its_own_dialect() {
         server.default_reply("Hello.");
         let scene = Scene::with_config(&chain(api, &[server.base_url()])).await;
         for stream in [false, true] {
-            let mut body = json!({"model": "a/m", "stream": stream, "max_tokens": 9, "messages": [], "input": "x"});
-            if stream {
+            let mut body = json!({"model": "a/m", "stream": stream, "max_tokens": 9, "messages": []});
+            if path == CHAT && stream {
                 body["stream_options"] = json!({"include_usage": true});
             }
             let answer = scene.post(path, &body.to_string()).await;

@@ -7,6 +7,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use yabby_config::{Environment, load_text};
 use yabby_core::Attempt;
 use yabby_gateway::{Gateway, House, Records};
+use yabby_route::Spending;
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::ModelServer;
 
@@ -28,9 +29,10 @@ impl Scene {
         assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
         let house = House {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
-            config: loaded.config,
             http: Http::default(),
+            spending: Spending::in_memory(loaded.config.route.budget),
             default: None,
+            config: loaded.config,
         };
         let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
         let (at, records) = (gateway.address(), gateway.records());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use yabby_config::Config;
 use yabby_gateway::{BindError, Gateway, House};
+use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, script};
 
@@ -21,8 +22,8 @@ async fn models_health_and_metrics() {
     let health = scene.get("/health").await;
     assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));
     assert_eq!(scene.post(CHAT, r#"{"model":"a/m"}"#).await.status, 200);
-    server.fault_once(Fault::Status(500, "{\"error\":\"x\"}".to_owned()));
-    assert_eq!(scene.post(CHAT, r#"{"model":"a/m"}"#).await.status, 500);
+    server.fault_once(Fault::Status(400, "{\"error\":\"x\"}".to_owned()));
+    assert_eq!(scene.post(CHAT, r#"{"model":"a/m"}"#).await.status, 400);
     server
         .wait_for(|log| {
             log.iter()
@@ -53,7 +54,7 @@ async fn models_health_and_metrics() {
     );
     for line in [
         "yabby_attempts_total{endpoint=\"a\",outcome=\"answered\"} 1",
-        "yabby_attempts_total{endpoint=\"a\",outcome=\"server\"} 1",
+        "yabby_attempts_total{endpoint=\"a\",outcome=\"bad_request\"} 1",
         "yabby_requests_in_flight{endpoint=\"a\"} 0",
         "yabby_time_to_first_byte_seconds_count{endpoint=\"a\"} 1",
     ] {
@@ -89,6 +90,7 @@ async fn it_listens_on_this_machine_alone() {
             fleet: Fleet::default(),
             http: Http::default(),
             default: None,
+            spending: Spending::in_memory(yabby_config::Budget::default()),
         };
         let bound = Gateway::bind(address.parse().unwrap(), house).await;
         assert!(matches!(bound, Err(BindError::NotLoopback(_))), "{address}");

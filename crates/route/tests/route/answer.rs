@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use yabby_config::{Environment, load_text};
 use yabby_core::{Caller, Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
-use yabby_route::{Deadlines, RouteEvent, answer, plan};
+use yabby_route::{Deadlines, RouteEvent, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, dead_url, script};
 
@@ -15,11 +15,12 @@ use crate::scene::{Scene, Seen, hello, person, upkeep};
 const MS: Duration = Duration::from_millis(1);
 
 /// Short enough for a test, long enough for a busy machine to answer on a loopback connection.
-fn short(_: &Endpoint) -> Deadlines {
+fn short(endpoint: &Endpoint) -> Deadlines {
     Deadlines {
         silence: 150 * MS,
         sign_of_life: 2000 * MS,
         total: 20_000 * MS,
+        ..Deadlines::of(endpoint)
     }
 }
 
@@ -92,10 +93,11 @@ async fn a_server_that_hangs_everywhere_is_left_for_the_next() {
     let hung = ModelServer::start().await;
     hung.fault(Fault::HangAllPaths);
     let good = ModelServer::start().await;
-    let quick = |_: &Endpoint| Deadlines {
+    let quick = |endpoint: &Endpoint| Deadlines {
         silence: 100 * MS,
         sign_of_life: 300 * MS,
         total: 20_000 * MS,
+        ..Deadlines::of(endpoint)
     };
     let answer = ask(&[hung.base_url(), good.base_url()], quick).await.end.unwrap();
     let outcomes = serde_json::to_value(&answer.attempts).unwrap();
@@ -114,16 +116,26 @@ async fn a_stream_that_stops_in_the_middle_is_noticed() {
     let server = ModelServer::start().await;
     server.chat(script![text("Half "), hang()]);
     server.route("/v1/models", 200, "application/json", "{}");
-    let brief = |_: &Endpoint| Deadlines {
+    let brief = |endpoint: &Endpoint| Deadlines {
         silence: 100 * MS,
         sign_of_life: 2000 * MS,
         total: 700 * MS,
+        ..Deadlines::of(endpoint)
     };
     let failure = ask(&[server.base_url(), dead_url()], brief).await.end.unwrap_err();
     assert_eq!(failure.partial, "Half ");
-    let (_, error) = &failure.errors[0];
-    assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Streaming));
-    assert_eq!(failure.errors.len(), 1, "a second answer would repeat what was seen");
+    let kinds: Vec<(ErrorKind, Phase)> = failure
+        .errors
+        .iter()
+        .map(|(_, error)| (error.kind, error.phase))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (ErrorKind::Timeout, Phase::Streaming),
+            (ErrorKind::Refused, Phase::Connect)
+        ]
+    );
 }
 
 #[tokio::test]
@@ -131,10 +143,11 @@ async fn a_server_that_loads_for_ever_is_left_in_the_end() {
     let loading = ModelServer::start().await;
     loading.fault(Fault::LoadingFor(1000));
     let good = ModelServer::start().await;
-    let brief = |_: &Endpoint| Deadlines {
+    let brief = |endpoint: &Endpoint| Deadlines {
         silence: 100 * MS,
         sign_of_life: 2000 * MS,
         total: 1200 * MS,
+        ..Deadlines::of(endpoint)
     };
     let seen = ask(&[loading.base_url(), good.base_url()], brief).await;
     assert!(
@@ -154,10 +167,11 @@ async fn a_server_that_loads_for_ever_is_left_in_the_end() {
 async fn an_endless_stream_ends_with_the_time() {
     let server = ModelServer::start().await;
     server.fault(Fault::Endless);
-    let brief = |_: &Endpoint| Deadlines {
+    let brief = |endpoint: &Endpoint| Deadlines {
         silence: 100 * MS,
         sign_of_life: 2000 * MS,
         total: 500 * MS,
+        ..Deadlines::of(endpoint)
     };
     let failure = ask(&[server.base_url()], brief).await.end.unwrap_err();
     assert_eq!(failure.errors[0].1.kind, ErrorKind::Timeout);
@@ -174,7 +188,7 @@ async fn a_reset_before_the_answer_begins_is_tried_once_more() {
     let failure = ask(&[server.base_url()], short).await.end.unwrap_err();
     assert_eq!(
         (failure.errors[0].1.kind, failure.attempts.len()),
-        (ErrorKind::Interrupted, 2)
+        (ErrorKind::Interrupted, 3)
     );
 }
 
@@ -201,8 +215,12 @@ async fn constrained_calls_go_through_chat() {
         }],
         ..ModelRequest::default()
     };
-    let plan = plan(&loaded.config, &fleet, None, None).unwrap();
-    let mut stream = pin!(answer(Http::default(), plan, request, short));
+    let plan = plan(&loaded.config, &fleet, &Wanted::default()).unwrap();
+    let mut stream = pin!(
+        Router::new(&Http::default(), &loaded.config)
+            .with_deadlines(short)
+            .answer(plan, request)
+    );
     let done = loop {
         if let RouteEvent::Done(answer) = stream.next().await.unwrap() {
             break answer;

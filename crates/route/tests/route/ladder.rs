@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
-use yabby_config::{Environment, load_text};
+use yabby_config::{Config, Environment, load_text};
 use yabby_core::{Attempt, ErrorKind, Image, Message, ModelRequest, Tool, ToolCall, ToolChoice};
-use yabby_route::{Answer, Deadlines, Plan, RouteEvent, RouteFailure, answer, plan};
+use yabby_route::{Answer, Deadlines, Plan, RouteEvent, RouteFailure, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http, Reach};
 use yabby_testkit::{Fault, ModelServer, Refusal, script};
 
@@ -42,7 +42,7 @@ impl Place {
         );
         let loaded = load_text(&text, &Environment::default());
         let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
-        let plan = plan(&loaded.config, &fleet, None, None).unwrap();
+        let plan = plan(&loaded.config, &fleet, &Wanted::default()).unwrap();
         Self { server, plan }
     }
 
@@ -66,12 +66,14 @@ impl Place {
 
     async fn ask_within(&self, request: &ModelRequest, deadlines: fn(&Endpoint) -> Deadlines) -> Turn {
         let before = self.server.model_calls().len();
-        let mut stream = answer(Http::default(), self.plan.clone(), request.clone(), deadlines);
+        let mut stream = Router::new(&Http::default(), &Config::default())
+            .with_deadlines(deadlines)
+            .answer(self.plan.clone(), request.clone());
         let mut notices = Vec::new();
         let end = loop {
             match stream.next().await.unwrap() {
                 RouteEvent::Notice(notice) => notices.push(notice.english()),
-                RouteEvent::Trying(_) | RouteEvent::Model(_) => {}
+                RouteEvent::Trying(_) | RouteEvent::Model(_) | RouteEvent::Attempt(_) => {}
                 RouteEvent::Done(answer) => break Ok(answer),
                 RouteEvent::Failed(failure) => break Err(failure),
             }
@@ -476,12 +478,19 @@ async fn a_ladder_has_an_end() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_again_when_a_part_was_seen() {
+async fn what_was_seen_is_gone_on_with_and_no_step_taken() {
     let place = Place::new(&[]).await;
     let error = json!({"message": "System role not supported", "type": "server_error"});
     place.server.chat(script![text("Half"), error_event(error)]);
     let turn = place.ask(&question()).await;
-    assert_eq!((turn.end.unwrap_err().partial.as_str(), turn.sent.len()), ("Half", 1));
+    let answer = turn.end.unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.model.model(), turn.sent.len()),
+        ("Half ok", "other", 2)
+    );
+    let messages = turn.sent[1]["messages"].as_array().unwrap();
+    assert_eq!(messages[..2], turn.sent[0]["messages"].as_array().unwrap()[..]);
+    assert_eq!(messages[2], json!({"role": "assistant", "content": "Half"}));
 }
 
 /// A search is watched as every other request is: silence is not waited for until the deadline.
@@ -496,10 +505,11 @@ async fn a_server_that_hangs_while_refused_tools_are_searched() {
         ..question()
     };
     let start = Instant::now();
-    let hasty = |_: &Endpoint| Deadlines {
+    let hasty = |endpoint: &Endpoint| Deadlines {
         silence: Duration::from_millis(100),
         sign_of_life: Duration::from_millis(100),
         total: Duration::from_secs(5),
+        ..Deadlines::of(endpoint)
     };
     let turn = place.ask_within(&request, hasty).await;
     assert_eq!(turn.sent[1]["max_tokens"], 1, "the search had begun");
@@ -615,9 +625,10 @@ async fn an_answer_that_is_only_an_end_teaches_nothing() {
     let refused = json!({"error": {"message": "System role not supported", "type": "server_error"}});
     place.server.fault_once(Fault::Status(500, refused.to_string()));
     place.server.chat(script![finish("stop")]);
+    place.server.chat(script![finish("stop")]);
     let turn = place.ask(&question()).await;
     assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Empty);
-    assert_eq!((turn.notices.len(), turn.sent.len()), (0, 2));
+    assert_eq!((turn.notices.len(), turn.sent.len()), (0, 3));
     assert_eq!(place.ask(&question()).await.sent[0], turn.sent[0]);
 }
 
@@ -658,10 +669,11 @@ async fn how_tools_are_offered_is_asked_once_and_in_time() {
 
     place.server.fault(Fault::HangAllPaths);
     let start = Instant::now();
-    let hasty = |_: &Endpoint| Deadlines {
+    let hasty = |endpoint: &Endpoint| Deadlines {
         silence: Duration::from_secs(5),
         sign_of_life: Duration::from_secs(5),
         total: Duration::from_millis(300),
+        ..Deadlines::of(endpoint)
     };
     let turn = place.ask_within(&request, hasty).await;
     assert_eq!(turn.end.unwrap_err().errors[0].1.kind, ErrorKind::Timeout);

@@ -2,6 +2,8 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod answer;
+mod chain;
+mod hosted;
 mod ladder;
 mod live;
 mod scene;

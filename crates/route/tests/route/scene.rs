@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use yabby_config::{Config, Environment, load_text};
 use yabby_core::{Caller, Message, ModelEvent, ModelRequest, Outcome, Priority, Progress};
-use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
+use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http, ServerFacts};
 use yabby_testkit::ModelServer;
 
@@ -110,9 +110,11 @@ impl Scene {
         request: ModelRequest,
         deadlines: fn(&Endpoint) -> Deadlines,
     ) -> BoxStream<'static, RouteEvent> {
-        let mut plan = plan(&self.config, &self.fleet, None, None).unwrap();
+        let mut plan = plan(&self.config, &self.fleet, &Wanted::default()).unwrap();
         plan.caller = caller;
-        answer(self.http.clone(), plan, request, deadlines)
+        Router::new(&self.http, &self.config)
+            .with_deadlines(deadlines)
+            .answer(plan, request)
     }
 
     /// One request of a person, with the usual deadlines, to its end.
@@ -143,6 +145,7 @@ impl Seen {
                 RouteEvent::Trying(model) => tried.push(model.to_string()),
                 RouteEvent::Notice(notice) => notices.push(notice.english()),
                 RouteEvent::Model(event) => events.push(event),
+                RouteEvent::Attempt(_) => {}
                 RouteEvent::Done(answer) => break Ok(answer),
                 RouteEvent::Failed(failure) => break Err(failure),
             }
@@ -171,6 +174,7 @@ impl Seen {
         };
         let outcome = |outcome: &Outcome| match outcome {
             Outcome::Answered => "answered".to_owned(),
+            Outcome::Outrun => "outrun".to_owned(),
             Outcome::Failed { error, .. } => {
                 let kind = serde_json::to_value(error).unwrap();
                 kind.as_str().unwrap().to_owned()

@@ -9,7 +9,7 @@ use super::{
     asking::{Asking, Said, question, refused},
     finding::Judged,
 };
-use crate::ServerKind;
+use crate::{Endpoint, ServerKind};
 
 /// A way to say that there shall be no reasoning (`wire-facts.md` §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,24 @@ fn switches(kind: Option<ServerKind>, dialect: Dialect) -> &'static [Switch] {
         (Dialect::Chat, Some(ServerKind::LmStudio)) => &[Switch::Effort, Switch::Template],
         (Dialect::Chat, _) => &[Switch::Template, Switch::Effort],
     }
+}
+
+/// The fields of a request that may switch reasoning off, with their values, likeliest first. Which of them a model knows
+/// shows only in its answer.
+pub fn reasoning_switches(
+    endpoint: &Endpoint,
+    model: &str,
+    dialect: Dialect,
+    request: &ModelRequest,
+) -> Vec<(String, Value)> {
+    let kind = endpoint.known().and_then(|facts| facts.kind);
+    let configured = endpoint.listed_model(model).map(|entry| &entry.params);
+    let template = request
+        .extra_body
+        .get("chat_template_kwargs")
+        .or_else(|| configured?.get("chat_template_kwargs"));
+    let fields = switches(kind, dialect).iter().map(|switch| switch.field(template));
+    fields.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn fix(kind: Option<ServerKind>) -> Text {

@@ -96,7 +96,10 @@ impl Endpoint {
         for (name, value) in self.listed_model(model).into_iter().flat_map(|entry| &entry.headers) {
             post = post.header(name, value.expose());
         }
-        let sent = self.authorise(post, asked.dialect).body(asked.encoded.body).send();
+        let sent = self
+            .authorise(post, asked.dialect, self.lease(model))
+            .body(asked.encoded.body)
+            .send();
         let mut response = sent.await.ok()?;
         let (status, headers) = (response.status().as_u16(), response_headers(&response));
         let body = read_at_most(&mut response, LONGEST, limit).await;

@@ -9,7 +9,10 @@ mod window;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ struct Inner {
     /// The probe that is under way.
     asking: Mutex<Option<WeakShared<Probe>>>,
     breaker: Breaker,
+    /// Whether its name, which looks like one from anywhere, was found to have private addresses alone.
+    is_private: AtomicBool,
     /// By model.
     queues: Mutex<BTreeMap<String, AdmissionQueue>>,
 }
@@ -235,6 +240,16 @@ impl Live {
         let mut queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.entry(model.to_owned());
         queue.or_insert_with(|| AdmissionQueue::new(usize::MAX)).clone()
+    }
+
+    /// Whether its name was found to have private addresses alone. That holds as long as the process: from then on it is
+    /// never reached at another one.
+    pub(crate) fn is_private(&self) -> bool {
+        self.0.is_private.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn found_private(&self) {
+        self.0.is_private.store(true, Ordering::Release);
     }
 
     /// The latest probe that was answered.

@@ -9,7 +9,7 @@ use super::{
     site::{Found, Site},
     spec::Spec,
 };
-use crate::{Endpoint, EndpointOrigin};
+use crate::{Endpoint, EndpointOrigin, credentials::Credentials};
 
 /// While a lease (or a clone of it) lives, the supervisor keeps the server running.
 #[derive(Clone, Debug)]
@@ -85,7 +85,10 @@ impl Lease {
         if let Found::Own(status) = site.run(&spec, hold, None, report).await? {
             let port = status.port.unwrap_or_default();
             endpoint = Endpoint::loopback(PROVIDER, port, EndpointOrigin::Managed(self.clone()));
-            endpoint.key = status.key.map(|key| key.0);
+            endpoint.credentials = status
+                .key
+                .map(|key| Credentials::own(PROVIDER, key.0))
+                .unwrap_or_default();
         }
         Ok(endpoint)
     }

@@ -178,7 +178,7 @@ fn health(endpoint: &Endpoint, local: &LocalService, client: &reqwest::Client) -
     let base = Url::parse(&endpoint.url).map_err(|_| wrong())?;
     let mut request = client.get(parsed.clone());
     if parsed.origin() == base.origin() {
-        request = endpoint.authorise(request, endpoint.dialect);
+        request = endpoint.authorise(request, endpoint.dialect, endpoint.lease(""));
     }
     let request = request.build().map_err(|_| wrong())?;
     let headers = request.headers().iter();

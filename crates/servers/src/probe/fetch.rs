@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use yabby_core::{ModelError, Phase};
-use yabby_wire::{Dialect, ResponseHeaders, classify};
+use yabby_wire::{Dialect, ResponseHeaders, WireError, classify};
 
-use crate::{Endpoint, Http, answer::read_at_most};
+use crate::{Endpoint, Http, answer::read_at_most, credentials::Lease};
 
 /// OpenRouter's list of some hundred models has less than 1 MB.
 const LONGEST_LIST: usize = 8 * 1024 * 1024;
@@ -31,6 +31,8 @@ pub(super) struct Answer {
     pub(super) server: String,
     headers: ResponseHeaders,
     body: Vec<u8>,
+    /// The key that it was asked with.
+    lease: Lease,
 }
 
 /// One endpoint and the time that is left to ask it.
@@ -48,19 +50,39 @@ pub(crate) async fn fetch(
     request: reqwest::RequestBuilder,
     limit: Duration,
 ) -> Result<Page, ModelError> {
-    exchange(endpoint, request, limit, Instant::now() + limit)
+    exchange(endpoint, request, endpoint.lease(""), limit, Instant::now() + limit)
         .await?
         .page(endpoint)
+}
+
+/// What the server says to a GET with this key, as JSON, or against it; nothing when it says nothing.
+pub(crate) async fn shown(
+    endpoint: &Endpoint,
+    http: &Http,
+    url: &str,
+    lease: Lease,
+    limit: Duration,
+) -> Option<Result<Value, WireError>> {
+    let request = http.client(endpoint).ok()?.get(url);
+    let answer = exchange(endpoint, request, lease, limit, Instant::now() + limit)
+        .await
+        .ok()?;
+    Some(if answer.is_good() {
+        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+    } else {
+        Err(classify(answer.status, &answer.headers, &answer.body))
+    })
 }
 
 /// Sends a request and reads the whole answer.
 async fn exchange(
     endpoint: &Endpoint,
     request: reqwest::RequestBuilder,
+    lease: Lease,
     limit: Duration,
     until: Instant,
 ) -> Result<Answer, ModelError> {
-    let mut request = endpoint.authorise(request, endpoint.dialect);
+    let mut request = endpoint.authorise(request, endpoint.dialect, lease);
     if endpoint.dialect == Dialect::Messages {
         // https://docs.claude.com/en/api/versioning: refused without it.
         request = request.header("anthropic-version", "2023-06-01");
@@ -75,6 +97,7 @@ async fn exchange(
             server: header(&response, "server"),
             headers: crate::answer::response_headers(&response),
             body: read_at_most(&mut response, LONGEST_LIST, limit).await,
+            lease,
         })
     };
     timeout_at(until, exchange)
@@ -106,20 +129,17 @@ impl Answer {
     /// Its JSON, with the beginning of its lists; anything but JSON in a 2xx is the server's refusal.
     pub(super) fn page(&self, endpoint: &Endpoint) -> Result<Page, ModelError> {
         let parsed = self.is_good().then(|| serde_json::from_slice(&self.body).ok());
-        match parsed.flatten() {
-            Some(mut body) => {
-                shorten(&mut body);
-                Ok(Page {
-                    server: self.server.clone(),
-                    body,
-                })
-            }
-            None => Err(crate::answer::from_wire(
-                endpoint,
-                Phase::Head,
-                &classify(self.status, &self.headers, &self.body),
-            )),
+        if let Some(mut body) = parsed.flatten() {
+            shorten(&mut body);
+            return Ok(Page {
+                server: self.server.clone(),
+                body,
+            });
         }
+        // What a key may not see beside the models' API says nothing of models.
+        let mut error = classify(self.status, &self.headers, &self.body);
+        error.details.credential = endpoint.has_key().then_some(self.lease.key);
+        Err(crate::answer::from_wire(endpoint, Phase::Head, &error))
     }
 
     fn is_good(&self) -> bool {
@@ -168,12 +188,12 @@ impl<'a> Asking<'a> {
             .post(format!("{}{path}", self.endpoint.root()))
             .header("content-type", "application/json")
             .body(body.to_string());
-        let answer = exchange(self.endpoint, request, self.limit, self.until).await?;
+        let answer = exchange(self.endpoint, request, self.endpoint.lease(""), self.limit, self.until).await?;
         Ok(answer.page(self.endpoint)?.body)
     }
 
     async fn get_url(&self, url: &str) -> Result<Answer, ModelError> {
         let request = self.http.client(self.endpoint)?.get(url);
-        exchange(self.endpoint, request, self.limit, self.until).await
+        exchange(self.endpoint, request, self.endpoint.lease(""), self.limit, self.until).await
     }
 }

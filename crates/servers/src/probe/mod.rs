@@ -32,7 +32,7 @@ use yabby_wire::Dialect;
 use crate::{Endpoint, Http, ServerFacts, ServerKind};
 use fetch::Asking;
 
-pub(crate) use fetch::fetch;
+pub(crate) use fetch::{fetch, shown};
 use fingerprint::fingerprint;
 
 /// Asks `endpoint` for its models and for what its side channels tell, within `limit`.

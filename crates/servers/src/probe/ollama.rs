@@ -83,7 +83,7 @@ pub(super) fn read_tags(tags: &Value, models: &mut [ModelFacts]) {
         model.size = bytes(&entry["size"]);
         // A cloud model runs at Ollama's, and nothing is loaded here (`ListModelResponse` in `api/types.go`).
         if text(&entry["remote_host"]).is_some() {
-            (model.state, model.size) = (ModelState::Ready, None);
+            (model.state, model.size, model.remote) = (ModelState::Ready, None, true);
         }
     }
 }
@@ -117,6 +117,8 @@ pub(super) fn read_show(show: &Value, model: &mut ModelFacts) {
     if let Some(architecture) = info["general.architecture"].as_str() {
         model.max_window = counted(&info[format!("{architecture}.context_length")]);
     }
+    // An alias of a cloud model says it here too (`ShowResponse` in `api/types.go`).
+    model.remote |= text(&show["remote_host"]).is_some();
     let can = |what| lists(&show["capabilities"], what);
     if let Some(completes) = can("completion") {
         model.chat = completes;

@@ -2,12 +2,15 @@
 //! of the largest provider; one that is chosen may have less.
 
 use serde_json::Value;
+use yabby_config::Cost;
 
 use super::{
     plain,
     read::{lists, said, usual},
 };
 use crate::{ModelState, Reasoning, ServerFacts};
+
+const MILLION: f64 = 1_000_000.0;
 
 pub(super) fn read(list: &Value, facts: &mut ServerFacts) {
     facts.stream_usage = Some(usual(true));
@@ -26,8 +29,27 @@ pub(super) fn read(list: &Value, facts: &mut ServerFacts) {
                 Reasoning::Never
             })
         });
+        model.price = price(&entry["pricing"]).map(said);
         if lists(&entry["architecture"]["output_modalities"], "text") == Some(false) {
             model.chat = false;
         }
     }
+}
+
+/// US dollars for one token, as text (openrouter.ai/docs/models, "Pricing Object"). What stands below zero is not a price: it
+/// depends on the model that the router chooses.
+fn price(pricing: &Value) -> Option<Cost> {
+    let rate = |key: &str| {
+        let rate: f64 = pricing[key].as_str()?.parse().ok()?;
+        (rate >= 0.0).then_some(rate * MILLION)
+    };
+    let input = rate("prompt")?;
+    Some(Cost {
+        input,
+        output: rate("completion")?,
+        // Without a price of its own, a cache makes nothing cheaper.
+        cache_read: rate("input_cache_read").unwrap_or(input),
+        cache_write: rate("input_cache_write").unwrap_or(input),
+        tiers: Vec::new(),
+    })
 }

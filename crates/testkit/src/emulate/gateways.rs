@@ -60,8 +60,10 @@ pub(super) fn litellm(state: &State, window: Option<u64>, request: &Request) -> 
 }
 
 pub(super) fn openrouter(state: &State, context_length: u64, request: &Request) -> Option<(Duration, Answer)> {
-    if (request.method.as_str(), request.path.as_str()) != ("GET", "/api/v1/models") {
-        return None;
+    match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/api/v1/models") => {}
+        ("GET", "/api/v1/key") => return Some(now_json(&openrouter_key(state, request))),
+        _ => return None,
     }
     let model = |id: &String| {
         let extra = json!({
@@ -76,6 +78,29 @@ pub(super) fn openrouter(state: &State, context_length: u64, request: &Request) 
     Some(now_json(
         &json!({"data": state.models.iter().map(model).collect::<Vec<_>>()}),
     ))
+}
+
+/// openrouter.ai, "Limits".
+fn openrouter_key(state: &State, request: &Request) -> Value {
+    let bearer = request.headers.get("authorization").map(String::as_str);
+    let key = bearer.unwrap_or_default().trim_start_matches("Bearer ");
+    let left = if state.keys.is_empty_of_credit(key) { 0.0 } else { 74.5 };
+    json!({"data": {
+        "label": "sk-or-v1-au7...890", "limit": 100, "limit_reset": null, "limit_remaining": left,
+        "include_byok_in_limit": false, "usage": 100.0 - left, "is_free_tier": false,
+    }})
+}
+
+/// developers.openai.com, "List models", and "Get input token counts".
+pub(super) fn openai(state: &State, request: &Request) -> Option<(Duration, Answer)> {
+    let body = match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/v1/models") => json!({"object": "list", "data": list(state, "openai", &json!({}))}),
+        ("POST", "/v1/responses/input_tokens") => json!({
+            "object": "response.input_tokens", "input_tokens": state.prompt_tokens(request),
+        }),
+        _ => return None,
+    };
+    Some(now_json(&body))
 }
 
 pub(super) fn anthropic(state: &State, request: &Request) -> Option<(Duration, Answer)> {

@@ -71,6 +71,7 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> (Duration, Answer)
         ServerKind::OpenRouter { context_length } => gateways::openrouter(state, context_length, request),
         ServerKind::LiteLlm { window } => gateways::litellm(state, window, request),
         ServerKind::Anthropic => gateways::anthropic(state, request),
+        ServerKind::OpenAi => gateways::openai(state, request),
         ServerKind::Plain => (method == "GET" && request.path.ends_with("/models"))
             .then(|| now_json(&json!({"object": "list", "data": list(state, "system", &json!({}))}))),
     };

@@ -9,6 +9,11 @@ use crate::{
     reply::{ToolCall, Usage},
 };
 
+/// What `OpenRouter` says while it waits (openrouter.ai, "Streaming").
+const PROCESSING: &str = ": OPENROUTER PROCESSING\n\n";
+/// Who answers behind it.
+const PROVIDER: &str = "Testkit";
+
 pub(super) struct Chat {
     context: Context,
     begun: bool,
@@ -29,7 +34,13 @@ impl Chat {
     /// The chunk around `choices`, with its keys in the order of the server.
     fn chunk(&self, choices: &Value) -> Value {
         let context = &self.context;
-        let id = format!("chatcmpl-{}", context.serial);
+        let id = id(context);
+        if context.is_openrouter() {
+            return json!({
+                "id": id, "provider": PROVIDER, "model": context.model, "object": "chat.completion.chunk",
+                "created": CREATED, "choices": choices,
+            });
+        }
         if context.is_llama_cpp() {
             json!({
                 "choices": choices, "created": CREATED, "id": id, "model": context.model,
@@ -46,6 +57,8 @@ impl Chat {
     fn choice(&self, delta: &Value, finish: &Value) -> Value {
         if self.context.is_llama_cpp() {
             json!([{"finish_reason": finish, "index": 0, "delta": delta}])
+        } else if self.context.is_openrouter() {
+            json!([{"index": 0, "delta": delta, "finish_reason": finish, "native_finish_reason": finish, "logprobs": null}])
         } else {
             json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}])
         }
@@ -61,7 +74,8 @@ impl Chat {
         if std::mem::replace(&mut self.begun, true) {
             return String::new();
         }
-        data(&self.role_chunk())
+        let comment = if self.context.is_openrouter() { PROCESSING } else { "" };
+        format!("{comment}{}", data(&self.role_chunk()))
     }
 
     fn role_chunk(&self) -> Value {
@@ -82,7 +96,11 @@ impl Shape for Chat {
 
     fn reasoning(&mut self, piece: &str) -> String {
         let field = self.context.reasoning_field();
-        self.delta(&json!({field: piece}))
+        let mut delta = json!({field: piece});
+        if self.context.is_openrouter() {
+            delta["reasoning_details"] = details(piece);
+        }
+        self.delta(&delta)
     }
 
     fn tool_call(&mut self, call: &ToolCall) -> String {
@@ -130,10 +148,12 @@ impl Shape for Chat {
 
     fn done(&mut self) -> String {
         let mut out = String::new();
-        if let (true, false, Some(usage)) = (self.context.include_usage, self.counted, self.context.usage) {
+        // OpenRouter always counts (openrouter.ai, "Usage Accounting").
+        let counts = self.context.include_usage || self.context.is_openrouter();
+        if let (true, false, Some(usage)) = (counts, self.counted, self.context.usage) {
             self.counted = true;
             let mut chunk = self.chunk(&json!([]));
-            chunk["usage"] = usage_json(usage);
+            chunk["usage"] = usage_json(&self.context, usage);
             if self.context.is_llama_cpp() {
                 chunk["timings"] = timings(usage);
             }
@@ -148,7 +168,7 @@ impl Shape for Chat {
         if matches!(self.context.kind, ServerKind::OpenRouter { .. }) {
             // A chunk with the error at its top level and the finish reason `error`.
             let mut chunk = self.chunk(&self.choice(&json!({"content": ""}), &json!("error")));
-            chunk["error"] = error.clone();
+            chunk["error"] = json!({"code": error["code"], "message": error["message"]});
             out.push_str(&data(&chunk));
         } else {
             out.push_str(&data(&json!({"error": error})));
@@ -173,19 +193,26 @@ pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Va
     let mut message = json!({"role": "assistant", "content": visible});
     if !reasoning.is_empty() {
         message[context.reasoning_field()] = json!(reasoning);
+        if context.is_openrouter() {
+            message["reasoning_details"] = details(&reasoning);
+        }
     }
     if !calls.is_empty() {
         message["tool_calls"] = json!(calls);
     }
     let mut answer = json!({
-        "id": format!("chatcmpl-{}", context.serial),
+        "id": id(context),
         "object": "chat.completion",
         "created": CREATED,
         "model": context.model,
         "choices": [{"finish_reason": reason, "index": 0, "message": message}],
     });
+    if context.is_openrouter() {
+        answer["provider"] = json!(PROVIDER);
+        answer["choices"][0]["native_finish_reason"] = json!(reason);
+    }
     if let Some(usage) = context.usage {
-        answer["usage"] = usage_json(usage);
+        answer["usage"] = usage_json(context, usage);
         if context.is_llama_cpp() {
             answer["timings"] = timings(usage);
         }
@@ -193,13 +220,32 @@ pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Va
     answer
 }
 
-fn usage_json(usage: Usage) -> Value {
-    json!({
+fn id(context: &Context) -> String {
+    let prefix = if context.is_openrouter() { "gen" } else { "chatcmpl" };
+    format!("{prefix}-{}", context.serial)
+}
+
+/// openrouter.ai, "Reasoning tokens": beside the text, as it goes back.
+fn details(text: &str) -> Value {
+    json!([{"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}])
+}
+
+fn usage_json(context: &Context, usage: Usage) -> Value {
+    let mut counts = json!({
         "completion_tokens": usage.completion,
         "prompt_tokens": usage.prompt,
         "total_tokens": usage.prompt + usage.completion,
         "prompt_tokens_details": {"cached_tokens": usage.cached},
-    })
+    });
+    if context.is_openrouter() {
+        // openrouter.ai, "Usage Accounting". At the price that its list gives (`emulate::gateways`).
+        #[expect(clippy::cast_precision_loss, reason = "a test has few tokens")]
+        let cost = (usage.prompt + usage.completion) as f64 * 0.000_000_7;
+        counts["cost"] = json!(cost);
+        counts["cost_details"] = json!({"upstream_inference_cost": null});
+        counts["completion_tokens_details"] = json!({"reasoning_tokens": 0});
+    }
+    counts
 }
 
 /// llama.cpp's own count and speed, at 100 prompt and 50 generated tokens a second.

@@ -73,11 +73,7 @@ impl Messages {
             return out;
         }
         if self.open == Open::Thinking {
-            let signature = if matches!(self.context.kind, ServerKind::Anthropic) {
-                "c2lnbmF0dXJl"
-            } else {
-                ""
-            };
+            let signature = signature(&self.context);
             out.push_str(&self.delta(&json!({"type": "signature_delta", "signature": signature})));
         }
         if self.open != Open::Nothing {
@@ -145,7 +141,7 @@ impl Shape for Messages {
         if self.context.is_llama_cpp() {
             data(&json!({"error": error}))
         } else {
-            Self::event(&json!({"type": "error", "error": error}))
+            Self::event(&json!({"type": "error", "error": error, "request_id": "req_testkit"}))
         }
     }
 }
@@ -155,7 +151,7 @@ pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Va
         .iter()
         .map(|block| match block {
             Block::Text(text) => json!({"type": "text", "text": text}),
-            Block::Reasoning(text) => json!({"type": "thinking", "thinking": text, "signature": ""}),
+            Block::Reasoning(text) => json!({"type": "thinking", "thinking": text, "signature": signature(context)}),
             Block::ToolCall(call) => json!({
                 "type": "tool_use", "id": call.id, "name": call.name,
                 "input": serde_json::from_str::<Value>(&call.arguments).unwrap_or_else(|_| json!({})),
@@ -180,6 +176,15 @@ fn envelope(context: &Context, parts: &Value, stop: &Value) -> Value {
         "id": format!("{prefix}{}", context.serial), "type": "message", "role": "assistant", "content": parts,
         "model": context.model, "stop_reason": stop, "stop_sequence": null,
     })
+}
+
+/// Only Anthropic signs (platform.claude.com, "Extended thinking").
+fn signature(context: &Context) -> &'static str {
+    if matches!(context.kind, ServerKind::Anthropic) {
+        "c2lnbmF0dXJl"
+    } else {
+        ""
+    }
 }
 
 fn usage_json(usage: Usage) -> Value {

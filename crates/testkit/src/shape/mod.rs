@@ -44,6 +44,7 @@ impl Api {
             }
             ServerKind::Anthropic => prefix == "/v1" && api == Self::Messages,
             ServerKind::OpenRouter { .. } => prefix == "/api/v1",
+            ServerKind::OpenAi => prefix == "/v1" && api != Self::Messages,
             ServerKind::Vllm { .. }
             | ServerKind::SgLang { .. }
             | ServerKind::LmStudio { .. }
@@ -66,6 +67,8 @@ pub(crate) struct Context {
     pub(crate) include_usage: bool,
     /// `return_progress` was asked.
     pub(crate) progress: bool,
+    /// Reasoning is to be given encrypted (`OpenAI`).
+    pub(crate) sealed: bool,
 }
 
 impl Context {
@@ -74,6 +77,14 @@ impl Context {
             self.kind,
             ServerKind::LlamaCpp { .. } | ServerKind::LlamaCppRouter { .. }
         )
+    }
+
+    pub(crate) fn is_openrouter(&self) -> bool {
+        matches!(self.kind, ServerKind::OpenRouter { .. })
+    }
+
+    pub(crate) fn is_openai(&self) -> bool {
+        matches!(self.kind, ServerKind::OpenAi)
     }
 
     /// The field of Chat Completions that carries reasoning.

@@ -114,6 +114,7 @@ impl Responses {
             self.items.len() + self.open.len()
         );
         let item = match &sort {
+            Sort::Reasoning if self.context.is_openai() => json!({"id": id, "summary": [], "type": "reasoning"}),
             Sort::Reasoning => json!({
                 "id": id, "summary": [], "type": "reasoning", "content": [], "encrypted_content": "",
                 "status": "in_progress",
@@ -128,6 +129,10 @@ impl Responses {
             let part = json!({"item_id": id, "part": {"type": "output_text", "text": ""}});
             out.push_str(&self.item_event("response.content_part.added", true, part));
         }
+        if sort == Sort::Reasoning && self.context.is_openai() {
+            let part = json!({"item_id": id, "summary_index": 0, "part": {"type": "summary_text", "text": ""}});
+            out.push_str(&self.item_event("response.reasoning_summary_part.added", false, part));
+        }
         self.open.push(Open {
             id,
             sort,
@@ -141,11 +146,15 @@ impl Responses {
         let open = &mut self.open[at];
         open.text.push_str(piece);
         let (event, in_content) = match open.sort {
+            Sort::Reasoning if self.context.is_openai() => ("response.reasoning_summary_text.delta", false),
             Sort::Reasoning => ("response.reasoning_text.delta", true),
             Sort::Message => ("response.output_text.delta", true),
             Sort::Call { .. } => ("response.function_call_arguments.delta", false),
         };
-        let delta = json!({"delta": piece, "item_id": open.id});
+        let mut delta = json!({"delta": piece, "item_id": open.id});
+        if event == "response.reasoning_summary_text.delta" {
+            delta["summary_index"] = json!(0);
+        }
         self.item_event(event, in_content, delta)
     }
 
@@ -168,11 +177,16 @@ impl Responses {
                     message_item(&id, &text)
                 }
                 Sort::Reasoning => {
-                    if self.full() {
+                    if self.context.is_openai() {
+                        let done = json!({"item_id": id, "summary_index": 0, "text": text});
+                        out.push_str(&self.item_event("response.reasoning_summary_text.done", false, done));
+                        let part = json!({"item_id": id, "summary_index": 0, "part": summary(&text)});
+                        out.push_str(&self.item_event("response.reasoning_summary_part.done", false, part));
+                    } else if self.full() {
                         let done = json!({"item_id": id, "text": text});
                         out.push_str(&self.item_event("response.reasoning_text.done", true, done));
                     }
-                    reasoning_item(&id, &text)
+                    reasoning_item(&self.context, &id, &text)
                 }
                 Sort::Call { id: call_id, name } => {
                     if self.full() {
@@ -280,7 +294,7 @@ pub(super) fn whole(context: &Context, blocks: &[Block<'_>], reason: &str) -> Va
         let id = |prefix| format!("{prefix}_{}_{}", context.serial, items.len());
         let item = match block {
             Block::Text(text) => message_item(&id("msg"), text),
-            Block::Reasoning(text) => reasoning_item(&id("rs"), text),
+            Block::Reasoning(text) => reasoning_item(context, &id("rs"), text),
             Block::ToolCall(call) => call_item(&id("fc"), &call.id, &call.name, &call.arguments, "completed"),
         };
         items.push(item);
@@ -360,7 +374,20 @@ fn message_item(id: &str, text: &str) -> Value {
     json!({"type": "message", "status": "completed", "id": id, "content": [text_part(text)], "role": "assistant"})
 }
 
-fn reasoning_item(id: &str, text: &str) -> Value {
+fn summary(text: &str) -> Value {
+    json!({"type": "summary_text", "text": text})
+}
+
+/// `OpenAI` tells a summary, and gives the reasoning itself encrypted where that was asked for
+/// (developers.openai.com, "Reasoning models").
+fn reasoning_item(context: &Context, id: &str, text: &str) -> Value {
+    if context.is_openai() {
+        let mut item = json!({"id": id, "summary": [summary(text)], "type": "reasoning"});
+        if context.sealed {
+            item["encrypted_content"] = json!(format!("gAAAA-openai-{id}"));
+        }
+        return item;
+    }
     json!({
         "id": id, "summary": [], "type": "reasoning", "content": [{"text": text, "type": "reasoning_text"}],
         "encrypted_content": "",

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use yabby_testkit::{Canary, ModelServer, ServerKind, dead_port, dead_url, script};
+use yabby_testkit::{Canary, Fault, ModelServer, ServerKind, dead_port, dead_url, script};
 
 use crate::client::{LONG, ask, ask_json, chat, connect, get, post, read};
 
@@ -95,8 +95,14 @@ async fn anthropic_wants_its_version_once() {
     let server = ModelServer::start().await;
     server.kind(ServerKind::Anthropic);
     server.models(&["m1"]);
-    let post = post("/v1/messages", &json!({"model": "m1", "messages": []}));
-    for request in [post, get("/v1/models")] {
+    let message = json!({"model": "m1", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+    for request in [post("/v1/messages", &message), get("/v1/models")] {
+        let (head, body) = ask(&server, &request).await;
+        assert!(
+            head.contains(" 401 ") && body.contains("x-api-key header is required"),
+            "{head}{body}"
+        );
+        let request = request.replacen("Host: x", "x-api-key: k\r\nHost: x", 1);
         let (head, body) = ask(&server, &request).await;
         assert!(head.contains(" 400 "), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -168,4 +174,17 @@ fn a_canary_sings() {
     canary.assert_absent(other.expose());
     assert!(canary.is_in(&format!("key={}", canary.expose())));
     assert!(!canary.is_in(&format!("{canary:?}")));
+}
+
+#[tokio::test]
+async fn whoever_connects_is_seen() {
+    let server = ModelServer::start().await;
+    server.assert_untouched().await;
+    let server = ModelServer::start().await;
+    server.fault(Fault::AcceptAndHang);
+    // It says nothing, and is gone at once.
+    drop(TcpStream::connect(server.addr()).await.unwrap());
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(async move { server.assert_untouched().await });
+    assert!(task.join_next().await.unwrap().unwrap_err().is_panic());
 }

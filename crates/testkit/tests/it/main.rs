@@ -5,6 +5,7 @@ mod client;
 mod engines;
 mod faults;
 mod handle;
+mod hosted;
 mod loading;
 mod ollama;
 mod shapes;

@@ -89,6 +89,7 @@ fn conclude(status: Option<u16>, reading: &Reading, headers: &ResponseHeaders) -
         );
     }
     let details = &mut error.details;
+    details.status = status;
     if kind == ErrorKind::ContextOverflow {
         details.numbers.window = reading.window.or_else(|| extract::window(&reading.lower));
         details.numbers.prompt_tokens = reading.prompt_tokens.or_else(|| extract::prompt_tokens(&reading.lower));

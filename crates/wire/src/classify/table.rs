@@ -83,6 +83,7 @@ pub(super) const TABLE: &[Row] = &[
         &[
             "enforced_spend_limit_reached",
             "insufficient_quota",
+            "credit_balance_exhausted",
             "billing_error",
             "payment_required",
         ],
@@ -102,6 +103,8 @@ pub(super) const TABLE: &[Row] = &[
         Overloaded,
         &["overloaded_error", "provider_overloaded", "provider_unavailable"],
     ),
+    // OpenRouter's filter of the input comes as a 403: it says nothing of the key (§7.6).
+    code(BadRequest, &["content_policy_violation"]),
     code(
         Auth,
         &[
@@ -223,6 +226,8 @@ pub(super) const TABLE: &[Row] = &[
     // Money, capacity.
     status(Billing, 402, 402),
     says(Billing, &["credit balance is too low"]),
+    // Anthropic's limit that the owner has set, under 400 (§7.7).
+    says(Billing, &["reached your specified api usage limits"]),
     says(Overloaded, &["server busy"]),
     status(Overloaded, 529, 529),
     // Features.

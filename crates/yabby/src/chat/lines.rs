@@ -18,6 +18,7 @@ use rustyline::{
 use tokio::task::spawn_blocking;
 use yabby_servers::managed::private_folder;
 
+use super::private::Private;
 use crate::{app::App, interrupt::Interrupt};
 
 /// What the person did.
@@ -25,6 +26,7 @@ pub(super) enum Next {
     Message(String),
     New,
     Help,
+    Private(Private),
     Unknown(String),
     Leave,
     /// Ctrl-C while nobody types.
@@ -116,6 +118,11 @@ impl Lines {
                     }
                 }
             };
+            // Its words are never part of a message.
+            let private = line.trim().strip_prefix("/private");
+            if let Some(rest) = private.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)) {
+                return Private::of(rest).map_or_else(|| Next::Unknown(line.trim().to_owned()), Next::Private);
+            }
             match line.trim() {
                 "" => {}
                 "/new" | "/reset" => return Next::New,

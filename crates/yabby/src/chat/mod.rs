@@ -1,12 +1,13 @@
 //! The chat in the terminal: plain lines, history, several lines, Ctrl-C stops the answer, Ctrl-D leaves.
 
 mod lines;
+mod private;
 
 pub(crate) use lines::read_line;
+pub(crate) use private::Chat;
 
-use yabby_core::{ErrorKind, Message, ModelRef, ModelRequest, text};
-use yabby_route::{Deadlines, Plan, RouteFailure, answer};
-use yabby_servers::{Fleet, Keeper};
+use yabby_core::{Message, ModelRequest, text};
+use yabby_route::Plan;
 
 use crate::{
     app::App,
@@ -16,9 +17,10 @@ use crate::{
 };
 
 use lines::{Lines, Next};
+use private::{Private, told};
 
 /// Chats until the person leaves or standard input ends.
-pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bool) -> Exit {
+pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     let terminal = app.terminal;
     let mut lines = match Lines::open(app) {
         Ok(lines) => lines,
@@ -34,12 +36,9 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
         ));
     }
     // It looks after the servers until the person leaves.
-    let models: Vec<ModelRef> = plan
-        .candidates
-        .iter()
-        .map(|candidate| candidate.model.clone())
-        .collect();
-    let _keeper = Keeper::start(&app.http, fleet, &models);
+    let mut keeper = chat.keeper(app, Some(&plan));
+    let mut plan = Ok(plan);
+    let router = app.router();
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut exit = Exit::Answered;
@@ -53,6 +52,27 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
             }
             Next::Help => {
                 help(app);
+                continue;
+            }
+            Next::Private(Private::Which) => {
+                chat.tell_zones(app);
+                continue;
+            }
+            Next::Private(wanted) => {
+                let was = chat.private.is_some();
+                chat.private = (wanted == Private::On).then_some("/private on");
+                let forgotten = was && chat.private.is_none() && !transcript.is_empty();
+                if forgotten {
+                    transcript.clear();
+                }
+                plan = chat.plan(app).await;
+                // The old one may look at servers that are outside now.
+                drop(keeper);
+                keeper = chat.keeper(app, plan.as_ref().ok());
+                terminal.notice(&told(chat.private.is_some(), forgotten));
+                if let Err(error) = &plan {
+                    terminal.error(&error.reason(), Some(&error.hint()));
+                }
                 continue;
             }
             Next::Unknown(command) => {
@@ -72,30 +92,26 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
                 return Exit::Usage;
             }
         };
-        transcript.push(Message::user(line));
-        let said = loop {
-            let request = ModelRequest {
-                messages: transcript.clone(),
-                ..ModelRequest::default()
-            };
-            let events = answer(app.http.clone(), plan.clone(), request, Deadlines::of);
-            let show = Show {
-                text: true,
-                reasoning: show_reasoning,
-            };
-            match say(terminal, &mut interrupt, events, show).await {
-                Said::Failed(failure) if overflowed(&failure) && transcript.len() > 2 => {
-                    // Half of what was said goes, in whole exchanges.
-                    let half = transcript.len() / 4 * 2;
-                    transcript.drain(..half.max(2));
-                    terminal.notice(&text!(
-                        "the conversation no longer fits the model's window; its beginning is left out"
-                    ));
-                }
-                said => break said,
+        let plan = match &plan {
+            Ok(plan) => plan,
+            Err(error) => {
+                terminal.error(&error.reason(), Some(&error.hint()));
+                exit = Exit::NoAnswer;
+                continue;
             }
         };
-        app.keep(fleet);
+        transcript.push(Message::user(line));
+        let request = ModelRequest {
+            messages: transcript.clone(),
+            ..ModelRequest::default()
+        };
+        let events = router.answer(plan.clone(), request);
+        let show = Show {
+            text: true,
+            reasoning: chat.show_reasoning,
+        };
+        let said = say(terminal, &mut interrupt, events, show).await;
+        app.keep(chat.fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
             Said::Answered(answer) if answer.text.is_blank() => {
@@ -131,15 +147,12 @@ pub(crate) async fn run(app: &App, fleet: &Fleet, plan: Plan, show_reasoning: bo
     }
 }
 
-/// Whether the only thing that is wrong is the length of the conversation.
-fn overflowed(failure: &RouteFailure) -> bool {
-    let mut errors = failure.errors.iter();
-    errors.any(|(_, error)| error.kind == ErrorKind::ContextOverflow) && failure.partial.is_empty()
-}
-
 fn help(app: &App) {
     let say = |text| app.terminal.line(&app.terminal.say(&text));
     say(text!("/new     begin a new conversation"));
+    say(text!(
+        "/private say where the data of this chat may go; /private on keeps it in this network, /private off ends that"
+    ));
     say(text!("/help    show this list"));
     say(text!("/exit    leave, like Ctrl-D"));
     say(text!("Ctrl-C   stop the answer"));

@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Deadlines, Plan, PlanError, answer, plan};
+use yabby_route::{Needs, Plan, PlanError, Wanted};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Here, Look, here},
+    privacy,
     question::question,
     saying::{Said, Show, say, tell_failure, unwritten},
 };
@@ -41,7 +42,21 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             return Exit::NoAnswer;
         }
     };
-    let plan = match plan(app.config(), &fleet, arguments.model.as_deref(), default.as_ref()) {
+    let wanted = Wanted {
+        model: arguments.model.as_deref(),
+        default: default.as_ref(),
+        needs: Needs {
+            images: !arguments.image.is_empty(),
+            tools: false,
+        },
+        rules: arguments
+            .private
+            .then(|| privacy::private("--private"))
+            .into_iter()
+            .collect(),
+        ..Wanted::default()
+    };
+    let plan = match privacy::plan(app, &fleet, &wanted).await {
         Ok(plan) => plan,
         Err(error) => {
             for notice in &notices {
@@ -89,7 +104,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         text: !arguments.json,
         reasoning: arguments.show_reasoning,
     };
-    let events = answer(app.http.clone(), plan, request, Deadlines::of);
+    let events = app.router().answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
     app.keep(&fleet);
     match said {
@@ -162,7 +177,11 @@ pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
     app.terminal.error(&error.reason(), Some(&error.hint()));
     match error {
         PlanError::NoModel => Exit::NoAnswer,
-        PlanError::UnknownModel { .. } | PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => Exit::Usage,
+        PlanError::UnknownModel { .. }
+        | PlanError::NoEndpoint { .. }
+        | PlanError::Routing { .. }
+        | PlanError::OutOfZone { .. }
+        | PlanError::Unable { .. } => Exit::Usage,
     }
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod up;
+pub(crate) mod usage;

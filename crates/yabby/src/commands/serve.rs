@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use yabby_core::text;
 use yabby_gateway::{BindError, Gateway, House};
+use yabby_route::Spending;
 
 use crate::{
     app::App,
@@ -33,6 +34,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         fleet: here.fleet.clone(),
         http: app.http.clone(),
         default: here.default,
+        spending: Spending::open(&app.paths.state_dir, app.config().route.budget),
     };
     // Others on the network could use the models, and nothing asks them who they are.
     let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
@@ -55,7 +57,9 @@ fn cannot_listen(app: &App, error: &BindError) {
     match error {
         BindError::Io { address, error } => app.terminal.error(
             &text!("cannot listen on {address}: {error}", address = address, error = error),
-            Some(&text!("end the program that has the port, or choose another one with --port")),
+            Some(&text!(
+                "end the program that has the port, or choose another one with --port"
+            )),
         ),
         BindError::NotLoopback(address) => app.terminal.error(
             &text!("{address} is not an address of this machine alone", address = address),

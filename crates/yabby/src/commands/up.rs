@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use yabby_core::{ModelError, text};
-use yabby_route::{Plan, plan};
+use yabby_route::Plan;
 use yabby_servers::{EndpointOrigin, Fleet};
 
 use crate::{
     app::App,
     arguments::Up,
-    chat,
+    chat::{self, Chat},
     commands::ask::no_plan,
     exit::Exit,
     models::{Here, Look, embedded_ref, here, lease, names_embedded},
@@ -32,7 +32,14 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
             };
         }
     };
-    let plan = match plan(app.config(), &here.fleet, requested.as_deref(), here.default.as_ref()) {
+    let chat = Chat {
+        fleet: &here.fleet,
+        model: requested.as_deref(),
+        default: here.default.as_ref(),
+        show_reasoning: arguments.show_reasoning,
+        private: arguments.private.then_some("--private"),
+    };
+    let plan = match chat.plan(app).await {
         Ok(plan) => plan,
         Err(error) => return no_plan(app, &error),
     };
@@ -40,7 +47,7 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
         app.terminal.model_error(&error);
         return Exit::NoAnswer;
     }
-    chat::run(app, &here.fleet, plan, arguments.show_reasoning).await
+    chat::run(app, chat, plan).await
 }
 
 /// A file that is not a model is a mistake in the command line.

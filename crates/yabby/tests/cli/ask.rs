@@ -291,7 +291,7 @@ fn json_is_one_object() {
     for time in ["command_ms", "head_ms", "first_token_ms", "attempt_ms"] {
         assert!(object["timings"][time].take().is_u64(), "{time}");
     }
-    for time in ["head_ms", "first_token_ms", "total_ms", "bytes"] {
+    for time in ["queued_ms", "sent_ms", "head_ms", "first_token_ms", "total_ms", "bytes"] {
         assert!(object["attempts"][0][time].take().is_u64(), "{time}");
     }
     object["attempts"][0]["endpoint"] = "…".into();
@@ -305,8 +305,8 @@ fn json_is_one_object() {
             "served_by": null,
             "end": "stop",
             "attempts": [{
-                "model": "box/m1", "endpoint": "…", "outcome": "answered", "phase": "done",
-                "head_ms": null, "first_token_ms": null, "total_ms": null, "bytes": null, "usage": usage,
+                "model": "box/m1", "endpoint": "…", "zone": "machine", "outcome": "answered", "phase": "done",
+                "queued_ms": null, "sent_ms": null, "head_ms": null, "first_token_ms": null, "total_ms": null, "bytes": null, "usage": usage,
             }],
             "usage": usage,
             "timings": {"command_ms": null, "head_ms": null, "first_token_ms": null, "attempt_ms": null},
@@ -395,6 +395,7 @@ fn openrouter_gets_its_routing_and_tells_the_cost() {
         data(json!({"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]})),
         data(json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "cost": 0.000_25}})),
         data("[DONE]"),
+        no_usage(),
     ]);
     let home = Home::with_config(&format!(
         "{{ agents: {{ defaults: {{

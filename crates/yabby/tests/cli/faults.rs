@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use yabby_testkit::{Fault, ModelServer, script};
+use yabby_testkit::{Fault, ModelServer, script, step::error_event};
 
 use crate::home::Home;
 
@@ -15,7 +15,9 @@ fn a_server_that_dies_in_the_middle_of_an_answer() {
             script![text("Half an "), end()],
         ] {
             let server = ModelServer::start_on_thread();
+            // It breaks, is asked to go on, and breaks again.
             server.reply(end);
+            server.reply(script![rst()]);
             let home = Home::with_box(&server.base_url(), api);
             let ran = home.run(&["ask", "Hello?"]);
             assert_eq!(
@@ -31,11 +33,16 @@ fn a_server_that_dies_in_the_middle_of_an_answer() {
             );
             let json = {
                 server.reply(script![text("Half an "), rst()]);
+                server.reply(script![rst()]);
                 home.run(&["ask", "Hello?", "--json"])
             };
             let object: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
             assert_eq!(object["errors"][0]["kind"], "interrupted", "{api} {object}");
             assert_eq!(object["partial"], "Half an ", "{api}");
+            server.reply(script![text("Half an "), rst()]);
+            server.reply(script![text("answer."), finish("stop")]);
+            let ran = home.run(&["ask", "Hello?"]);
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Half an answer.\n"), "{api}");
         }
     }
 }
@@ -43,10 +50,11 @@ fn a_server_that_dies_in_the_middle_of_an_answer() {
 #[test]
 fn an_error_inside_the_stream() {
     let server = ModelServer::start_on_thread();
-    server.chat(script![
-        text("Half "),
-        error_event(serde_json::json!({"message": "the engine crashed", "type": "server_error", "code": 500}))
-    ]);
+    let crash =
+        || error_event(serde_json::json!({"message": "the engine crashed", "type": "server_error", "code": 500}));
+    server.chat(script![text("Half "), crash()]);
+    // It is asked to go on, once.
+    server.chat(script![crash()]);
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let ran = home.run(&["ask", "Hello?"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "Half \n"));
@@ -65,11 +73,14 @@ fn a_model_that_is_being_loaded_is_waited_for() {
 #[test]
 fn an_empty_answer_is_an_error() {
     let server = ModelServer::start_on_thread();
-    server.chat(script![reasoning("Hm."), finish("stop")]);
+    for _ in 0..4 {
+        server.chat(script![reasoning("Hm."), finish("stop")]);
+    }
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let ran = home.run(&["ask", "Hello?"]);
     assert_eq!(ran.code, Some(3));
     insta::assert_snapshot!(ran.stderr, @r"
+    · box/m1 thought without answering; asked again without thinking
     error: box/m1: the model gave an empty answer
     hint: ask again, or raise maxTokens for this model
     ");

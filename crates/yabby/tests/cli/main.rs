@@ -10,7 +10,9 @@ mod doctor;
 mod faults;
 mod help;
 mod home;
+mod hosted;
 mod models;
+mod privacy;
 mod probe;
 #[path = "../shared/running.rs"]
 mod running;
@@ -23,3 +25,4 @@ mod setup_terminal;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;
+mod usage;

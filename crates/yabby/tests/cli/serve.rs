@@ -8,10 +8,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use yabby_testkit::{ModelServer, script};
 
-use crate::{
-    home::Home,
-    running::Running,
-};
+use crate::{home::Home, running::Running};
 
 fn started(home: &Home) -> (Running, String) {
     let mut running = home.spawn(&["serve", "--port", "0"]);

@@ -36,7 +36,7 @@ fn lines_are_a_conversation() {
 #[test]
 fn a_failed_line_is_told_and_the_next_one_is_tried() {
     let server = ModelServer::start_on_thread();
-    server.answer_with(500, "application/json", r#"{"error":{"message":"out of memory"}}"#);
+    server.answer_with(400, "application/json", r#"{"error":{"message":"out of memory"}}"#);
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let ran = home.pipe(&["up"], "first\nsecond\n");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "ok\n"));

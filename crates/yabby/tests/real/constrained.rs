@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, json};
 use yabby_config::{Environment, load_text};
 use yabby_core::{EndReason, Message, ModelEvent, ModelRequest, Tool, ToolCall, ToolChoice, Usage};
-use yabby_route::{Answer, Deadlines, RouteEvent, answer, plan};
+use yabby_route::{Answer, RouteEvent, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 
 use crate::llama::{Llama, QWEN, SMOLLM2, Served};
@@ -147,9 +147,13 @@ impl Place {
         let loaded = load_text(&self.config, &Environment::default());
         let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
         let name = format!("{provider}/{}", model.served.alias);
-        let plan = plan(&loaded.config, &fleet, Some(&name), None).unwrap();
+        let wanted = Wanted {
+            model: Some(&name),
+            ..Wanted::default()
+        };
+        let plan = plan(&loaded.config, &fleet, &wanted).unwrap();
         self.runtime.block_on(async {
-            let mut stream = pin!(answer(self.http.clone(), plan, request, Deadlines::of));
+            let mut stream = pin!(Router::new(&self.http, &loaded.config).answer(plan, request));
             let mut pieces = 0;
             loop {
                 match stream.next().await.unwrap() {

@@ -15,7 +15,7 @@ const ROUNDS: usize = 12;
 const REST: Duration = Duration::from_micros(300);
 
 /// Runs a test whose time goes on by 50 ms each step.
-pub(super) async fn fast<T>(test: impl Future<Output = T>) -> T {
+pub(crate) async fn fast<T>(test: impl Future<Output = T>) -> T {
     in_steps(Duration::from_millis(50), test).await
 }
 

@@ -2,7 +2,7 @@
 
 mod breaker;
 mod cancel;
-mod clock;
+pub(crate) mod clock;
 mod cold;
 mod learned;
 mod loading;

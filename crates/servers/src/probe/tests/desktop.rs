@@ -168,7 +168,10 @@ async fn ollama_as_documented() {
                 ..shown("llama3.2-vision:latest", ModelState::Unloaded)
             },
             // Not loaded here, and not unloaded either.
-            shown("gpt-oss:120b-cloud", ModelState::Ready),
+            ModelFacts {
+                remote: true,
+                ..shown("gpt-oss:120b-cloud", ModelState::Ready)
+            },
         ],
         ..ServerFacts::default()
     };

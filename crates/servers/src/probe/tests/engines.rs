@@ -1,6 +1,10 @@
 //! vLLM, SGLang, LiteLLM, OpenRouter, and servers that nobody knows.
 
+use yabby_config::Cost;
+use yabby_core::Secret;
+
 use super::*;
+use crate::credentials::Credentials;
 
 #[tokio::test]
 async fn vllm_as_recorded() {
@@ -170,6 +174,13 @@ async fn openrouter_as_documented() {
         input: Some(said(input.to_vec())),
         tools: Some(said(false)),
         reasoning: Some(said(Reasoning::Never)),
+        price: Some(said(Cost {
+            input: 0.7,
+            output: 0.7,
+            cache_read: 0.7,
+            cache_write: 0.7,
+            tiers: Vec::new(),
+        })),
         ..ModelFacts::new(id, ModelState::Ready)
     };
     let expected = ServerFacts {
@@ -217,6 +228,7 @@ async fn who_speaks_as_anthropic_counts_as_anthropic() {
     let server = answering(Played::Anthropic, &[]).await;
     let mut endpoint = endpoint(&server);
     endpoint.dialect = Dialect::Messages;
+    endpoint.credentials = Credentials::own("p", Secret::new("k"));
     let expected = ServerFacts {
         counter: Some(usual(TokenCounter::CountTokens)),
         models: vec![ModelFacts::new("test-model", ModelState::Ready)],

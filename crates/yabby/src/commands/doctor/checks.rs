@@ -1,7 +1,7 @@
 //! What `doctor` looks at without asking a model for an answer.
 
 use yabby_core::text;
-use yabby_route::{Plan, plan};
+use yabby_route::{Plan, Wanted, plan};
 use yabby_servers::managed;
 
 use super::Finding;
@@ -41,7 +41,11 @@ pub(super) async fn embedded(app: &App, installed: bool) -> Vec<Finding> {
 
 /// The models that a question would go to.
 pub(super) fn chain(app: &App, here: &Here) -> (Option<Plan>, Vec<Finding>) {
-    match plan(app.config(), &here.fleet, None, here.default.as_ref()) {
+    let wanted = Wanted {
+        default: here.default.as_ref(),
+        ..Wanted::default()
+    };
+    match plan(app.config(), &here.fleet, &wanted) {
         Ok(plan) => {
             let mut findings: Vec<Finding> = plan
                 .candidates

@@ -6,8 +6,8 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use yabby_core::{Caller, ErrorKind, Message, ModelRef, ModelRequest, text};
-use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, answer};
+use yabby_core::{Caller, ErrorKind, Message, ModelRef, ModelRequest, Zones, text};
+use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, Router, Why};
 
 use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts};
 use yabby_wire::Dialect;
@@ -45,6 +45,8 @@ pub(super) async fn candidates(app: &App, fleet: &Fleet, plan: Option<Plan>) -> 
                 params: app.config().params_for(&model),
                 model,
                 endpoint: endpoint.clone(),
+                why: Why::Found,
+                excepted: false,
             });
         }
     }
@@ -67,17 +69,20 @@ pub(super) async fn ask(app: &App, candidate: Candidate) -> Finding {
         candidates: vec![candidate],
         left_out: Vec::new(),
         caller: Caller::default(),
+        // It is a question of Yabby's own, without any data of its owner.
+        zones: Zones::default(),
     };
     let request = ModelRequest {
         messages: vec![Message::user("Hi")],
         max_output_tokens: Some(if dialect == Dialect::Responses { 16 } else { 1 }),
         ..ModelRequest::default()
     };
-    let start = Instant::now();
-    let mut events = pin!(answer(app.http.clone(), plan, request, |endpoint| Deadlines {
+    let router = Router::new(&app.http, app.config()).with_deadlines(|endpoint| Deadlines {
         total: LIMIT,
         ..Deadlines::of(endpoint)
-    }));
+    });
+    let start = Instant::now();
+    let mut events = pin!(router.answer(plan, request));
     while let Some(event) = events.next().await {
         let failure = match event {
             RouteEvent::Done(_) => {

@@ -11,7 +11,7 @@ use yabby_servers::{
 
 use yabby_servers::capability::{Capability, Found, Outcome, Record, Tried};
 
-use super::Finding;
+use super::{Finding, keys};
 use crate::app::App;
 
 /// A server that is looked for at another place answers at once, or is not there.
@@ -26,7 +26,11 @@ pub(super) async fn all(app: &App, fleet: &Fleet) -> Vec<Finding> {
         .filter(|(endpoint, _)| !matches!(endpoint.origin, EndpointOrigin::Managed(_)))
         .map(|(endpoint, facts)| async move {
             match facts {
-                Some(facts) => one(app, endpoint, &facts).await,
+                Some(facts) => {
+                    let mut findings = one(app, endpoint, &facts).await;
+                    findings.extend(keys::of(app, endpoint, &facts).await);
+                    findings
+                }
                 None => Vec::new(),
             }
         });

@@ -3,7 +3,9 @@
 mod checks;
 mod deep;
 mod endpoint;
+mod keys;
 mod machine;
+mod zones;
 
 use yabby_core::{Text, text};
 
@@ -67,6 +69,7 @@ pub(crate) async fn run(app: &App, arguments: &Doctor) -> Exit {
     };
     report.title(&text!("Model servers"));
     report.all(endpoint::all(app, &here.fleet).await);
+    report.all(zones::endpoints(app, &here.fleet).await);
     app.keep(&here.fleet);
     report.title(&text!("This machine"));
     report.all(machine::look(app, &here.fleet).await);
@@ -75,6 +78,7 @@ pub(crate) async fn run(app: &App, arguments: &Doctor) -> Exit {
     report.title(&text!("Models in use"));
     let (plan, findings) = checks::chain(app, &here);
     report.all(findings);
+    report.all(zones::agents(app, &here));
     if arguments.deep {
         report.title(&text!("One short answer from each"));
         for candidate in deep::candidates(app, &here.fleet, plan).await {

@@ -99,6 +99,7 @@ fn lines(app: &App, rows: &[Row]) -> Vec<String> {
     let mut head: Vec<String> = [
         text!("MODEL"),
         text!("STATE"),
+        text!("ZONE"),
         text!("WINDOW"),
         text!("FROM"),
         text!("SLOTS"),
@@ -142,6 +143,7 @@ fn cells(app: &App, row: &Row) -> Vec<String> {
     vec![
         row.model.clone(),
         row.state.name().to_owned(),
+        row.zone.as_ref().map(ToString::to_string).unwrap_or_default(),
         window.unwrap_or_else(|| "?".to_owned()),
         source.unwrap_or_default(),
         slots.unwrap_or_default(),

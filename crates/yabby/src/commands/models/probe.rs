@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use yabby_core::{ModelError, Text, ToolMode, text};
-use yabby_route::{Candidate, extra_body, plan};
+use yabby_route::{Candidate, Wanted, extra_body, plan};
 use yabby_servers::{
     Endpoint,
     capability::{Capability, Finding, Outcome, Tried, TryOut, try_out},
@@ -30,7 +30,11 @@ pub(super) async fn run(app: &App, arguments: &Probe) -> Exit {
             return Exit::NoAnswer;
         }
     };
-    let planned = plan(app.config(), &here.fleet, Some(&arguments.model), None);
+    let wanted = Wanted {
+        model: Some(&arguments.model),
+        ..Wanted::default()
+    };
+    let planned = plan(app.config(), &here.fleet, &wanted);
     let candidate = match planned.map(|plan| plan.candidates.into_iter().next()) {
         Ok(Some(candidate)) => candidate,
         Ok(None) => return Exit::NoAnswer,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use yabby_core::{ErrorKind, Fact, FactSource, ModelRef};
+use yabby_core::{ErrorKind, Fact, FactSource, ModelRef, Zone};
 use yabby_route::resolve;
 use yabby_servers::capability::{Outcome, Record, Tried};
 use yabby_servers::{
@@ -14,12 +14,18 @@ use yabby_wire::Step;
 
 use crate::app::App;
 
+/// A name is looked up in less, or it is taken for one from anywhere.
+const LOOKUP: Duration = Duration::from_secs(1);
+
 /// One line of the list.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub(super) model: String,
     pub(super) endpoint: String,
     pub(super) state: ModelState,
+    /// Where its data would go; nothing for a model whose provider cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<Zone>,
     pub(super) window: Option<Fact<u32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) configured_window: Option<u32>,
@@ -83,6 +89,7 @@ impl Row {
             model,
             endpoint,
             state: ModelState::Unknown,
+            zone: None,
             window: None,
             configured_window: None,
             server: None,
@@ -135,6 +142,7 @@ impl Said {
 /// Asks every endpoint that was not asked within `max_age`, and lists what is configured, what is found and what is named.
 pub(super) async fn collect(app: &App, fleet: &Fleet, default: Option<ModelRef>, max_age: Duration) -> Vec<Row> {
     fleet.refresh(&app.http, max_age).await;
+    fleet.look_up_names(&app.http, LOOKUP).await;
     let mut rows = Vec::new();
     let tried = Tried::read(&app.paths.state_dir);
     for (endpoint, facts) in fleet.members() {
@@ -198,6 +206,9 @@ fn named_row(app: &App, fleet: &Fleet, model: &ModelRef, rows: &[Row]) -> Row {
             _ => ModelState::Unknown,
         },
         server: beside.and_then(|row| row.server),
+        zone: fleet
+            .endpoint(model.provider())
+            .map(|endpoint| endpoint.zone_of(model.model())),
         ..Row::new(model.to_string(), url.unwrap_or_default())
     }
 }
@@ -219,6 +230,7 @@ fn rows_of(endpoint: &Endpoint, facts: Option<&ServerFacts>, tried: &Tried) -> V
         let absent = facts.is_some_and(|facts| facts.state_of(id) == ModelState::Absent);
         let queue = endpoint.queue_of(id);
         Row {
+            zone: Some(endpoint.zone_of(if id == "*" { "" } else { id })),
             window: endpoint.served_window(id).filter(|_| !absent),
             server: facts.and_then(|facts| facts.kind).map(ServerKind::name),
             version: facts.and_then(|facts| facts.version.clone()),

@@ -79,7 +79,7 @@ impl<'a> Steps<'a> {
         };
         if let Some(name) = &arguments.key_env
             && let Some(server) = steps.found.servers.first()
-            && server.endpoint.key.is_none()
+            && !server.endpoint.has_key()
             && server.error().is_none()
         {
             steps.notes.push(text!(

@@ -107,10 +107,10 @@ pub(super) async fn everywhere(app: &App) -> Found {
     }
     let hosted = configured
         .iter()
-        .filter(|endpoint| endpoint.reach == Reach::Hosted && endpoint.key.is_some())
+        .filter(|endpoint| endpoint.reach == Reach::Hosted && endpoint.has_key())
         .map(|endpoint| Hosted {
             provider: endpoint.provider.clone(),
-            key: endpoint.key_from.clone(),
+            key: endpoint.key_variable().map(str::to_owned),
         });
     Found {
         hosted: hosted.collect(),
@@ -156,7 +156,7 @@ pub(super) fn trouble(app: &App, server: &Server) -> Option<(Text, Option<Text>)
 fn fix(app: &App, server: &Server, error: &ModelError) -> Option<Text> {
     let endpoint = &server.endpoint;
     match (error.kind, &server.new) {
-        (ErrorKind::Auth, Some(new)) if endpoint.key.is_none() => Some(match &new.key_env {
+        (ErrorKind::Auth, Some(new)) if !endpoint.has_key() => Some(match &new.key_env {
             Some(name) => key_place(app, name),
             None => text!(
                 "put its key into a variable and run `yabby setup --provider {provider} --base-url {url} --key-env NAME`",

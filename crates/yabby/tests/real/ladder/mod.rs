@@ -4,9 +4,9 @@ mod templated;
 
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
-use yabby_config::{Environment, load_text};
+use yabby_config::{Config, Environment, load_text};
 use yabby_core::{ErrorKind, Message, ModelRequest, Outcome, Tool, ToolCall};
-use yabby_route::{Answer, Deadlines, Plan, RouteEvent, answer, plan};
+use yabby_route::{Answer, Plan, RouteEvent, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http, Reach};
 use yabby_wire::Dialect;
 
@@ -56,7 +56,7 @@ fn way(root: &str, key: &str) -> Plan {
     );
     let loaded = load_text(&text, &Environment::default());
     let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
-    plan(&loaded.config, &fleet, None, None).unwrap()
+    plan(&loaded.config, &fleet, &Wanted::default()).unwrap()
 }
 
 fn question(messages: Vec<Message>) -> ModelRequest {
@@ -70,12 +70,12 @@ fn question(messages: Vec<Message>) -> ModelRequest {
 
 /// Asks; gives the answer and what the person was told.
 async fn ask(plan: &Plan, request: &ModelRequest) -> (Answer, Vec<String>) {
-    let mut stream = answer(Http::default(), plan.clone(), request.clone(), Deadlines::of);
+    let mut stream = Router::new(&Http::default(), &Config::default()).answer(plan.clone(), request.clone());
     let mut notices = Vec::new();
     loop {
         match stream.next().await.unwrap() {
             RouteEvent::Notice(notice) => notices.push(notice.english()),
-            RouteEvent::Trying(_) | RouteEvent::Model(_) => {}
+            RouteEvent::Trying(_) | RouteEvent::Model(_) | RouteEvent::Attempt(_) => {}
             RouteEvent::Done(answer) => return (answer, notices),
             RouteEvent::Failed(failure) => panic!("{failure:#?}"),
         }
@@ -95,7 +95,7 @@ fn learns(plan: &Plan, request: &ModelRequest, refusals: &[ErrorKind], told: &st
             .iter()
             .filter_map(|attempt| match &attempt.outcome {
                 Outcome::Failed { error, .. } => Some(*error),
-                Outcome::Answered => None,
+                Outcome::Answered | Outcome::Outrun => None,
             })
             .collect();
         assert_eq!(

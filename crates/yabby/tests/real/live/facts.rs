@@ -90,6 +90,7 @@ fn a_person_sees_it(config: &str, served: &Served, port: u16) {
             "model": "here/smollm2",
             "endpoint": format!("http://127.0.0.1:{port}/v1"),
             "state": "ready",
+            "zone": "machine",
             "window": {"value": served.window, "source": "probe", "at": null},
             "server": "llama.cpp",
             "aliases": [],

@@ -2,6 +2,7 @@
 //! back, and what a person is told of all that.
 
 mod facts;
+mod go_on;
 mod load;
 mod many;
 mod queue;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use yabby_config::{Config, Environment, load_text};
 use yabby_core::{Caller, Message, ModelEvent, ModelRequest, Outcome, Priority, Progress};
-use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, answer, plan};
+use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 
 /// A probe of a server on this machine takes milliseconds; other things run here too.
@@ -120,12 +121,22 @@ impl Here {
         caller: &Caller,
         model: Option<&str>,
         request: ModelRequest,
-        deadlines: impl Fn(&Endpoint) -> Deadlines + Send + 'static,
+        deadlines: impl Fn(&Endpoint) -> Deadlines + Send + Sync + 'static,
     ) -> Told {
-        let mut plan = plan(&self.config, &self.fleet, model, None).unwrap();
+        let mut plan = plan(
+            &self.config,
+            &self.fleet,
+            &Wanted {
+                model,
+                ..Wanted::default()
+            },
+        )
+        .unwrap();
         plan.caller = caller.clone();
         let start = Instant::now();
-        let mut events = answer(self.http.clone(), plan, request, deadlines);
+        let mut events = Router::new(&self.http, &self.config)
+            .with_deadlines(deadlines)
+            .answer(plan, request);
         let (mut progress, mut notices, mut first) = (Vec::new(), Vec::new(), None);
         while let Some(event) = events.next().await {
             let end = match event {
@@ -141,7 +152,7 @@ impl Here {
                     first.get_or_insert_with(|| start.elapsed());
                     continue;
                 }
-                RouteEvent::Trying(_) | RouteEvent::Model(_) => continue,
+                RouteEvent::Trying(_) | RouteEvent::Model(_) | RouteEvent::Attempt(_) => continue,
                 RouteEvent::Done(answer) => Ok(answer),
                 RouteEvent::Failed(failure) => Err(failure),
             };
@@ -171,6 +182,7 @@ impl Told {
         };
         let word = |outcome: &Outcome| match outcome {
             Outcome::Answered => "answered".to_owned(),
+            Outcome::Outrun => "outrun".to_owned(),
             Outcome::Failed { error, .. } => format!("{error:?}"),
         };
         let one = |attempt: &yabby_core::Attempt| (attempt.model.to_string(), word(&attempt.outcome));

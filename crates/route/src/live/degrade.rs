@@ -8,8 +8,6 @@ use yabby_core::{ErrorDetails, ErrorKind, ModelError, ModelEvent, ModelRef, Mode
 use yabby_servers::{Endpoint, Http};
 use yabby_wire::{Dialect, Step};
 
-use crate::watch::Watch;
-
 /// The most refusals of one candidate in one turn that are met with a step. Servers that name one field at a time need
 /// some; each costs a request.
 const MOST_STEPS: usize = 12;
@@ -50,35 +48,33 @@ impl Descent {
         self.lasting.apart()
     }
 
-    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once, and
-    /// fails when the server does not live any longer.
+    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once.
     pub(crate) async fn next(
         &mut self,
-        watch: &mut Watch,
         http: &Http,
         trial: &Endpoint,
         dialect: Dialect,
         request: &ModelRequest,
         error: &ModelError,
-    ) -> Result<Vec<Step>, ModelError> {
+    ) -> Vec<Step> {
         if self.taken == MOST_STEPS {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         if self.has_no_chat(trial, dialect, error) {
-            return Ok(vec![Step::TextTools]);
+            return vec![Step::TextTools];
         }
         self.take_back_in_vain(trial, error);
         let model = self.model.model();
-        Ok(match trial.next_step(dialect, model, request, error, &self.in_vain) {
+        match trial.next_step(dialect, model, request, error, &self.in_vain) {
             Some(Step::FindRefusedTools) => {
                 // In this turn it is not looked for again.
                 trial.learn(model, Step::FindRefusedTools);
-                let found = trial.find_refused_tools(http, dialect, model, request);
-                let refused = watch.wait(trial, Phase::Head, found).await?.unwrap_or_default();
+                let found = trial.find_refused_tools(http, dialect, model, request).await;
+                let refused = found.unwrap_or_default();
                 let offered = trial.offered_tools(model, request).len();
                 if request.tool_mode.is_none() && refused.len() > 1 && refused.len() == offered {
                     // It is not the tools: the server compiles no schema at all.
-                    return Ok(vec![Step::TextTools]);
+                    return vec![Step::TextTools];
                 }
                 refused.iter().map(Step::quarantine).collect()
             }
@@ -87,7 +83,7 @@ impl Descent {
                 self.in_vain.clone()
             }
             step => step.into_iter().collect(),
-        })
+        }
     }
 
     /// Whether the error is that of a server that has no Chat, where constrained calls go.
