@@ -15,7 +15,7 @@ const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
 
 /// How much is run.
 pub(crate) enum Extent {
-    /// Fuzz targets and real model servers too.
+    /// The long model check, fuzz targets and real model servers too.
     Full,
     /// Without them.
     Quick,
@@ -31,6 +31,7 @@ const STEPS: [Step; 5] = [
     ("dependencies", dependencies),
     ("tests: unit, property, snapshot, scripted servers", tests),
 ];
+const TURNS: Step = ("a hundred thousand turns against random servers", turns);
 const FUZZ: Step = ("fuzz targets, a few seconds each", fuzz::short);
 const REAL: Step = ("tests against a real llama.cpp", real_servers);
 
@@ -38,7 +39,7 @@ const REAL: Step = ("tests against a real llama.cpp", real_servers);
 pub(crate) fn all(extent: &Extent) -> Result<(), String> {
     let mut steps = STEPS.to_vec();
     if let Extent::Full = extent {
-        steps.extend([FUZZ, REAL]);
+        steps.extend([TURNS, FUZZ, REAL]);
     }
     let count = steps.len();
     let begin = Instant::now();
@@ -105,6 +106,20 @@ fn dependencies() -> Result<(), String> {
 
 fn tests() -> Result<(), String> {
     run(&mut for_tests(cargo(&["test", "--workspace"]), Proxies::Removed))
+}
+
+/// `crates/route/src/check`; a few thousand of them are among the other tests.
+fn turns() -> Result<(), String> {
+    let test = [
+        "test",
+        "-p",
+        "yabby-route",
+        "--lib",
+        "--",
+        "--ignored",
+        "a_hundred_thousand_runs",
+    ];
+    run(&mut for_tests(cargo(&test), Proxies::Removed))
 }
 
 /// The test provisions llama.cpp and a model itself, through the built binary, and says at its end what it proved.

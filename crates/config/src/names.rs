@@ -44,6 +44,12 @@ impl Config {
             .ok_or_else(|| self.unknown(name))
     }
 
+    /// Ids of agents that are like `name`, best first.
+    pub fn agents_like(&self, name: &str) -> Vec<String> {
+        let ids = self.agents.entries.iter().map(|agent| agent.id.as_str());
+        known::closest(name, ids, 2).into_iter().map(str::to_owned).collect()
+    }
+
     /// Every alias with its model, in the order of the file. Aliases of unknown providers are left out.
     pub fn aliases(&self) -> Vec<(String, ModelRef)> {
         self.written_aliases()

@@ -64,9 +64,9 @@ impl Running {
         Self::start(asked, Duration::ZERO)
     }
 
-    /// The request is on its way to this address.
-    pub(crate) fn sent(&mut self, endpoint: String) {
-        self.asked.endpoint = endpoint;
+    /// The request is on its way, to where it is known now to go.
+    pub(crate) fn sent(&mut self, asked: Asked) {
+        self.asked = asked;
         self.sent = Some(self.start.elapsed());
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Course {
     pub(crate) request: ModelRequest,
     /// What the person has seen of the answer.
     pub(crate) said: String,
+    /// The zone of the one that it is asked beside: it may not be farther away.
+    pub(crate) within: Option<Zone>,
     /// When it must be done.
     pub(crate) end: Instant,
     /// Whether nobody comes after it.
@@ -39,6 +41,10 @@ pub(crate) struct Course {
 pub(crate) enum Step {
     /// It is asked now.
     Trying,
+    /// A request is on its way there.
+    Sent(Asked),
+    /// It is too far away to be asked beside another one. Nothing comes after this.
+    Farther,
     /// What it sends, without calls and the end.
     Event(ModelEvent),
     Notice(Text),
@@ -66,6 +72,8 @@ pub(crate) struct Answered {
 const REFITS: u32 = 2;
 /// How often another key is tried.
 const KEYS: u32 = 8;
+/// How often something is changed for one candidate, other keys among it, whatever its server says would help.
+const CHANGES: u32 = 32;
 
 /// How long a slot is waited for when the next candidate is preferred to waiting.
 const FAST_QUEUE: Duration = Duration::from_secs(5);
@@ -85,6 +93,7 @@ impl Course {
     pub(crate) fn run(self) -> BoxStream<'static, Step> {
         let Self {
             mut up,
+            within,
             request: wanted,
             mut said,
             end,
@@ -117,6 +126,7 @@ impl Course {
                 }
             }
             let mut keys = 0;
+            let mut changes = 0;
             'admitted: loop {
                 yield Step::Trying;
                 let deadlines = up.deadlines(&request);
@@ -170,13 +180,20 @@ impl Course {
                             }
                         }
                     }
-                    if error.is_none() && !turn.zones.is_unlimited() {
+                    let mut is_farther = false;
+                    if error.is_none() && (within.is_some() || !turn.zones.is_unlimited()) {
                         // The server is there now, so that it can say whether it sends prompts on.
                         let settled = watch.within(&up.address(), up.settle_zone(&turn.zones)).await;
-                        error = match settled.and_then(|settled| settled) {
-                            Ok(zone) => turn.forbids(&*up, &zone).map(|rule| out_of_zone(&*up, rule)),
-                            Err(failed) => Some(failed),
-                        };
+                        error = settled.and_then(|settled| settled).err();
+                        is_farther = error.take_if(|_| turn.zones.is_unlimited()).is_some();
+                    }
+                    // What was found out meanwhile may say that it is elsewhere. Then it is asked nothing more.
+                    let elsewhere = turn.forbids(&*up, &up.zone()).map(|rule| out_of_zone(&*up, rule));
+                    error = elsewhere.or(error);
+                    is_farther |= within.as_ref().is_some_and(|near| !near.covers(&up.zone()));
+                    if is_farther {
+                        yield Step::Farther;
+                        return;
                     }
                     if error.is_none() {
                         error = up.reserve(&asked_for).err();
@@ -185,7 +202,8 @@ impl Course {
                         if let Some(work) = up.beside() {
                             watch.beside(work);
                         }
-                        running.sent(up.address());
+                        running.sent(asked(&*up));
+                        yield Step::Sent(asked(&*up));
                         watch.expect(up.deadlines(&asked_for), up.expected(&asked_for));
                         let mut opening = pin!(up.ask(&asked_for));
                         let opened = loop {
@@ -251,6 +269,7 @@ impl Course {
                             }
                         }
                     }
+                    watch.rest();
                     if running.phase > Phase::Head {
                         running.cost = up.settle(&running.usage);
                     }
@@ -288,12 +307,13 @@ impl Course {
                     }
 
                     // What could be changed matters only before the person has seen something.
-                    let remedies = if visible {
+                    let remedies = if visible || error.kind == ErrorKind::OutOfZone {
                         Ok(Remedies::default())
                     } else {
                         watch.within(&up.address(), up.remedy(&asked_for, &error)).await.and_then(|found| found)
                     };
                     let (remedies, error) = match remedies {
+                        Ok(_) if changes == CHANGES => (Remedies::default(), error),
                         Ok(remedies) => (remedies, error),
                         Err(worse) => (Remedies::default(), worse),
                     };
@@ -318,17 +338,19 @@ impl Course {
                         other_key: remedies.other_key && keys < KEYS,
                     });
                     let mut take = None;
+                    let mut pause = Duration::ZERO;
                     match decision {
-                        Decision::Wait(pause) if error.kind == ErrorKind::Loading => {
+                        Decision::Wait(time) if error.kind == ErrorKind::Loading => {
                             // The same attempt goes on: its record counts the time of loading.
                             let progress = Progress::Loading { usual: up.usual_load() };
                             running.progress(progress);
                             yield Step::Event(ModelEvent::Progress(progress));
-                            tokio::time::sleep(pause).await;
+                            watch.pause(time).await;
                             continue;
                         }
-                        Decision::Wait(pause) => {
+                        Decision::Wait(time) => {
                             retries += 1;
+                            pause = time;
                             if visible {
                                 yield Step::Notice(text!(
                                     "{model} broke off ({error}); it is asked to go on from here",
@@ -336,7 +358,6 @@ impl Course {
                                     error = error.message
                                 ));
                             }
-                            tokio::time::sleep(pause).await;
                         }
                         Decision::Retry => retries += 1,
                         Decision::Requeue => {
@@ -368,12 +389,17 @@ impl Course {
                         }
                     }
                     if let Some(remedy) = take {
+                        changes += 1;
                         for notice in up.take(remedy, &error) {
                             yield Step::Notice(notice);
                         }
                     }
                     let next = running.again(up.address());
                     yield Step::Attempt(std::mem::replace(&mut running, next).failed(&error, decision));
+                    if pause > Duration::ZERO {
+                        watch.pause(pause).await;
+                        running = running.again(up.address());
+                    }
                 }
             }
         };

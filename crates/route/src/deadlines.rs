@@ -49,7 +49,7 @@ impl Deadlines {
             patience: Duration::ZERO,
             queue: Duration::from_mins(5),
             first_token: Duration::from_secs(first_token),
-            gap: Duration::from_mins(2),
+            gap: Duration::from_secs(120),
             total: endpoint.timeout.unwrap_or(TOTAL),
         }
     }
@@ -97,12 +97,6 @@ impl TurnTime {
         let behind = self.candidates.saturating_sub(place + 1);
         let kept = self.reserve.saturating_mul(u32::try_from(behind).unwrap_or(u32::MAX));
         self.end.checked_sub(kept).unwrap_or(self.end)
-    }
-
-    /// What each candidate is sure of.
-    #[cfg(test)]
-    pub(crate) fn reserve(&self) -> Duration {
-        self.reserve
     }
 }
 

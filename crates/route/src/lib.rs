@@ -1,16 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt;
+#[cfg(test)]
+mod check;
 mod course;
 mod deadlines;
 mod decide;
 mod live;
 mod plan;
+mod record;
 mod refit;
 mod router;
 mod seam;
 mod sessions;
 pub mod spending;
+mod tally;
+mod telling;
 mod trouble;
 mod turn;
 mod upstream;
@@ -20,7 +25,10 @@ pub use deadlines::Deadlines;
 pub use decide::{Decision, Degrade, Situation, decide};
 pub use live::extra_body;
 pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted, Why, plan, resolve};
+pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd, TurnRecord, Turns};
 pub use refit::{DropOldest, Refit};
 pub use router::{Answer, RouteEvent, RouteFailure, Router};
 pub use sessions::Sessions;
 pub use spending::Spending;
+pub use tally::{Place, PlaceTallied, Tallied, Tally, Total};
+pub use telling::{Telling, progress_words, rounded, waiting_words};

@@ -1,5 +1,6 @@
 //! Which models are tried, in which order.
 
+use serde::{Deserialize, Serialize};
 use yabby_config::{Config, Modality, Params};
 use yabby_core::{Caller, ModelRef, Text, Zone, ZoneRule, Zones, text};
 use yabby_servers::{Endpoint, Fleet};
@@ -44,7 +45,8 @@ pub struct Needs {
 }
 
 /// Why a candidate is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The person named it.
     Named,
@@ -177,13 +179,17 @@ pub fn resolve(config: &Config, fleet: &Fleet, name: &str) -> Result<ModelRef, P
 /// be used, when a rule does not let data go there, and when it is known that it cannot do what the request needs.
 pub fn plan(config: &Config, fleet: &Fleet, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
     let policy = config.policy_of(wanted.agent);
-    let names: Vec<(&str, Why)> = if let Some(name) = wanted.model {
-        vec![(name, Why::Named)]
-    } else {
-        let fallbacks = policy.fallbacks.iter().zip(1..);
-        let fallbacks = fallbacks.map(|(name, at)| (name.as_str(), Why::Fallback(at)));
-        let primary = policy.primary.iter().map(|name| (name.as_str(), Why::Primary));
-        primary.chain(fallbacks).collect()
+    let names: Vec<(&str, Why)> = match wanted.model {
+        Some(name) => vec![(name, Why::Named)],
+        None => {
+            let fallbacks = policy
+                .fallbacks
+                .iter()
+                .zip(1..)
+                .map(|(name, at)| (name.as_str(), Why::Fallback(at)));
+            let primary = policy.primary.iter().map(|name| (name.as_str(), Why::Primary));
+            primary.chain(fallbacks).collect()
+        }
     };
     let zones = wanted
         .rules

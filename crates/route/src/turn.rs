@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_stream::stream;
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::{Instant, sleep_until};
-use yabby_core::{Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
+use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest, Unfinished, Zone, ZoneRule, Zones};
 
 use crate::{
     Answer, Refit, RouteEvent, RouteFailure,
@@ -44,16 +44,22 @@ impl Turn {
         let rule = self.zones.forbids(zone)?;
         (!(rule.ask && up.is_excepted())).then_some(rule)
     }
+
+    /// After how much silence another is asked too; never for what nobody waits for.
+    pub(crate) fn hedge_after(&self) -> Option<Duration> {
+        self.hedge_after.filter(|_| !self.caller.priority.is_background())
+    }
 }
 
 /// One candidate that is being asked.
 struct Lane {
     asked: Asked,
-    last: bool,
     started: Instant,
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
     steps: BoxStream<'static, Step>,
+    /// The same candidate, for later: this one was only asked beside another.
+    spare: Option<Box<dyn Upstream>>,
 }
 
 /// Those that wait for their turn.
@@ -64,6 +70,8 @@ struct Behind {
     waiting: VecDeque<Box<dyn Upstream>>,
     /// How many were asked.
     place: usize,
+    /// Whether one was asked beside another in vain.
+    hedged: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +81,7 @@ enum Which {
 }
 
 enum Happened {
-    Step(Which, Option<Box<Step>>),
+    Step(Which, Option<Step>),
     /// The first has been silent for long.
     Silence,
 }
@@ -93,6 +101,7 @@ pub(crate) fn run(
             waiting: candidates.into(),
             request,
             place: 0,
+            hedged: false,
         };
         let primary = behind.waiting.front().map(|up| up.model().clone());
         let near = behind.waiting.front().is_some_and(|up| up.zone().is_own());
@@ -103,13 +112,13 @@ pub(crate) fn run(
         let mut first = behind.next(unfinished.so_far());
         let mut beside: Option<Lane> = None;
         while let Some(lane) = &mut first {
-            let hedge_at = match turn.hedge_after {
+            let hedge_at = match turn.hedge_after() {
                 Some(time) if beside.is_none() && behind.may_hedge(&lane.asked.zone) => Some(lane.heard + time),
                 _ => None,
             };
             let (which, step) = match happened(lane, beside.as_mut(), hedge_at).await {
                 Happened::Silence => {
-                    beside = behind.next(unfinished.so_far());
+                    beside = behind.beside(&lane.asked.zone, unfinished.so_far());
                     // Whoever is silent now may stay so: the next look is at the other one.
                     continue;
                 }
@@ -120,8 +129,21 @@ pub(crate) fn run(
                 (Which::Beside, Some(lane)) => lane,
                 _ => lane,
             };
-            match step.map(|step| *step) {
+            match step {
                 Some(Step::Trying) => yield RouteEvent::Trying(from.asked.model.clone()),
+                Some(Step::Sent(asked)) => from.asked = asked,
+                Some(Step::Farther) => {
+                    let lane = match which {
+                        Which::First => std::mem::replace(&mut first, beside.take()),
+                        Which::Beside => beside.take(),
+                    };
+                    if let Some(lane) = lane {
+                        behind.put_back(lane);
+                    }
+                    if first.is_none() {
+                        first = behind.next(unfinished.so_far());
+                    }
+                }
                 Some(Step::Notice(notice)) => yield RouteEvent::Notice(notice),
                 Some(Step::Anew) => unfinished = Unfinished::default(),
                 Some(Step::Attempt(attempt)) => {
@@ -135,7 +157,8 @@ pub(crate) fn run(
                     }
                     if text {
                         // The first visible word wins; the other one is stopped.
-                        if let Some(attempt) = settle(which, &mut first, &mut beside) {
+                        if let Some(loser) = settle(which, &mut first, &mut beside) {
+                            let attempt = behind.outrun(loser);
                             attempts.push(attempt.clone());
                             yield RouteEvent::Attempt(attempt);
                         }
@@ -148,7 +171,8 @@ pub(crate) fn run(
                 }
                 Some(Step::Answered(answered)) => {
                     let model = from.asked.model.clone();
-                    if let Some(attempt) = settle(which, &mut first, &mut beside) {
+                    if let Some(loser) = settle(which, &mut first, &mut beside) {
+                        let attempt = behind.outrun(loser);
                         attempts.push(attempt.clone());
                         yield RouteEvent::Attempt(attempt);
                     }
@@ -191,7 +215,6 @@ pub(crate) fn run(
                 }
                 Some(Step::Failed(error)) => {
                     let model = from.asked.model.clone();
-                    let was_last = from.last;
                     match which {
                         Which::First => first = beside.take(),
                         Which::Beside => beside = None,
@@ -204,7 +227,7 @@ pub(crate) fn run(
                         yield RouteEvent::Notice(passed_over(&model, &error, &**next, !said.is_empty()));
                     }
                     errors.push((model, error));
-                    if first.is_none() && !was_last {
+                    if first.is_none() {
                         first = behind.next(said);
                     }
                 }
@@ -244,28 +267,32 @@ async fn happened(first: &mut Lane, beside: Option<&mut Lane>, hedge_at: Option<
     };
     tokio::select! {
         biased;
-        step = first.steps.next() => Happened::Step(Which::First, step.map(Box::new)),
-        step = other => Happened::Step(Which::Beside, step.map(Box::new)),
+        step = first.steps.next() => Happened::Step(Which::First, step),
+        step = other => Happened::Step(Which::Beside, step),
         () = silence => Happened::Silence,
     }
 }
 
-/// Only `winner` goes on; gives the record of the other one, which is stopped.
-fn settle(winner: Which, first: &mut Option<Lane>, beside: &mut Option<Lane>) -> Option<yabby_core::Attempt> {
-    let loser = match winner {
+/// Only `winner` goes on; gives the other one.
+fn settle(winner: Which, first: &mut Option<Lane>, beside: &mut Option<Lane>) -> Option<Lane> {
+    match winner {
         Which::First => beside.take(),
         Which::Beside => {
-            let loser = first.take();
+            // It was silent for long, and is not asked again.
+            let loser = first.take().map(|lane| Lane { spare: None, ..lane });
             *first = beside.take();
             loser
         }
-    };
-    loser.map(|lane| outrun(lane.asked, lane.started))
+    }
 }
 
 impl Behind {
     /// Begins with the next candidate, behind what was said.
     fn next(&mut self, said: &str) -> Option<Lane> {
+        self.begin(None, said)
+    }
+
+    fn begin(&mut self, within: Option<Zone>, said: &str) -> Option<Lane> {
         let up = self.waiting.pop_front()?;
         let last = self.waiting.is_empty();
         let end = self.time.end_of(self.place);
@@ -273,14 +300,15 @@ impl Behind {
         let now = Instant::now();
         Some(Lane {
             asked: asked(&*up),
-            last,
             started: now,
             heard: now,
+            spare: None,
             steps: Course {
                 request: self.request.clone(),
                 said: said.to_owned(),
                 turn: Arc::clone(&self.turn),
                 up,
+                within,
                 end,
                 last,
             }
@@ -288,9 +316,36 @@ impl Behind {
         })
     }
 
-    /// Whether the next candidate may be asked beside one in `zone`: a person waits, and no data goes farther than before.
+    /// The same, beside another one.
+    fn beside(&mut self, near: &Zone, said: &str) -> Option<Lane> {
+        let spare = self.waiting.front()?.again();
+        let lane = self.begin(Some(near.clone()), said)?;
+        Some(Lane {
+            spare: Some(spare),
+            ..lane
+        })
+    }
+
+    /// It is stopped, and if it was only asked beside another, it waits again for its turn. Nobody else is asked beside then:
+    /// one that says a word now and then would have others begin again and again.
+    fn put_back(&mut self, lane: Lane) {
+        if let Some(spare) = lane.spare {
+            self.waiting.push_front(spare);
+            self.place -= 1;
+            self.hedged = true;
+        }
+    }
+
+    /// Another one was quicker; gives the record.
+    fn outrun(&mut self, lane: Lane) -> Attempt {
+        let attempt = outrun(lane.asked.clone(), lane.started);
+        self.put_back(lane);
+        attempt
+    }
+
+    /// Whether the next candidate may be asked beside one in `zone`: as far as is known, no data goes farther than before.
     fn may_hedge(&self, zone: &Zone) -> bool {
         let next = self.waiting.front();
-        !self.turn.caller.priority.is_background() && next.is_some_and(|next| zone.covers(&next.zone()))
+        !self.hedged && next.is_some_and(|next| zone.covers(&next.zone()))
     }
 }

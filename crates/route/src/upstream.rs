@@ -17,6 +17,9 @@ pub(crate) trait Upstream: Send + Sync {
     /// The address, without credentials.
     fn address(&self) -> String;
 
+    /// The same place once more, of which nothing was asked yet in this turn.
+    fn again(&self) -> Box<dyn Upstream>;
+
     /// Where the data of a request goes, as far as it is known now.
     fn zone(&self) -> Zone;
 

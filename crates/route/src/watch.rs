@@ -81,14 +81,31 @@ impl Watch {
         self.beside = Some(work);
     }
 
+    /// The request is over.
+    pub(crate) fn rest(&mut self) {
+        self.beside = None;
+    }
+
+    /// Waits before the next request, but not beyond the time, and not while a person needs the slot.
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        let (permit, end) = (&self.permit, self.end);
+        tokio::select! {
+            biased;
+            () = permit.preempted() => {}
+            () = sleep_until(end.min(Instant::now() + time)) => {}
+        }
+    }
+
     /// Waits for something that has its own ways to notice trouble, but not beyond the time.
     pub(crate) async fn within<T>(&mut self, address: &str, future: impl Future<Output = T>) -> Result<T, ModelError> {
         let end = self.end;
         let permit = &self.permit;
         tokio::select! {
-            value = future => Ok(value),
+            biased;
+            // When it is over, nothing is begun.
             () = sleep_until(end) => Err(self.too_long(address, Phase::Connect)),
             () = permit.preempted() => Err(preempted(address, Phase::Connect)),
+            value = future => Ok(value),
         }
     }
 
@@ -160,11 +177,12 @@ impl Watch {
             Doing::Working if phase < Phase::Streaming => Ok(Some(Progress::Working {
                 expected: self.expected,
             })),
+            Doing::Working => Ok(None),
             Doing::Idle if self.idle >= IDLE => Err(self.forgotten(&up.address(), phase)),
             Doing::Idle | Doing::Alive if self.quiet_since.elapsed() >= limit => {
                 Err(self.silent(&up.address(), phase, limit))
             }
-            Doing::Working | Doing::Idle | Doing::Alive => Ok(None),
+            Doing::Idle | Doing::Alive => Ok(None),
         }
     }
 

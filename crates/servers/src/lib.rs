@@ -21,7 +21,7 @@ mod lookup;
 pub mod managed;
 mod near;
 mod passage;
-mod private;
+pub mod private;
 mod probe;
 mod reach;
 mod refused;

@@ -16,7 +16,7 @@ pub fn folder(path: &Path) -> io::Result<()> {
 }
 
 /// Replaces a file in one step, so that nobody reads half of it.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // With the process in its name, so that two that write at once do not write into the same one.
     let part = path.with_extension(format!("{}.part", std::process::id()));
     let _ = fs::remove_file(&part);

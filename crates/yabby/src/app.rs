@@ -4,7 +4,7 @@ use std::path::Path;
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
 use yabby_core::text;
-use yabby_route::{Router, Spending};
+use yabby_route::{Router, Spending, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
 use crate::{exit::Exit, saying::unwritten, terminal::Terminal};
@@ -18,6 +18,8 @@ pub(crate) struct App {
     pub(crate) http: Http,
     /// What servers have taught, kept over restarts.
     pub(crate) notebook: Notebook,
+    /// What became of the last turns.
+    pub(crate) turns: Turns,
     /// The programs that the config names.
     pub(crate) services: Services,
 }
@@ -28,6 +30,7 @@ impl App {
             loaded: load(&env, &paths, config),
             http: Http::default(),
             notebook: Notebook::of(&paths.state_dir),
+            turns: Turns::of(&paths.state_dir),
             services: Services::new(&paths.state_dir),
             env,
             paths,
@@ -40,6 +43,17 @@ impl App {
         if let Err(error) = self.notebook.keep(fleet) {
             self.terminal.notice(&text!(
                 "what was learned about the servers cannot be kept in {path}: {error}",
+                path = self.paths.state_dir.display(),
+                error = error
+            ));
+        }
+    }
+
+    /// Writes down what became of a turn.
+    pub(crate) fn record(&self, turn: &TurnRecord) {
+        if let Err(error) = self.turns.keep(turn) {
+            self.terminal.notice(&text!(
+                "what became of this turn cannot be kept in {path}: {error}",
                 path = self.paths.state_dir.display(),
                 error = error
             ));

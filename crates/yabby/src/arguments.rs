@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Setup(Setup),
     /// List models, or choose the default one
     Models(Models),
+    /// Show the last turns, and how a request finds its model
+    Route(Route),
     /// Check the config and every endpoint, and say how to fix what is wrong
     Doctor(Doctor),
     /// Show what hosted models cost
@@ -101,6 +103,10 @@ pub(crate) struct Ask {
     /// Print one JSON object: text, model, attempts, usage, timings
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Say afterwards which models were to be asked and what became of each
+    #[arg(long)]
+    pub(crate) explain: bool,
 
     /// Ask only models on this machine and in this network
     #[arg(long)]
@@ -206,6 +212,30 @@ pub(crate) struct Probe {
     /// The most time that all tests may take together
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seconds: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Route {
+    #[command(subcommand)]
+    pub(crate) command: Option<RouteCommand>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RouteCommand {
+    /// Show the plan for a model or an agent as it would be made now, or what became of a turn
+    Explain {
+        /// A model, an alias, an agent, or the id of a turn; the default chain without it
+        #[arg(value_name = "REF")]
+        name: Option<String>,
+
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args, Debug)]

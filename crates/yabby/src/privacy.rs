@@ -29,11 +29,7 @@ pub(crate) fn private(from: &str) -> ZoneRule {
 /// Plans a request. Where its data may not go anywhere, names are looked up first, and the person may be asked for an
 /// exception; nothing is contacted.
 pub(crate) async fn plan(app: &App, fleet: &Fleet, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
-    let rules = wanted.rules.iter().cloned();
-    let zones = rules.fold(app.config().zones_of(wanted.agent), Zones::with);
-    if zones.forbids(&Zone::Hosted).is_some() {
-        fleet.look_up_names(&app.http, LIMIT).await;
-    }
+    look_up(app, fleet, wanted).await;
     let mut exceptions = wanted.exceptions.to_vec();
     loop {
         let asked = Wanted {
@@ -50,6 +46,15 @@ pub(crate) async fn plan(app: &App, fleet: &Fleet, wanted: &Wanted<'_>) -> Resul
             }
             planned => return planned,
         }
+    }
+}
+
+/// Looks up names where data may not go anywhere; nothing is contacted.
+pub(crate) async fn look_up(app: &App, fleet: &Fleet, wanted: &Wanted<'_>) {
+    let rules = wanted.rules.iter().cloned();
+    let zones = rules.fold(app.config().zones_of(wanted.agent), Zones::with);
+    if zones.forbids(&Zone::Hosted).is_some() {
+        fleet.look_up_names(&app.http, LIMIT).await;
     }
 }
 

@@ -4,9 +4,14 @@ use std::{io, pin::pin};
 
 use futures_util::{Stream, StreamExt};
 use yabby_core::{EndReason, ModelEvent, text};
-use yabby_route::{Answer, RouteEvent, RouteFailure};
+use yabby_route::{Answer, Recorder, RouteEvent, RouteFailure};
 
-use crate::{exit::Exit, interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
+use crate::{
+    exit::Exit,
+    interrupt::{Interrupt, unread},
+    terminal::Terminal,
+    waiting::Waiting,
+};
 
 /// The most characters that are shown of the name of a tool that a model made up.
 const LONGEST_NAME: usize = 64;
@@ -22,7 +27,7 @@ pub(crate) struct Show {
 
 /// How an answer ended.
 pub(crate) enum Said {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Failed(RouteFailure),
     /// Ctrl-C.
     Stopped,
@@ -32,30 +37,42 @@ pub(crate) enum Said {
     Unwritten(io::Error),
 }
 
-/// Shows the events until the answer is complete, failed or stopped with Ctrl-C. Leaving drops the stream, which
-/// closes the connection to the server.
+/// Shows the events until the answer is complete, failed or stopped with Ctrl-C, and takes note of them. Leaving drops the
+/// stream, which closes the connection to the server.
 pub(crate) async fn say(
     terminal: Terminal,
     interrupt: &mut Interrupt,
     events: impl Stream<Item = RouteEvent>,
     show: Show,
+    recorder: &mut Recorder,
 ) -> Said {
     let mut events = pin!(events);
     let mut waiting = Waiting::new(terminal);
     let mut printed = String::new();
     let mut reasoned = false;
+    let mut unread = pin!(unread());
     let end = loop {
         let event = tokio::select! {
             event = events.next() => event,
             () = interrupt.pressed() => break Said::Stopped,
+            () = waiting.is_long() => {
+                waiting.tell();
+                continue;
+            }
+            () = &mut unread => {
+                waiting.clear();
+                return Said::Unread;
+            }
         };
+        if let Some(event) = &event {
+            recorder.saw(event);
+            waiting.saw(event);
+        }
         match event {
-            Some(RouteEvent::Trying(model)) => waiting.on(&model),
             Some(RouteEvent::Notice(notice)) => {
                 waiting.clear();
                 terminal.notice(&notice);
             }
-            Some(RouteEvent::Model(ModelEvent::Progress(progress))) => waiting.progress(progress),
             Some(RouteEvent::Model(ModelEvent::Reasoning(piece))) if show.reasoning => {
                 waiting.clear();
                 terminal.reasoning(&piece);
@@ -72,8 +89,8 @@ pub(crate) async fn say(
                     Err(error) => return Said::Unwritten(error),
                 }
             }
-            Some(RouteEvent::Model(_) | RouteEvent::Attempt(_)) => {}
-            Some(RouteEvent::Done(answer)) => break Said::Answered(answer),
+            Some(RouteEvent::Trying(_) | RouteEvent::Model(_) | RouteEvent::Attempt(_)) => waiting.tell(),
+            Some(RouteEvent::Done(answer)) => break Said::Answered(Box::new(answer)),
             Some(RouteEvent::Failed(failure)) => break Said::Failed(failure),
             // The stream ends with Done or Failed; without them there was nothing to try.
             None => {

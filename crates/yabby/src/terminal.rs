@@ -119,6 +119,10 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.styled(DIM, text)
+    }
+
     pub(crate) fn bold(self, text: &str) -> String {
         self.styled(BOLD, text)
     }

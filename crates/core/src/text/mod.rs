@@ -4,6 +4,8 @@
 //! is shown, in the language of whoever reads it; `zh_tw/` holds the Traditional Chinese templates, a file a room. A test in
 //! the `yabby` crate reads all sources and fails when a template has no translation.
 
+mod kept;
+
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
 /// A language that Yabby speaks.
@@ -69,6 +71,18 @@ impl Text {
     #[doc(hidden)]
     pub const fn from_parts(template: &'static str, values: Vec<(&'static str, Value)>) -> Self {
         Self { template, values }
+    }
+
+    /// The same with each plain value changed.
+    #[must_use]
+    pub fn with_values(mut self, change: &dyn Fn(&str) -> String) -> Self {
+        for (_, value) in &mut self.values {
+            *value = match std::mem::replace(value, Value::Plain(String::new())) {
+                Value::Plain(plain) => Value::Plain(change(&plain)),
+                Value::Text(text) => Value::Text(text.with_values(change)),
+            };
+        }
+        self
     }
 
     /// The text in `lang`.

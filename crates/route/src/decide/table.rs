@@ -38,7 +38,7 @@ pub fn decide(at: &Situation) -> Decision {
             retries: 0,
             kind: E::Interrupted | E::Malformed | E::Server | E::Overloaded,
             ..
-        } => Decision::Wait(PAUSE),
+        } if PAUSE + WORTHWHILE <= at.left => Decision::Wait(PAUSE),
         Situation { visible: true, .. } => at.on(),
         // Loading is not failure.
         Situation {
@@ -108,7 +108,9 @@ pub fn decide(at: &Situation) -> Decision {
             last: true,
             retries,
             ..
-        } if retries < PATIENCE => Decision::Wait(PAUSE * (retries + 1)),
+        } if retries < PATIENCE && PAUSE * (retries + 1) + WORTHWHILE <= at.left => {
+            Decision::Wait(PAUSE * (retries + 1))
+        }
         _ => at.on(),
     }
 }

@@ -82,6 +82,14 @@ fn one_case_a_row() {
         (SEEN, D::Next),
         (Situation { last: true, ..SEEN }, D::Wait(seconds(1))),
         (again(1, Situation { last: true, ..SEEN }), D::Stop),
+        (
+            Situation {
+                last: true,
+                left: Duration::from_millis(1999),
+                ..SEEN
+            },
+            D::Stop,
+        ),
         (of(E::Hung, Situation { last: true, ..SEEN }), D::Stop),
         (of(E::Template, Situation { step: true, ..SEEN }), D::Next),
         (of(E::Loading, SEEN), D::Next),
@@ -282,6 +290,16 @@ fn one_case_a_row() {
         (of(E::RateLimit, LAST), D::Wait(seconds(1))),
         (of(E::Overloaded, again(1, LAST)), D::Wait(seconds(2))),
         (of(E::Overloaded, again(2, LAST)), D::Stop),
+        (
+            of(
+                E::Overloaded,
+                Situation {
+                    left: Duration::from_millis(2999),
+                    ..again(1, LAST)
+                },
+            ),
+            D::Stop,
+        ),
         (
             of(
                 E::Interrupted,

@@ -43,6 +43,8 @@ type MakeDeadlines = Arc<dyn Fn(&Endpoint) -> Deadlines + Send + Sync>;
 
 /// One model at one endpoint, for one turn.
 pub(crate) struct LiveUpstream {
+    /// What it was made of.
+    candidate: Candidate,
     http: Http,
     model: ModelRef,
     /// What is learned here counts for this turn only; a managed server's has its real address once it runs.
@@ -84,11 +86,12 @@ impl LiveUpstream {
             params,
             excepted,
             ..
-        } = candidate;
+        } = candidate.clone();
         let descent = Descent::of(&endpoint, &model);
         let endpoint = descent.trial();
         Self {
             dialect: endpoint.dialect_for(model.model()),
+            candidate,
             http,
             model,
             endpoint,
@@ -125,6 +128,12 @@ impl Upstream for LiveUpstream {
 
     fn address(&self) -> String {
         self.endpoint.base_url.clone()
+    }
+
+    fn again(&self) -> Box<dyn Upstream> {
+        let (http, candidate, caller) = (self.http.clone(), self.candidate.clone(), self.caller.clone());
+        let deadlines = Arc::clone(&self.deadlines);
+        Box::new(Self::new(http, candidate, caller, deadlines, self.spending.clone()))
     }
 
     fn zone(&self) -> Zone {

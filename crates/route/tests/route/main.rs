@@ -3,6 +3,8 @@
 
 mod answer;
 mod chain;
+mod faults;
+mod faults_more;
 mod hosted;
 mod ladder;
 mod live;

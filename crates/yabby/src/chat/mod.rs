@@ -7,7 +7,7 @@ pub(crate) use lines::read_line;
 pub(crate) use private::Chat;
 
 use yabby_core::{Message, ModelRequest, text};
-use yabby_route::Plan;
+use yabby_route::{Plan, Recorder};
 
 use crate::{
     app::App,
@@ -105,12 +105,14 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             messages: transcript.clone(),
             ..ModelRequest::default()
         };
+        let mut recorder = Recorder::start(None, plan, &request);
         let events = router.answer(plan.clone(), request);
         let show = Show {
             text: true,
             reasoning: chat.show_reasoning,
         };
-        let said = say(terminal, &mut interrupt, events, show).await;
+        let said = say(terminal, &mut interrupt, events, show, &mut recorder).await;
+        app.record(&recorder.finish());
         app.keep(chat.fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.

@@ -4,13 +4,14 @@ use std::{io, time::Instant};
 
 use serde_json::{Value, json};
 use yabby_core::{Attempt, Delivery, ModelRef, ModelRequest, Text, text};
-use yabby_route::{Needs, Plan, PlanError, Wanted};
+use yabby_route::{Needs, Plan, PlanError, Recorder, TurnRecord, Wanted};
 use yabby_servers::EndpointOrigin;
 
 use crate::{
     app::App,
     arguments::Ask,
     exit::Exit,
+    explain,
     interrupt::Interrupt,
     models::{Here, Look, here},
     privacy,
@@ -62,10 +63,13 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
             for notice in &notices {
                 app.terminal.notice(notice);
             }
+            let turn = TurnRecord::unplanned(None, arguments.model.as_deref(), &error);
+            app.record(&turn);
             if arguments.json {
                 let printed = print(
                     app,
-                    &json!({
+                    explained(arguments, &turn),
+                    json!({
                         "text": null,
                         "partial": "",
                         "errors": [{
@@ -82,7 +86,9 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                     return exit;
                 }
             }
-            return no_plan(app, &error);
+            let exit = no_plan(app, &error);
+            explain(app, arguments, &turn);
+            return exit;
         }
     };
     if let Some(notice) = found_by_itself(&plan, default.as_ref()) {
@@ -104,15 +110,19 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         text: !arguments.json,
         reasoning: arguments.show_reasoning,
     };
+    let mut recorder = Recorder::start(None, &plan, &request);
     let events = app.router().answer(plan, request);
-    let said = say(app.terminal, &mut Interrupt::listen(), events, show).await;
+    let said = say(app.terminal, &mut Interrupt::listen(), events, show, &mut recorder).await;
+    let turn = recorder.finish();
+    app.record(&turn);
     app.keep(&fleet);
     match said {
         Said::Answered(answer) => {
             if arguments.json {
                 let printed = print(
                     app,
-                    &json!({
+                    explained(arguments, &turn),
+                    json!({
                         "text": answer.text.as_str(),
                         "model": answer.model,
                         // Null unless the server names another model than was asked for.
@@ -127,6 +137,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                     return exit;
                 }
             }
+            explain(app, arguments, &turn);
             // A model that only calls tools has not answered.
             if answer.text.is_blank() {
                 Exit::NoAnswer
@@ -151,7 +162,8 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                 let timings = timings(start, failure.attempts.last());
                 let printed = print(
                     app,
-                    &json!({
+                    explained(arguments, &turn),
+                    json!({
                         "text": null,
                         "partial": failure.partial,
                         "errors": errors,
@@ -164,9 +176,13 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
                 }
             }
             tell_failure(app.terminal, &failure);
+            explain(app, arguments, &turn);
             Exit::NoAnswer
         }
-        Said::Stopped => Exit::Stopped,
+        Said::Stopped => {
+            explain(app, arguments, &turn);
+            Exit::Stopped
+        }
         Said::Unread => Exit::Answered,
         Said::Unwritten(error) => unwritten(app.terminal, &error),
     }
@@ -185,9 +201,27 @@ pub(crate) fn no_plan(app: &App, error: &PlanError) -> Exit {
     }
 }
 
+/// What became of the turn, for a person who wants to know.
+fn explain(app: &App, arguments: &Ask, turn: &TurnRecord) {
+    if arguments.explain && !arguments.json {
+        for line in explain::turn(app.terminal, turn) {
+            app.terminal.line(&line);
+        }
+    }
+}
+
+/// The same as fields of the object that is printed.
+fn explained(arguments: &Ask, turn: &TurnRecord) -> Option<(Value, Value)> {
+    arguments.explain.then(|| explain::fields(turn))
+}
+
 /// One object, or the exit code of not being able to write it.
-fn print(app: &App, object: &Value) -> Result<(), Exit> {
-    let text = serde_json::to_string_pretty(object).unwrap_or_default();
+fn print(app: &App, explained: Option<(Value, Value)>, mut object: Value) -> Result<(), Exit> {
+    if let (Some((plan, turn)), Some(fields)) = (explained, object.as_object_mut()) {
+        fields.insert("plan".to_owned(), plan);
+        fields.insert("turn".to_owned(), turn);
+    }
+    let text = serde_json::to_string_pretty(&object).unwrap_or_default();
     match app.terminal.answer(&format!("{text}\n")) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(app.terminal, &error)),
         _ => Ok(()),

@@ -71,7 +71,7 @@ pub(crate) fn run(app: &App, arguments: &Usage) -> Exit {
         .flat_map(|(day, lines)| lines.iter().map(|(model, line)| row(*day, model, line)))
         .collect();
     let mut out: Vec<String> = table(&head, &rows);
-    out.extend(left(&limit, spent).map(|text| say(text)));
+    out.extend(left(&limit, spent).map(say));
     app.print(&format!("{}\n", out.join("\n")))
 }
 

@@ -98,6 +98,7 @@ fn a_server_that_hangs_on_every_path_is_given_up_after_ten_seconds() {
     // The time is the feature; the margin is for a busy machine.
     assert!(took < Duration::from_secs(30), "{took:?}");
     insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    · waiting for m1
     error: box/m1: http://127.0.0.1:PORT/v1 gave no sign of life within 4 s
     hint: look into the server's log, or restart it
     ");

@@ -16,6 +16,8 @@ fn in_english_and_traditional_chinese() {
             &["models", "--help"],
             &["models", "set", "--help"],
             &["models", "probe", "--help"],
+            &["route", "--help"],
+            &["route", "explain", "--help"],
             &["doctor", "--help"],
             &["config", "--help"],
         ] {

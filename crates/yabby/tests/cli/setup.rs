@@ -131,10 +131,10 @@ fn one_server_is_written_and_then_nothing_is_left_to_write() {
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("one_server_again", shown(&home, &ran));
     assert_eq!(config(&home), before);
-    // The answer has taught something of the server.
+    // The answer has taught something of the server, and is recorded.
     assert_eq!(
         files(&home),
-        BTreeSet::from(["servers".to_owned(), "yabby.json5".to_owned()])
+        BTreeSet::from(["route", "servers", "yabby.json5"].map(str::to_owned))
     );
 }
 

@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Here, Look, here},
-    table::table,
+    table::{table, without_empty_columns},
     terminal::visible,
 };
 
@@ -111,14 +111,7 @@ fn lines(app: &App, rows: &[Row]) -> Vec<String> {
     .map(|text| app.terminal.say(text))
     .collect();
     let mut cells: Vec<Vec<String>> = rows.iter().map(|row| cells(app, row)).collect();
-    for column in (0..head.len()).rev() {
-        if cells.iter().all(|row| row.get(column).is_none_or(String::is_empty)) {
-            head.remove(column);
-            for row in &mut cells {
-                row.remove(column);
-            }
-        }
-    }
+    without_empty_columns(&mut head, &mut cells);
     // Ids come from servers.
     table(&head, &cells).iter().map(|line| visible(line)).collect()
 }
