@@ -46,7 +46,7 @@ impl LiveUpstream {
                 yield Preparing::Failed(error);
                 return;
             }
-            if !self.is_near()
+            if !self.endpoint.zone_of(&model).is_own()
                 && self.spending.budget().limits_money()
                 && self.endpoint.takes_routing()
                 && Price::known(&self.endpoint, &model).is_none()

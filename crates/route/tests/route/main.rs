@@ -7,3 +7,4 @@ mod hosted;
 mod ladder;
 mod live;
 mod scene;
+mod spending;
