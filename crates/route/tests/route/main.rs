@@ -3,6 +3,7 @@
 
 mod answer;
 mod chain;
+mod faults;
 mod hosted;
 mod ladder;
 mod live;
