@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
-use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, Progress, text};
+use yabby_core::{ErrorKind, ModelError, ModelEvent, ModelRequest, Phase, Progress, Text, text};
 use yabby_wire::{BodyKind, Decoder, Dialect, Expectation, Quirks, ResponseHeaders, WireError, classify};
 
 use crate::{Endpoint, credentials::Lease, transport};
@@ -15,6 +15,9 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(2);
 /// The most that an answer may have, in bytes on the wire. A stream spends some 250 bytes on a token, so this is far
 /// more than any model says, and little enough to hold.
 const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// How many models a hint names.
+const MOST_NAMES: usize = 8;
 
 /// How long token counts may come after the answer.
 const AFTERWORD: Duration = Duration::from_secs(2);
@@ -223,18 +226,42 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
             "check baseUrl: {url} does not answer as an OpenAI-style API; it usually ends in /v1",
             url = endpoint.base_url
         )),
-        ErrorKind::ModelNotFound => Some(text!(
-            "see `yabby models` for what {provider} has",
-            provider = endpoint.provider
-        )),
+        ErrorKind::ModelNotFound => Some(models_hint(endpoint)),
         ErrorKind::NotLoaded => Some(text!("load the model in the server's own window or command line")),
         ErrorKind::ContextOverflow => Some(text!(
             "shorten the input, or start the server with a larger context window"
         )),
-        ErrorKind::Interrupted | ErrorKind::Server => Some(text!(
+        ErrorKind::Interrupted | ErrorKind::Server | ErrorKind::Malformed => Some(text!(
             "look into the server's log: it may have crashed or been restarted"
         )),
+        ErrorKind::Overloaded | ErrorKind::Loading => Some(text!(
+            "ask again in a moment, or name fallbacks in agents.defaults.model"
+        )),
+        ErrorKind::Template
+        | ErrorKind::Grammar
+        | ErrorKind::UnsupportedField
+        | ErrorKind::UnsupportedFeature
+        | ErrorKind::ToolParser
+        | ErrorKind::BadRequest => Some(text!("use another model, or a newer version of the server")),
         _ => None,
     };
     built
+}
+
+/// What the server has instead of a model that it does not have, as far as that is known.
+fn models_hint(endpoint: &Endpoint) -> Text {
+    let known = endpoint.known();
+    let models = known.iter().flat_map(|facts| &facts.models);
+    let names: Vec<&str> = models.map(|model| model.id.as_str()).take(MOST_NAMES).collect();
+    if names.is_empty() {
+        return text!(
+            "see `yabby models` for what {provider} has",
+            provider = endpoint.provider
+        );
+    }
+    text!(
+        "{provider} has {models}: correct the name in the config",
+        provider = endpoint.provider,
+        models = names.join(", ")
+    )
 }

@@ -75,8 +75,10 @@ fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
     }
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            match io.kind() {
+        // An I/O error that is wrapped in another one is not among its sources.
+        let mut io = cause.downcast_ref::<io::Error>();
+        while let Some(error) = io {
+            match error.kind() {
                 io::ErrorKind::ConnectionRefused => return ErrorKind::Refused,
                 io::ErrorKind::HostUnreachable
                 | io::ErrorKind::NetworkUnreachable
@@ -85,10 +87,12 @@ fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
                 // The system took the connection for a server that ended before it looked at it (measured with one
                 // that was killed). On the way to a hosted service, a firewall does that.
                 io::ErrorKind::ConnectionReset if reach != Reach::Hosted => return ErrorKind::Interrupted,
-                // rustls reports handshake and certificate failures as invalid data.
-                io::ErrorKind::InvalidData if connecting => return ErrorKind::Tls,
+                // rustls reports handshake and certificate failures as invalid data. A server without TLS may also hang up;
+                // nothing else is read before there is a connection.
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if connecting => return ErrorKind::Tls,
                 _ => {}
             }
+            io = error.get_ref().and_then(|inner| inner.downcast_ref());
         }
         // The resolver's error has no public type; its name is part of hyper-util's documented message.
         if connecting && cause.to_string().starts_with("dns error") {

@@ -84,7 +84,13 @@ impl ModelServer {
 
     /// Starts a server in a thread with a runtime of its own, for tests that block theirs or have none.
     pub fn start_on_thread() -> Self {
-        let (listener, addr) = bind((Ipv4Addr::LOCALHOST, 0).into());
+        Self::start_on_thread_at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at this address, for a server that comes back.
+    pub fn start_on_thread_at(addr: SocketAddr) -> Self {
+        revive(addr);
+        let (listener, addr) = bind(addr);
         let shared = Arc::new(Shared::new());
         let (stop, stopped) = oneshot::channel::<()>();
         let theirs = Arc::clone(&shared);

@@ -6,7 +6,12 @@ use futures_util::{Stream, StreamExt};
 use yabby_core::{EndReason, ModelEvent, text};
 use yabby_route::{Answer, Recorder, RouteEvent, RouteFailure};
 
-use crate::{exit::Exit, interrupt::Interrupt, terminal::Terminal, waiting::Waiting};
+use crate::{
+    exit::Exit,
+    interrupt::{Interrupt, unread},
+    terminal::Terminal,
+    waiting::Waiting,
+};
 
 /// The most characters that are shown of the name of a tool that a model made up.
 const LONGEST_NAME: usize = 64;
@@ -45,6 +50,7 @@ pub(crate) async fn say(
     let mut waiting = Waiting::new(terminal);
     let mut printed = String::new();
     let mut reasoned = false;
+    let mut unread = pin!(unread());
     let end = loop {
         let event = tokio::select! {
             event = events.next() => event,
@@ -52,6 +58,10 @@ pub(crate) async fn say(
             () = waiting.is_long() => {
                 waiting.tell();
                 continue;
+            }
+            () = &mut unread => {
+                waiting.clear();
+                return Said::Unread;
             }
         };
         if let Some(event) = &event {

@@ -2,63 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use yabby_config::{Config, Environment, load_text};
-use yabby_core::{Attempt, Caller, ErrorKind, Message, ModelRef, ModelRequest, Outcome, Zone, ZoneRule};
-use yabby_route::{Plan, PlanError, Router, Wanted, plan};
+use yabby_config::{Environment, load_text};
+use yabby_core::{Attempt, ErrorKind, Message, ModelRef, ModelRequest, Outcome, Zone, ZoneRule};
+use yabby_route::{PlanError, Router, Wanted};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url, script};
 
 use crate::{
     live::clock::fast,
-    scene::{Seen, hello, upkeep},
+    scene::{Process, Seen, hello, upkeep},
 };
-
-/// A router that lasts, as in a process.
-struct Process {
-    config: Config,
-    fleet: Fleet,
-    router: Router,
-}
-
-impl Process {
-    /// `p0/m` with its fallbacks at these addresses, and more of the config.
-    fn new(urls: &[String], more: &str) -> Self {
-        let provider = |(at, url): (usize, &String)| format!("p{at}: {{ baseUrl: '{url}', models: [{{ id: 'm' }}] }}");
-        let providers: Vec<String> = urls.iter().enumerate().map(provider).collect();
-        let fallbacks: Vec<String> = (1..urls.len()).map(|at| format!("'p{at}/m'")).collect();
-        let text = format!(
-            "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }}, {more} }}",
-            fallbacks.join(","),
-            providers.join(",")
-        );
-        let loaded = load_text(&text, &Environment::default());
-        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
-        Self {
-            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
-            router: Router::new(&Http::default(), &loaded.config),
-            config: loaded.config,
-        }
-    }
-
-    fn of(servers: &[&ModelServer], more: &str) -> Self {
-        let urls: Vec<String> = servers.iter().map(|server| server.base_url()).collect();
-        Self::new(&urls, more)
-    }
-
-    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
-        plan(&self.config, &self.fleet, wanted)
-    }
-
-    async fn turn(&self, request: ModelRequest) -> Seen {
-        self.turn_of(Caller::default(), request).await
-    }
-
-    async fn turn_of(&self, caller: Caller, request: ModelRequest) -> Seen {
-        let mut plan = self.plan(&Wanted::default()).unwrap();
-        plan.caller = caller;
-        Seen::of(self.router.answer(plan, request)).await
-    }
-}
 
 fn rule(zones: &[Zone], ask: bool) -> ZoneRule {
     ZoneRule {

@@ -4,6 +4,7 @@
 mod answer;
 mod chain;
 mod faults;
+mod faults_more;
 mod hosted;
 mod ladder;
 mod live;

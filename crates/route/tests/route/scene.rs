@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use yabby_config::{Config, Environment, load_text};
 use yabby_core::{Caller, Message, ModelEvent, ModelRequest, Outcome, Priority, Progress};
-use yabby_route::{Answer, Deadlines, RouteEvent, RouteFailure, Router, Wanted, plan};
+use yabby_route::{Answer, Deadlines, Plan, PlanError, RouteEvent, RouteFailure, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http, ServerFacts};
 use yabby_testkit::ModelServer;
 
@@ -15,6 +15,13 @@ pub(crate) struct Scene {
     config: Config,
     pub(crate) fleet: Fleet,
     pub(crate) http: Http,
+}
+
+/// A router that lasts, as in a process.
+pub(crate) struct Process {
+    pub(crate) config: Config,
+    pub(crate) fleet: Fleet,
+    pub(crate) router: Router,
 }
 
 /// What came of one request.
@@ -131,6 +138,59 @@ impl Scene {
     pub(crate) fn in_queue(&self, provider: &str) -> (usize, usize) {
         let queue = self.endpoint(provider).queue_of("m");
         (queue.waiting.values().sum(), queue.running.values().sum())
+    }
+}
+
+// === impl Process ===
+
+impl Process {
+    /// `p0/m` with its fallbacks at these addresses, and more of the config.
+    pub(crate) fn new(urls: &[String], more: &str) -> Self {
+        let providers: Vec<String> = urls.iter().map(|url| format!("baseUrl: '{url}'")).collect();
+        Self::with(&providers, more)
+    }
+
+    /// The same for each object of the config, without its braces and models.
+    pub(crate) fn with(providers: &[String], more: &str) -> Self {
+        let provider = |(at, provider): (usize, &String)| format!("p{at}: {{ {provider}, models: [{{ id: 'm' }}] }}");
+        let fallbacks: Vec<String> = (1..providers.len()).map(|at| format!("'p{at}/m'")).collect();
+        let providers: Vec<String> = providers.iter().enumerate().map(provider).collect();
+        let text = format!(
+            "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }}, {more} }}",
+            fallbacks.join(","),
+            providers.join(",")
+        );
+        Self::with_config(&text)
+    }
+
+    /// With this config.
+    pub(crate) fn with_config(text: &str) -> Self {
+        let loaded = load_text(text, &Environment::default());
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        Self {
+            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
+            router: Router::new(&Http::default(), &loaded.config),
+            config: loaded.config,
+        }
+    }
+
+    pub(crate) fn of(servers: &[&ModelServer], more: &str) -> Self {
+        let urls: Vec<String> = servers.iter().map(|server| server.base_url()).collect();
+        Self::new(&urls, more)
+    }
+
+    pub(crate) fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
+        plan(&self.config, &self.fleet, wanted)
+    }
+
+    pub(crate) async fn turn(&self, request: ModelRequest) -> Seen {
+        self.turn_of(Caller::default(), request).await
+    }
+
+    pub(crate) async fn turn_of(&self, caller: Caller, request: ModelRequest) -> Seen {
+        let mut plan = self.plan(&Wanted::default()).unwrap();
+        plan.caller = caller;
+        Seen::of(self.router.answer(plan, request)).await
     }
 }
 

@@ -38,9 +38,11 @@ fn end_reason(reason: &str) -> Option<EndReason> {
     })
 }
 
-/// The counts under `usage`. SGLang puts reasoning tokens at the top (`wire-facts.md` §7.5).
+/// The counts under `usage`; Moonshot's stand inside the last choice of a stream (`platform.moonshot.ai`, "Chat"). SGLang
+/// puts reasoning tokens at the top (`wire-facts.md` §7.5).
 fn usage(data: &Value) -> Option<Usage> {
-    let usage = data.get("usage").filter(|usage| usage.is_object())?;
+    let places = [data.get("usage"), data.pointer("/choices/0/usage")];
+    let usage = places.into_iter().flatten().find(|usage| usage.is_object())?;
     Some(Usage {
         input_tokens: json::count(usage, "/prompt_tokens"),
         cached_tokens: json::count(usage, "/prompt_tokens_details/cached_tokens"),

@@ -157,6 +157,7 @@ async fn m28_while_the_model_is_loaded() {
         world.look().await;
         let going = Going::of(&world, &[&cold]).until_event(is_loading).await.during(10).await;
         cold.load_time(seconds(0));
+        cold.unload("m");
         cold.load("m", 8192);
         going.leaves().await;
     })

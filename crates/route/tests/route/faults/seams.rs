@@ -60,13 +60,13 @@ async fn m13_two_break_off_and_the_third_ends() {
             "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: ['p1/m', 'p2/m'] }} }} }}, models: {{ providers: {{ {} }} }} }}",
             providers.join(",")
         ));
-        servers[0].reply(script![text("The first of the sentences. "), text("The second"), rst()]);
-        servers[1].reply(script![text("The second of"), text(" the sentences. "), text("And"), end()]);
+        servers[0].reply(script![text("The first of the sentences. "), text("The second of these"), rst()]);
+        servers[1].reply(script![text("The second of"), text(" these sentences. "), text("And"), end()]);
         servers[2].reply(script![text("the third of the sentences.")]);
         let turn = world.turn(hello()).await;
         assert_eq!(
             turn.whole(),
-            "The first of the sentences. The second of the sentences. And the third of the sentences.",
+            "The first of the sentences. The second of these sentences. And the third of the sentences.",
             "{api}"
         );
         assert_eq!(turn.kinds(), [ErrorKind::Interrupted; 2], "{api}");
@@ -80,7 +80,7 @@ async fn m13_two_break_off_and_the_third_ends() {
         }
         let sent = String::from_utf8_lossy(&servers[2].model_calls()[0].raw).into_owned();
         assert!(
-            sent.contains("The first of the sentences. The second of the sentences. And"),
+            sent.contains("The first of the sentences. The second of these sentences. And"),
             "{api}: {sent}"
         );
         let seen = turn.end.as_ref().unwrap();
@@ -126,7 +126,7 @@ async fn m13_calls_of_an_answer_that_breaks_off_are_not_run() {
         assert_eq!((answer.tool_calls.len(), answer.end), (1, EndReason::ToolCalls));
         assert_eq!(calls_given(&turn), 1);
         assert_eq!(answer.model.to_string(), "p1/m");
-        assert_eq!(turn.whole(), if before.is_empty() { "" } else { "I add. " });
+        assert_eq!(turn.whole(), if before.is_empty() { "" } else { "I add." });
     }
 }
 

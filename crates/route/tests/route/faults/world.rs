@@ -4,20 +4,17 @@ use std::{ops::Deref, time::Duration};
 
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
-use yabby_config::{Config, Environment, load_text};
 use yabby_core::{Caller, ErrorKind, Message, ModelError, ModelRequest};
-use yabby_route::{Plan, PlanError, RouteEvent, Router, Wanted, plan};
-use yabby_servers::{BreakerState, Endpoint, Fleet, Http};
+use yabby_route::{Plan, RouteEvent, Wanted};
+use yabby_servers::{BreakerState, Endpoint, Http};
 use yabby_testkit::{ModelServer, ServerKind};
 
-use crate::scene::Seen;
+use crate::scene::{Process, Seen};
 
-/// What a process has: it remembers what servers taught, and what a person was told.
+/// A process, and short ways to look into it.
 pub(super) struct World {
-    config: Config,
-    pub(super) fleet: Fleet,
+    process: Process,
     pub(super) http: Http,
-    router: Router,
 }
 
 /// What came of one request, and how long it took.
@@ -63,31 +60,22 @@ pub(super) fn lengths(server: &ModelServer) -> Vec<usize> {
 impl World {
     /// `p0/m` with its fallbacks at these servers, and more of the config.
     pub(super) fn of(servers: &[&ModelServer], more: &str) -> Self {
-        let urls: Vec<String> = servers.iter().map(|server| server.base_url()).collect();
-        Self::at(&urls, more)
+        Self::around(Process::of(servers, more))
     }
 
     /// The same at these addresses.
     pub(super) fn at(urls: &[String], more: &str) -> Self {
-        let provider = |(at, url): (usize, &String)| format!("p{at}: {{ baseUrl: '{url}', models: [{{ id: 'm' }}] }}");
-        let providers: Vec<String> = urls.iter().enumerate().map(provider).collect();
-        let fallbacks: Vec<String> = (1..urls.len()).map(|at| format!("'p{at}/m'")).collect();
-        Self::with_config(&format!(
-            "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: [{}] }} }} }}, models: {{ providers: {{ {} }} }}, {more} }}",
-            fallbacks.join(","),
-            providers.join(",")
-        ))
+        Self::around(Process::new(urls, more))
     }
 
     pub(super) fn with_config(text: &str) -> Self {
-        let loaded = load_text(text, &Environment::default());
-        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
-        let http = Http::default();
+        Self::around(Process::with_config(text))
+    }
+
+    fn around(process: Process) -> Self {
         Self {
-            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
-            router: Router::new(&http, &loaded.config),
-            config: loaded.config,
-            http,
+            process,
+            http: Http::default(),
         }
     }
 
@@ -108,10 +96,6 @@ impl World {
     pub(super) fn in_queue(&self, provider: &str) -> (usize, usize) {
         let queue = self.endpoint(provider).queue_of("m");
         (queue.waiting.values().sum(), queue.running.values().sum())
-    }
-
-    pub(super) fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
-        plan(&self.config, &self.fleet, wanted)
     }
 
     pub(super) fn answer(&self, plan: Plan, request: ModelRequest) -> BoxStream<'static, RouteEvent> {
@@ -166,6 +150,14 @@ impl Turn {
     pub(super) fn whole(&self) -> &str {
         assert_eq!(self.shown(), self.text(), "what was shown is not the answer");
         self.text()
+    }
+}
+
+impl Deref for World {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
     }
 }
 
