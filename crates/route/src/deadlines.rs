@@ -49,7 +49,7 @@ impl Deadlines {
             patience: Duration::ZERO,
             queue: Duration::from_mins(5),
             first_token: Duration::from_secs(first_token),
-            gap: Duration::from_secs(120),
+            gap: Duration::from_mins(2),
             total: endpoint.timeout.unwrap_or(TOTAL),
         }
     }

@@ -179,17 +179,13 @@ pub fn resolve(config: &Config, fleet: &Fleet, name: &str) -> Result<ModelRef, P
 /// be used, when a rule does not let data go there, and when it is known that it cannot do what the request needs.
 pub fn plan(config: &Config, fleet: &Fleet, wanted: &Wanted<'_>) -> Result<Plan, PlanError> {
     let policy = config.policy_of(wanted.agent);
-    let names: Vec<(&str, Why)> = match wanted.model {
-        Some(name) => vec![(name, Why::Named)],
-        None => {
-            let fallbacks = policy
-                .fallbacks
-                .iter()
-                .zip(1..)
-                .map(|(name, at)| (name.as_str(), Why::Fallback(at)));
-            let primary = policy.primary.iter().map(|name| (name.as_str(), Why::Primary));
-            primary.chain(fallbacks).collect()
-        }
+    let names: Vec<(&str, Why)> = if let Some(name) = wanted.model {
+        vec![(name, Why::Named)]
+    } else {
+        let fallbacks = policy.fallbacks.iter().zip(1..);
+        let fallbacks = fallbacks.map(|(name, at)| (name.as_str(), Why::Fallback(at)));
+        let primary = policy.primary.iter().map(|name| (name.as_str(), Why::Primary));
+        primary.chain(fallbacks).collect()
     };
     let zones = wanted
         .rules

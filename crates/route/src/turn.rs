@@ -81,7 +81,7 @@ enum Which {
 }
 
 enum Happened {
-    Step(Which, Option<Step>),
+    Step(Which, Option<Box<Step>>),
     /// The first has been silent for long.
     Silence,
 }
@@ -129,7 +129,7 @@ pub(crate) fn run(
                 (Which::Beside, Some(lane)) => lane,
                 _ => lane,
             };
-            match step {
+            match step.map(|step| *step) {
                 Some(Step::Trying) => yield RouteEvent::Trying(from.asked.model.clone()),
                 Some(Step::Sent(asked)) => from.asked = asked,
                 Some(Step::Farther) => {
@@ -267,8 +267,8 @@ async fn happened(first: &mut Lane, beside: Option<&mut Lane>, hedge_at: Option<
     };
     tokio::select! {
         biased;
-        step = first.steps.next() => Happened::Step(Which::First, step),
-        step = other => Happened::Step(Which::Beside, step),
+        step = first.steps.next() => Happened::Step(Which::First, step.map(Box::new)),
+        step = other => Happened::Step(Which::Beside, step.map(Box::new)),
         () = silence => Happened::Silence,
     }
 }

@@ -177,12 +177,11 @@ impl Watch {
             Doing::Working if phase < Phase::Streaming => Ok(Some(Progress::Working {
                 expected: self.expected,
             })),
-            Doing::Working => Ok(None),
             Doing::Idle if self.idle >= IDLE => Err(self.forgotten(&up.address(), phase)),
             Doing::Idle | Doing::Alive if self.quiet_since.elapsed() >= limit => {
                 Err(self.silent(&up.address(), phase, limit))
             }
-            Doing::Idle | Doing::Alive => Ok(None),
+            Doing::Working | Doing::Idle | Doing::Alive => Ok(None),
         }
     }
 

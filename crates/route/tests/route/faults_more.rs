@@ -221,7 +221,7 @@ async fn m25_a_model_that_goes_is_left_for_the_next_and_used_when_it_is_back() {
         let hint = answer.errors[0].1.hint.as_ref().unwrap().english();
         assert_eq!(hint, "see `yabby models` for what p0 has");
         server.models(&["m"]);
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        tokio::time::sleep(Duration::from_mins(2)).await;
         assert_eq!(scene.turn(hello()).await.end.unwrap().model.provider(), "p0");
     })
     .await;
@@ -302,7 +302,7 @@ async fn m34_signs_of_life_for_ever_end_with_the_time() {
         let pings = || (0..1000).flat_map(|_| [comment(""), sleep_ms(5000)]);
         server.default_reply(pings().collect::<Vec<Step>>());
         let minute = |endpoint: &Endpoint| Deadlines {
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
             ..Deadlines::of(endpoint)
         };
         let scene = Scene::with(&[&server, &next]);
@@ -326,7 +326,7 @@ async fn m34_nothing_at_all_ends_with_the_time() {
         let (server, next) = (ModelServer::start().await, ModelServer::start().await);
         server.fault(Fault::HangModelCalls);
         let minute = |endpoint: &Endpoint| Deadlines {
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
             ..Deadlines::of(endpoint)
         };
         let begin = tokio::time::Instant::now();

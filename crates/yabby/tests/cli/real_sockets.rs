@@ -90,10 +90,16 @@ fn m1_a_server_that_is_off_costs_no_time_and_is_used_again_when_it_is_back() {
     eprintln!("M1: {:?} until it was used again", begin.elapsed());
     assert_eq!(chat.ask("four"), "near\n");
     let told = chat.leave();
-    insta::assert_snapshot!(home.stable(&told), @r"
-    · near/m failed (nothing listens at http://127.0.0.1:PORT/v1); trying far/m
-    · near/m answers again
-    ");
+    // Whether it was found out before the first turn or in it.
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("near/m")).collect();
+    let [failed, again] = lines.as_slice() else {
+        panic!("each is told once: {told}");
+    };
+    assert!(
+        failed.contains("nothing listens") && failed.ends_with("trying far/m"),
+        "{told}"
+    );
+    assert_eq!(*again, "· near/m answers again");
 }
 
 /// M2
@@ -215,9 +221,7 @@ fn m28_a_closed_pipe_frees_the_server_within_a_second() {
 }
 
 fn assert_freed(server: &ModelServer) {
-    let begin = Instant::now();
     let closed = runtime().block_on(server.wait_closed(SOON));
-    eprintln!("M28: {:?}", begin.elapsed());
     assert!(closed, "{} connections are open", server.open_connections());
     assert_eq!(server.busy(), 0);
 }
