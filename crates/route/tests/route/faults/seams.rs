@@ -62,7 +62,7 @@ async fn m13_two_break_off_and_the_third_ends() {
         ));
         servers[0].reply(script![text("The first of the sentences. "), text("The second of these"), rst()]);
         servers[1].reply(script![text("The second of"), text(" these sentences. "), text("And"), end()]);
-        servers[2].reply(script![text("the third of the sentences.")]);
+        servers[2].reply(script![text(" the third of the sentences.")]);
         let turn = world.turn(hello()).await;
         assert_eq!(
             turn.whole(),
