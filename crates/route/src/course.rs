@@ -318,7 +318,12 @@ impl Course {
                         Err(worse) => (Remedies::default(), worse),
                     };
                     let smaller = match error.kind {
-                        ErrorKind::ContextOverflow if refits < REFITS && !visible => refit(&*up, &turn, &request),
+                        // Where nobody says how large the window is, somebody else may have room for the whole.
+                        ErrorKind::ContextOverflow
+                            if refits < REFITS && !visible && (last || up.room(&request).is_some()) =>
+                        {
+                            refit(&*up, &turn, &request)
+                        }
                         _ => None,
                     };
                     let decision = decide(&Situation {
@@ -464,19 +469,24 @@ fn fit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Fit {
 
 /// The request made to fit the window, if that can be done and its owner lets it.
 fn refit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Option<(ModelRequest, Text)> {
-    let room = up.room(request)?;
     let tokens = up.tokens(request);
-    // After a refusal the estimate was too low: then it is a part of it that must go.
-    let most = if tokens <= room.input {
-        tokens / 4 * 3
-    } else {
-        room.input
+    let room = up.room(request);
+    let most = match room {
+        Some(room) if tokens > room.input => room.input,
+        // After a refusal the estimate was too low, or nothing is known of the window: then it is a part of it that must go.
+        _ => tokens / 4 * 3,
     };
     let smaller = turn.refit.refit(request, &|request| up.tokens(request) <= most)?;
-    let notice = text!(
-        "the conversation does not fit the window of {model} ({room} tokens of input); its beginning is left out for this answer",
-        model = up.model(),
-        room = room.input
-    );
+    let notice = match room {
+        Some(room) => text!(
+            "the conversation does not fit the window of {model} ({room} tokens of input); its beginning is left out for this answer",
+            model = up.model(),
+            room = room.input
+        ),
+        None => text!(
+            "the conversation does not fit the window of {model}; its beginning is left out for this answer",
+            model = up.model()
+        ),
+    };
     Some((smaller, notice))
 }

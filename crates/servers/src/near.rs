@@ -5,6 +5,7 @@
 //! client hands out near addresses and no others.
 
 use std::{
+    error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
 };
@@ -107,7 +108,7 @@ impl fmt::Display for Outside {
     }
 }
 
-impl std::error::Error for Outside {}
+impl Error for Outside {}
 
 // === impl Resolver ===
 
@@ -119,22 +120,32 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (found, guard) = (self.lookup.addresses(name.as_str()), self.guard);
+        let (lookup, guard) = (self.lookup.clone(), self.guard);
         Box::pin(async move {
-            let found = found.await?;
-            let first = found.first().map(SocketAddr::ip);
-            // Many a machine of a private network has public addresses too.
-            let near: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| guard.lets_through(address.ip()))
-                .collect();
-            match first {
-                Some(address) if near.is_empty() => {
-                    let host = name.as_str().to_owned();
-                    Err(Outside { host, address }.into())
-                }
-                _ => Ok(Box::new(near.into_iter()) as Addrs),
-            }
+            let near = addresses(&lookup, guard, name.as_str()).await?;
+            Ok(Box::new(near.into_iter()) as Addrs)
         })
+    }
+}
+
+/// The addresses of a name that a guard lets through; [`Outside`] when there are only others.
+pub(crate) async fn addresses(
+    lookup: &Lookup,
+    guard: Guard,
+    name: &str,
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let found = lookup.addresses(name).await?;
+    let first = found.first().map(SocketAddr::ip);
+    // Many a machine of a private network has public addresses too.
+    let near: Vec<SocketAddr> = found
+        .into_iter()
+        .filter(|address| guard.lets_through(address.ip()))
+        .collect();
+    match first {
+        Some(address) if near.is_empty() => {
+            let host = name.to_owned();
+            Err(Outside { host, address }.into())
+        }
+        _ => Ok(near),
     }
 }

@@ -13,7 +13,17 @@ use crate::{
 pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) -> ModelError {
     let error = error.without_url();
     let connecting = error.is_connect();
-    let kind = kind(&error, connecting, endpoint.reach);
+    broke_off(endpoint, phase, connecting, error.into())
+}
+
+/// The same for an error of any client.
+pub(crate) fn broke_off(
+    endpoint: &Endpoint,
+    phase: Phase,
+    connecting: bool,
+    error: Box<dyn Error + Send + Sync>,
+) -> ModelError {
+    let kind = kind(error.as_ref(), connecting, endpoint.reach);
     let phase = if connecting {
         Phase::Connect
     } else {
@@ -21,18 +31,18 @@ pub(crate) fn error(endpoint: &Endpoint, phase: Phase, error: reqwest::Error) ->
     };
     let url = &endpoint.base_url;
     let message = match kind {
-        ErrorKind::OutOfZone => return near::error(endpoint, outside(&error)),
+        ErrorKind::OutOfZone => return near::error(endpoint, outside(error.as_ref())),
         ErrorKind::Refused => text!("nothing listens at {url}", url = url),
         ErrorKind::Dns => text!("the host name of {url} has no address", url = url),
         ErrorKind::Tls => text!(
             "no secure connection to {url}: {error}",
             url = url,
-            error = root_cause(&error)
+            error = root_cause(error.as_ref())
         ),
         ErrorKind::Unreachable => text!(
             "{url} cannot be reached: {error}",
             url = url,
-            error = root_cause(&error)
+            error = root_cause(error.as_ref())
         ),
         _ => text!("the connection to {url} ended before the answer did", url = url),
     };
@@ -69,7 +79,7 @@ fn hint(endpoint: &Endpoint, kind: ErrorKind) -> Option<Text> {
     })
 }
 
-fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
+fn kind(error: &(dyn Error + 'static), connecting: bool, reach: Reach) -> ErrorKind {
     if outside(error).is_some() {
         return ErrorKind::OutOfZone;
     }
@@ -108,7 +118,7 @@ fn kind(error: &reqwest::Error, connecting: bool, reach: Reach) -> ErrorKind {
 }
 
 /// What the resolver refused, if that is why there is no connection.
-fn outside(error: &reqwest::Error) -> Option<&Outside> {
+fn outside<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Outside> {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(outside) = cause.downcast_ref() {
@@ -119,7 +129,7 @@ fn outside(error: &reqwest::Error) -> Option<&Outside> {
     None
 }
 
-fn root_cause(error: &reqwest::Error) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut last: &dyn Error = error;
     while let Some(source) = last.source() {
         last = source;

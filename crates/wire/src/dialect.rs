@@ -235,6 +235,16 @@ impl Dialect {
         }
     }
 
+    /// The path of its requests, below the base URL or the root of the server ([`Dialect::is_at_root`]).
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Responses => "/responses",
+            Self::Messages => "/messages",
+            Self::Ollama => "/api/chat",
+        }
+    }
+
     /// Whether its paths begin at the root of the server instead of below `/v1`.
     pub fn is_at_root(self) -> bool {
         self == Self::Ollama

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Ask one question and print the answer
     Ask(Ask),
+    /// Serve the models to programs on this machine, in the OpenAI and Anthropic APIs
+    Serve(Serve),
     /// Find model servers, try their models and write the config
     Setup(Setup),
     /// List models, or choose the default one
@@ -129,6 +131,13 @@ pub(crate) struct Ask {
     /// Sampling temperature; 0 always takes the likeliest word
     #[arg(long, value_name = "T", value_parser = temperature)]
     pub(crate) temperature: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The port on 127.0.0.1
+    #[arg(long, value_name = "N", default_value_t = 18789)]
+    pub(crate) port: u16,
 }
 
 #[derive(Args, Debug)]

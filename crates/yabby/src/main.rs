@@ -86,6 +86,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Up(arguments) => Box::pin(commands::up::run(&app, &arguments)).await,
         Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,
         Command::Route(arguments) => Box::pin(commands::route::run(&app, &arguments)).await,
+        Command::Serve(arguments) => Box::pin(commands::serve::run(&app, &arguments)).await,
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,

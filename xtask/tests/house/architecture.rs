@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::sources::{read, rooms, root, rust_files, short};
 
 /// Which rooms a room may use. `testkit` is for tests everywhere, and uses nobody.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("yabby-core", &[]),
     ("yabby-config", &["yabby-core"]),
     ("yabby-wire", &["yabby-core"]),
@@ -15,6 +15,16 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     (
         "yabby-route",
         &["yabby-core", "yabby-wire", "yabby-servers", "yabby-config"],
+    ),
+    (
+        "yabby-gateway",
+        &[
+            "yabby-core",
+            "yabby-wire",
+            "yabby-servers",
+            "yabby-config",
+            "yabby-route",
+        ],
     ),
     ("yabby-testkit", &[]),
     (
@@ -25,6 +35,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
             "yabby-wire",
             "yabby-servers",
             "yabby-route",
+            "yabby-gateway",
         ],
     ),
 ];

@@ -9,7 +9,6 @@ const MEMORY: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct HoldTimes {
     recent: VecDeque<Duration>,
-    median: Option<Duration>,
 }
 
 impl HoldTimes {
@@ -19,14 +18,13 @@ impl HoldTimes {
             self.recent.pop_front();
         }
         self.recent.push_back(held);
-        let mut sorted: Vec<_> = self.recent.iter().copied().collect();
-        sorted.sort_unstable();
-        self.median = sorted.get(sorted.len() / 2).copied();
     }
 
     /// Their median; the greater of the two in the middle.
     pub(super) fn median(&self) -> Option<Duration> {
-        self.median
+        let mut sorted: Vec<_> = self.recent.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
     }
 }
 

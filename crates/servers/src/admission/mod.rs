@@ -135,7 +135,10 @@ impl AdmissionQueue {
     /// Changes how many may run. More are let in at once; what runs is never cancelled, so that after a shrink nobody
     /// is let in before enough have ended. Zero lets nobody in.
     pub fn set_limit(&self, limit: usize) {
-        self.change(|state, _| state.set_limit(limit));
+        // Most often it is what it was.
+        if self.read(|state, _| state.limit() != limit) {
+            self.change(|state, _| state.set_limit(limit));
+        }
     }
 
     /// What it does now.

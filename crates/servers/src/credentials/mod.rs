@@ -10,6 +10,7 @@ mod table;
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 use yabby_config::Provider;
 use yabby_core::{ErrorDetails, ErrorKind, ModelError, Numbers, Phase, Secret, Text, text};
@@ -222,22 +223,38 @@ impl Endpoint {
         lease: Lease,
     ) -> reqwest::RequestBuilder {
         let mut request = request;
-        if let Some((user, password)) = &self.basic {
-            request = request.basic_auth(user, Some(password.expose()));
-        }
-        if let Some(key) = self.credentials.keys.get(lease.key) {
-            let key = key.secret.expose();
-            request = match dialect {
-                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
-                Dialect::Messages if !self.bearer => request.header("x-api-key", key),
-                _ if self.basic.is_some() && !self.bearer => request,
-                _ => request.bearer_auth(key),
+        for (name, value) in self.credential_headers(dialect, lease.key) {
+            request = match HeaderValue::from_str(value.expose()) {
+                Ok(mut value) => {
+                    // So that HTTP/2 keeps it in no table of headers.
+                    value.set_sensitive(true);
+                    request.header(name, value)
+                }
+                // The request fails with what is wrong with it.
+                Err(_) => request.header(name, value.expose()),
             };
         }
-        for (name, value) in &self.headers {
-            request = request.header(name, value.expose());
-        }
         request
+    }
+
+    /// The credential in the form that the dialect's own service expects, with the key at this place, and the configured
+    /// headers.
+    pub(crate) fn credential_headers(&self, dialect: Dialect, key: usize) -> Vec<(String, Secret)> {
+        let mut headers = Vec::new();
+        let mut add = |name: &str, value: Secret| headers.push((name.to_owned(), value));
+        if let Some((user, password)) = &self.basic {
+            add("authorization", Secret::new(format!("Basic {}", basic(user, password))));
+        }
+        if let Some(key) = self.credentials.keys.get(key) {
+            match dialect {
+                // https://docs.claude.com/en/api/overview: `x-api-key`. llama.cpp takes both forms (measured).
+                Dialect::Messages if !self.bearer => add("x-api-key", key.secret.clone()),
+                _ if self.basic.is_some() && !self.bearer => {}
+                _ => add("authorization", Secret::new(format!("Bearer {}", key.secret.expose()))),
+            }
+        }
+        headers.extend(self.headers.iter().cloned());
+        headers
     }
 
     /// `text` without any secret of this endpoint, for servers that repeat what they were sent.
@@ -260,11 +277,10 @@ impl Endpoint {
         let password = self.basic.iter().map(|(_, password)| password);
         let keys = self.credentials.keys.iter().map(|key| &key.secret);
         let mut secrets: Vec<Secret> = keys.chain(password).cloned().collect();
-        // What basic authentication makes of them on the wire (RFC 7617).
         let encoded = self
             .basic
             .iter()
-            .map(|(user, password)| Secret::new(STANDARD.encode(format!("{user}:{}", password.expose()))));
+            .map(|(user, password)| Secret::new(basic(user, password)));
         secrets.extend(encoded);
         secrets.extend(headers.cloned());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
@@ -317,6 +333,11 @@ impl Endpoint {
             ),
         }
     }
+}
+
+/// What basic authentication makes of them on the wire (RFC 7617).
+fn basic(user: &str, password: &Secret) -> String {
+    STANDARD.encode(format!("{user}:{}", password.expose()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{Encoded, MaxTokensField, Quirks, Target, cache_mark, own, seal, tools, without_pictures};
+use crate::dialect::{
+    Dialect, Encoded, MaxTokensField, Quirks, Target, cache_mark, own, seal, tools, without_pictures,
+};
 
 /// The fields of an answer that go back as they came; see [`super::decode`].
 pub(super) const REPLAYED: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
@@ -62,7 +64,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
         }
     }
     Encoded {
-        path: "/chat/completions",
+        path: Dialect::Chat.path(),
         body: seal(
             fields,
             quirks,

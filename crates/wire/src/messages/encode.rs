@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Encoded, NO_PICTURE, Quirks, Target, cache_mark, own, seal, tools};
+use crate::dialect::{Dialect, Encoded, NO_PICTURE, Quirks, Target, cache_mark, own, seal, tools};
 
 /// The limit when none is set: the field is mandatory on Anthropic, vLLM and LiteLLM (recordings
 /// `msgs_no_maxtokens`).
@@ -60,7 +60,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
         }
     }
     Encoded {
-        path: "/messages",
+        path: Dialect::Messages.path(),
         body: seal(
             fields,
             quirks,

@@ -9,7 +9,7 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{Encoded, Quirks, Target, seal, tools, without_pictures};
+use crate::dialect::{Dialect, Encoded, Quirks, Target, seal, tools, without_pictures};
 
 /// What Ollama reads inside `options` (`docs/api.md`, "Generate request (With options)") and people write at the top
 /// of the extra fields, as the other APIs want it. At the top Ollama would ignore it.
@@ -56,7 +56,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     let reserved: Vec<&str> = ["model", "stream", "options"].into_iter().chain(OPTIONS).collect();
     Encoded {
-        path: "/api/chat",
+        path: Dialect::Ollama.path(),
         body: seal(
             fields,
             target.quirks,

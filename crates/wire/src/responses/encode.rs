@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Encoded, Quirks, Target, own, seal, tools, without_pictures};
+use crate::dialect::{Dialect, Encoded, Quirks, Target, own, seal, tools, without_pictures};
 
 /// A Responses request.
 ///
@@ -54,7 +54,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     }
     let reserved = ["model", "stream", "previous_response_id", "truncation"];
     Encoded {
-        path: "/responses",
+        path: Dialect::Responses.path(),
         body: seal(fields, quirks, &reserved, "input", conversation(request, target)),
         headers: Vec::new(),
     }

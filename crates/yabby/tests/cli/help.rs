@@ -11,6 +11,7 @@ fn in_english_and_traditional_chinese() {
             &["--help"] as &[&str],
             &["up", "--help"],
             &["ask", "--help"],
+            &["serve", "--help"],
             &["setup", "--help"],
             &["models", "--help"],
             &["models", "set", "--help"],

@@ -19,6 +19,7 @@ mod route;
 #[path = "../shared/running.rs"]
 mod running;
 mod secrets;
+mod serve;
 mod service;
 mod setup;
 #[cfg(target_os = "linux")]

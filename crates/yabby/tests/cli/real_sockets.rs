@@ -68,7 +68,7 @@ fn m1_a_server_that_is_off_costs_no_time_and_is_used_again_when_it_is_back() {
     let ran = home.run(&["ask", "hi"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "far\n"), "{}", ran.stderr);
     let took = until_asked(begin, &far);
-    eprintln!("M1: {took:?} from the start of the process to the fallback");
+    println!("M1: {took:?} from the start of the process to the fallback");
     assert!(took < Duration::from_secs(2), "{took:?}");
 
     let mut chat = Chat::of(&mut home.command(&["up"]), start);
@@ -76,7 +76,7 @@ fn m1_a_server_that_is_off_costs_no_time_and_is_used_again_when_it_is_back() {
     let begin = Instant::now();
     assert_eq!(chat.ask("two"), "far\n");
     let took = begin.elapsed();
-    eprintln!("M1: {took:?} for the second turn");
+    println!("M1: {took:?} for the second turn");
     assert!(took < SOON, "{took:?}");
     let back = ModelServer::start_on_thread_at(off);
     back.models(&["m"]);
@@ -87,7 +87,7 @@ fn m1_a_server_that_is_off_costs_no_time_and_is_used_again_when_it_is_back() {
         assert!(begin.elapsed() < Duration::from_secs(20), "it is not used again");
         std::thread::sleep(Duration::from_millis(200));
     }
-    eprintln!("M1: {:?} until it was used again", begin.elapsed());
+    println!("M1: {:?} until it was used again", begin.elapsed());
     assert_eq!(chat.ask("four"), "near\n");
     let told = chat.leave();
     // Whether it was found out before the first turn or in it.
@@ -115,7 +115,7 @@ fn m2_a_socket_that_never_answers_costs_ten_seconds_once() {
     let begin = Instant::now();
     assert_eq!(chat.ask("two"), "far\n");
     let second = begin.elapsed();
-    eprintln!("M2: {first:?}, then {second:?}");
+    println!("M2: {first:?}, then {second:?}");
     assert!((8..14).contains(&first.as_secs()), "{first:?}");
     assert!(second < Duration::from_secs(3), "{second:?}");
     let told = home.stable(&chat.leave());

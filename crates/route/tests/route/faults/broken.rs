@@ -145,3 +145,19 @@ async fn m13_no_done() {
     assert_eq!((seen.text(), seen.shown().as_str()), (SAID, SAID));
     assert_eq!((calls([&server, &other]), seen.notices.len()), ([2, 0], 0));
 }
+
+/// Anthropic's protocol ends each call by itself: a whole one stands before the break.
+#[tokio::test]
+async fn m13_a_whole_call_before_the_break() {
+    let (server, other) = two().await;
+    let begins = script![text(SAID), tool_call("c", "look_up", "{}"), text(" "), rst()];
+    server.messages(begins);
+    other.messages(script![text(" by about twelve hours."), finish("stop")]);
+    let provider = |url: String| format!("baseUrl: '{url}', api: 'anthropic-messages'");
+    let process = Process::with(&[provider(server.base_url()), provider(other.base_url())], "");
+    let seen = process.turn(request()).await;
+    assert_eq!(seen.text(), format!("{SAID} by about twelve hours."));
+    assert!(!seen.events.iter().any(|event| matches!(event, ModelEvent::ToolCall(_))));
+    assert_eq!(seen.end.as_ref().unwrap().tool_calls, []);
+    assert_eq!(calls([&server, &other]), [1, 1]);
+}

@@ -1,0 +1,51 @@
+//! What `cargo xtask bench route` measures with: an upstream that answers at once, two proxies to compare with, and a load.
+//!
+//! ```text
+//! bench upstream            the upstream; says its port
+//! bench bare PORT           a proxy that passes everything on, before the upstream at PORT; says its port
+//! bench peek PORT           the same, which reads `model` and `stream` of the body first
+//! bench load ADDRESS MODEL STREAMS BYTES SECONDS
+//!                           says how long requests took
+//! ```
+#![expect(clippy::print_stdout, reason = "a program of its own, for developers")]
+
+mod load;
+mod proxy;
+mod upstream;
+
+use std::{io, net::Ipv4Addr};
+
+use tokio::net::TcpListener;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // As Yabby: one thread.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match words.as_slice() {
+            ["upstream"] => upstream::serve(listen().await?).await?,
+            ["bare", port] => proxy::serve(listen().await?, port.parse()?, proxy::Reads::Nothing).await?,
+            ["peek", port] => proxy::serve(listen().await?, port.parse()?, proxy::Reads::ModelAndStream).await?,
+            ["load", address, model, streams, bytes, seconds] => {
+                let load = load::Load {
+                    address: address.parse()?,
+                    model: (*model).to_owned(),
+                    streams: streams.parse()?,
+                    bytes: bytes.parse()?,
+                    seconds: seconds.parse()?,
+                };
+                println!("{}", load.run().await?);
+            }
+            _ => return Err("see the beginning of examples/bench/main.rs".into()),
+        }
+        Ok(())
+    })
+}
+
+/// A free port, which is said.
+async fn listen() -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{}", listener.local_addr()?.port());
+    Ok(listener)
+}

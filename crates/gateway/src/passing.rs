@@ -1,0 +1,147 @@
+//! The body of a response: made here, or passing from an upstream to the client.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use yabby_core::ModelError;
+use yabby_route::Decision;
+use yabby_servers::{Endpoint, Permit, ProbeTicket};
+
+use crate::{
+    api::{Api, Refusal},
+    line::{Failed, Line},
+    trial::Trial,
+};
+
+/// The body of any response.
+pub(crate) enum Out {
+    /// Made here.
+    Whole(Option<Bytes>),
+    /// An answer of a model.
+    Passing(Box<Passing>),
+}
+
+/// The right to be answered, kept until the answer has passed.
+pub(crate) struct Slot {
+    pub(crate) _permit: Permit,
+    pub(crate) _trial: Option<ProbeTicket>,
+    /// Keeps a program of the config from being stopped.
+    pub(crate) running: Option<Endpoint>,
+}
+
+/// An answer on its way. It is read from the upstream as fast as the client takes it; dropped, the upstream is closed.
+pub(crate) struct Passing {
+    /// Gone when the answer has ended. Before the slot, so that the server is free when the slot is.
+    pub(crate) line: Option<Line>,
+    pub(crate) body: Incoming,
+    pub(crate) api: Api,
+    pub(crate) stream: bool,
+    /// What comes before the rest.
+    pub(crate) first: Option<Bytes>,
+    pub(crate) trial: Trial,
+    pub(crate) slot: Option<Slot>,
+    /// Why it is cut off, when everything before that is on its way to the client.
+    pub(crate) cut: Option<Failed>,
+}
+
+impl Passing {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failed>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        loop {
+            let Some(line) = &mut self.line else {
+                return Poll::Ready(self.cut.take().map(Err));
+            };
+            return match line.poll_body(&mut self.body, cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers say nothing that a client of these APIs reads.
+                    let Ok(piece) = frame.into_data() else { continue };
+                    self.trial.piece(self.api, &piece);
+                    if self.body.is_end_stream() {
+                        self.finish();
+                    }
+                    Poll::Ready(Some(Ok(piece)))
+                }
+                Poll::Ready(None) => {
+                    self.finish();
+                    Poll::Ready(None)
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let error = self.trial.broke_off(error);
+                    self.break_off(&error, cx)
+                }
+                Poll::Pending => {
+                    let phase = self.trial.phase();
+                    match self.trial.watch.poll(phase, cx) {
+                        Poll::Pending => Poll::Pending,
+                        Poll::Ready(error) => self.break_off(&error, cx),
+                    }
+                }
+            };
+        }
+    }
+
+    /// The upstream has ended its answer.
+    pub(crate) fn finish(&mut self) {
+        if self.stream && !self.trial.tail.has_ended(self.api) {
+            // The client sees that itself, by the same missing mark.
+            self.trial.target.counts.unended();
+            let error = self.trial.broke_off("the stream ended without its end");
+            self.trial.failed(&error, Decision::Stop.word());
+        } else {
+            self.trial.answered();
+        }
+        if let Some(line) = self.line.take() {
+            line.keep();
+        }
+        self.slot = None;
+    }
+
+    /// The answer will not be completed. A stream ends with an error in its own shape; anything else is cut off, so that
+    /// nobody takes it for whole.
+    fn break_off(&mut self, error: &ModelError, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failed>>> {
+        self.trial.failed(error, Decision::Stop.word());
+        self.line = None;
+        self.slot = None;
+        let message = format!("{}: {}", self.trial.target.model, error.message.english());
+        if self.stream {
+            return Poll::Ready(Some(Ok(self.api.error_event(&Refusal::of_kind(error.kind, message)))));
+        }
+        // An error throws away what hyper has not written yet; before the next call it writes.
+        self.cut = Some(message.into());
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Body for Out {
+    type Data = Bytes;
+    type Error = Failed;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
+        let piece = match self.get_mut() {
+            Self::Whole(body) => return Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Passing(passing) => passing.poll(cx),
+        };
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_none(),
+            Self::Passing(passing) => passing.line.is_none() && passing.first.is_none() && passing.cut.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
+            // The head says it, where the upstream did.
+            Self::Passing(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! One request through its candidates, until the first byte of an answer.
+//!
+//! What follows an error is decided by the table of `yabby-route`. Nothing is tried again once a byte has reached the
+//! client.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{
+    HeaderMap, Response,
+    body::{Body as _, Bytes},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use tokio::time::{Instant, sleep, timeout};
+use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
+use yabby_route::{Decision, PlanError, Situation, Spending, decide};
+use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
+
+use crate::{
+    api::{Api, Refusal},
+    budget::Held,
+    line::Sent,
+    metrics::Metrics,
+    passing::{Out, Passing, Slot},
+    routes::{Routes, Target, Way},
+    skim::skim,
+    trial::{Failure, Opened, Trial, has_type},
+};
+
+/// How long it may take to find out where a server stands.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Which model has answered.
+const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
+/// How many attempts it took.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
+/// How far away it stands.
+const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
+/// Requests of one session go to the same replica, and do not push others of the line back.
+const SESSIONS: [HeaderName; 2] = [
+    HeaderName::from_static("x-yabby-session"),
+    HeaderName::from_static("x-openclaw-session-key"),
+];
+
+/// Passes requests on.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) routes: Routes,
+    pub(crate) http: Http,
+    pub(crate) spending: Spending,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Everything about one request that is the same for all candidates.
+struct Asked<'a> {
+    api: Api,
+    headers: &'a HeaderMap,
+    body: Bytes,
+    caller: Caller,
+}
+
+/// What was tried, and why each failed.
+#[derive(Default)]
+struct Tried {
+    attempts: u32,
+    failures: Vec<(ModelRef, Failure)>,
+}
+
+impl Relay {
+    /// The answer to a request, or what its client is told instead.
+    pub(crate) async fn answer(&self, api: Api, headers: &HeaderMap, body: Held) -> Response<Out> {
+        let asked = Asked {
+            api,
+            headers,
+            body: body.bytes(),
+            caller: caller(headers),
+        };
+        match self.relay(&asked).await {
+            Ok(response) => response,
+            Err(refusal) => refused(api, &refusal),
+        }
+    }
+
+    async fn relay(&self, asked: &Asked<'_>) -> Result<Response<Out>, Refusal> {
+        let unreadable = |_| {
+            Refusal::of_kind(
+                ErrorKind::BadRequest,
+                "the body is not a JSON object, or its model is not a string".to_owned(),
+            )
+        };
+        let found = skim(&asked.body).map_err(unreadable)?;
+        let name = found.model(&asked.body).map_err(unreadable)?;
+        let route = self
+            .routes
+            .find(asked.api, name.as_deref())
+            .map_err(|error| no_plan(&error))?;
+        drop(name);
+        let mut tried = Tried::default();
+        let targets = route.in_order_for(&asked.caller);
+        for (at, target) in targets.iter().enumerate() {
+            let way = match &target.way {
+                Ok(way) => way,
+                Err(error) => {
+                    tried.failures.push((target.model.clone(), error.again().into()));
+                    continue;
+                }
+            };
+            if let Err(error) = self.placed(target, &route.zones).await {
+                tried.failures.push((target.model.clone(), error.into()));
+                continue;
+            }
+            // The last one is asked whatever the breaker says: it may be back, and there is nothing else.
+            let last = at + 1 == targets.len();
+            let mut trial = None;
+            if !last {
+                match may_ask(target, &self.http).await {
+                    Ok(ticket) => trial = ticket,
+                    Err(error) => {
+                        tried.failures.push((target.model.clone(), error.into()));
+                        continue;
+                    }
+                }
+            }
+            let entered = Instant::now();
+            let permit = match enter(target, &asked.caller).await {
+                Ok(permit) => permit,
+                Err(error) => {
+                    tried.failures.push((target.model.clone(), error.into()));
+                    continue;
+                }
+            };
+            let mut slot = Slot {
+                _permit: permit,
+                _trial: trial,
+                running: None,
+            };
+            target.endpoint.used();
+            let sent = Sent::new(found.spliced(&asked.body, &way.model, way.provider.as_ref()));
+            let queued = entered.elapsed();
+            let opened = self
+                .ask(asked, (target, way, last), &sent, queued, &mut slot, &mut tried)
+                .await;
+            if let Some((opened, trial)) = opened {
+                return Ok(passing(asked.api, tried.attempts, way, opened, trial, slot));
+            }
+        }
+        Err(tried.refusal())
+    }
+
+    /// Whether data may go to a target, found out where the rules make that necessary.
+    async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
+        if zones.is_unlimited() {
+            return Ok(());
+        }
+        let (endpoint, model) = (&target.endpoint, &target.model);
+        let settled = endpoint.settle_zone(&self.http, model.model(), zones, SETTLE);
+        let zone = Box::pin(settled).await?;
+        let Some(rule) = zones.forbids(&zone) else {
+            return Ok(());
+        };
+        let (model, rule) = (model.clone(), rule.clone());
+        let forbidden = PlanError::OutOfZone { model, zone, rule };
+        let (kind, phase) = (ErrorKind::OutOfZone, Phase::Connect);
+        Err(ModelError::new(kind, phase, &endpoint.base_url, forbidden.reason()).with_hint(forbidden.hint()))
+    }
+
+    /// Asks one target as often as is decided; `None` goes on with the next one.
+    async fn ask(
+        &self,
+        asked: &Asked<'_>,
+        (target, way, last): (&Arc<Target>, &Way, bool),
+        sent: &Sent,
+        queued: Duration,
+        slot: &mut Slot,
+        tried: &mut Tried,
+    ) -> Option<(Opened, Trial)> {
+        let model = target.model.model();
+        let (mut retries, mut keys) = (0, 0);
+        tried.attempts += 1;
+        let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
+        loop {
+            let reserved = trial.reserve(&self.spending, &asked.caller.session, tokens(&asked.body));
+            let opened = match reserved {
+                Err(error) => Err(error.into()),
+                Ok(()) if target.endpoint.is_managed() => {
+                    Box::pin(self.open_managed(&mut trial, asked, sent, slot)).await
+                }
+                Ok(()) => trial.open(way, asked.api, asked.headers, sent).await,
+            };
+            let failure = match opened {
+                Ok(opened) => return Some((opened, trial)),
+                Err(failure) => failure,
+            };
+            let error = &failure.error;
+            let decision = decide(&Situation {
+                kind: error.kind,
+                phase: error.phase,
+                visible: false,
+                managed: target.endpoint.is_managed(),
+                retries,
+                last,
+                left: trial.watch.left(),
+                retry_after: error.details.numbers.retry_after,
+                prefer_fast: self.routes.prefers_fast(),
+                // What was asked for is passed on as it is, or not at all.
+                step: false,
+                chat: false,
+                reasoning_off: false,
+                refit: false,
+                other_key: keys < target.endpoint.key_count() && target.endpoint.another_key(model, error),
+            });
+            if let (ErrorKind::Loading, Decision::Wait(pause)) = (error.kind, decision) {
+                // The same attempt goes on. The breaker is told that it loads, which is no failure.
+                target.endpoint.failed(model, error);
+                sleep(pause).await;
+                continue;
+            }
+            trial.failed(error, decision.word());
+            match decision {
+                Decision::Retry => retries += 1,
+                Decision::Wait(pause) => {
+                    retries += 1;
+                    sleep(pause).await;
+                }
+                Decision::OtherKey => keys += 1,
+                _ => {
+                    tried.failures.push((target.model.clone(), failure));
+                    return None;
+                }
+            }
+            tried.attempts += 1;
+            trial = Trial::start(target, &self.http, &self.metrics, Duration::ZERO);
+        }
+    }
+
+    /// The same for a server that Yabby runs, which may have to be started and may have another port then.
+    async fn open_managed(
+        &self,
+        trial: &mut Trial,
+        asked: &Asked<'_>,
+        sent: &Sent,
+        slot: &mut Slot,
+    ) -> Result<Opened, Failure> {
+        let target = Arc::clone(&trial.target);
+        let starting = target.endpoint.ensure_running(&self.http, &());
+        let running = trial.watch.within(Phase::Connect, starting).await??;
+        let way = self.routes.way(asked.api, &target.model, &running, None)?;
+        slot.running = Some(running);
+        trial.open(&way, asked.api, asked.headers, sent).await
+    }
+}
+
+/// Whether its breaker and its keys let a request pass.
+async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+    if let Some(resting) = target.endpoint.keys_at_rest(target.model.model()) {
+        return Err(resting);
+    }
+    if target.endpoint.breaker().state == BreakerState::Closed {
+        return Ok(None);
+    }
+    Box::pin(target.endpoint.may_ask(http)).await
+}
+
+/// Waits for a slot. The place in the line is given up when the client leaves.
+async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+    let mut waiting = target.endpoint.enter(target.model.model(), caller);
+    let limit = target.deadlines.queue;
+    let entered = async {
+        loop {
+            if let Admission::Granted(permit) = waiting.next().await {
+                return permit;
+            }
+        }
+    };
+    timeout(limit, entered).await.map_err(|_| {
+        let url = &target.endpoint.base_url;
+        let message = text!(
+            "all slots of {url} stayed taken for {seconds} s",
+            url = url,
+            seconds = limit.as_secs()
+        );
+        let hint = text!("start the server with more slots, or add another address to baseUrls");
+        ModelError::new(ErrorKind::Busy, Phase::Connect, url, message).with_hint(hint)
+    })
+}
+
+/// Four bytes each, as everybody estimates; the body is not read.
+fn tokens(body: &[u8]) -> u32 {
+    u32::try_from(body.len() / 4).unwrap_or(u32::MAX)
+}
+
+/// A person is at the other end, as far as is known.
+fn caller(headers: &HeaderMap) -> Caller {
+    let session = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
+    Caller {
+        priority: Priority::Person,
+        session: session.unwrap_or_default().to_owned(),
+    }
+}
+
+fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
+    let Opened { line, response, first } = opened;
+    let (head, body) = response.into_parts();
+    let stream = has_type(&head.headers, "text/event-stream");
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in &head.headers {
+        if passes(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    // A stream may get an error at its end that the upstream has not counted.
+    if !stream && let Some(length) = head.headers.get(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, length.clone());
+    }
+    headers.insert(MODEL, way.name.clone());
+    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    headers.insert(ZONE, zone(&trial.target));
+    let ended = body.is_end_stream();
+    let mut passing = Passing {
+        line: Some(line),
+        body,
+        api,
+        stream,
+        first: Some(first),
+        trial,
+        slot: Some(slot),
+        cut: None,
+    };
+    if ended {
+        passing.finish();
+    }
+    let mut response = Response::new(Out::Passing(Box::new(passing)));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn zone(target: &Target) -> HeaderValue {
+    match target.endpoint.zone_of(target.model.model()) {
+        Zone::Machine => HeaderValue::from_static("machine"),
+        Zone::Lan => HeaderValue::from_static("lan"),
+        Zone::Hosted => HeaderValue::from_static("hosted"),
+        region @ Zone::Region(_) => region.to_string().parse().unwrap_or(HeaderValue::from_static("?")),
+    }
+}
+
+/// Headers of an upstream that mean something to its client. Cookies, and what concerns the connection, stay here.
+fn passes(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(
+        name,
+        "content-type" | "cache-control" | "retry-after" | "retry-after-ms" | "x-request-id" | "request-id"
+    ) || name.starts_with("openai-")
+        || name.starts_with("anthropic-")
+        || name.starts_with("x-ratelimit-")
+}
+
+/// A response that says no.
+pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
+    let mut response = Response::new(Out::Whole(Some(api.error(refusal))));
+    *response.status_mut() = refusal.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(said) = &refusal.said {
+        for (name, value) in &said.headers {
+            if passes(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    if refusal.attempts > 0 {
+        headers.insert(ATTEMPTS, HeaderValue::from(refusal.attempts));
+    }
+    response
+}
+
+fn no_plan(error: &PlanError) -> Refusal {
+    let kind = match error {
+        PlanError::UnknownModel { .. } => ErrorKind::ModelNotFound,
+        PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => ErrorKind::BadRequest,
+        PlanError::Unable { .. } => ErrorKind::UnsupportedFeature,
+        PlanError::OutOfZone { .. } => ErrorKind::OutOfZone,
+        PlanError::NoModel => ErrorKind::NotLoaded,
+    };
+    Refusal::of_kind(kind, sentence(&error.reason(), Some(&error.hint())))
+}
+
+fn sentence(message: &Text, hint: Option<&Text>) -> String {
+    let message = message.english();
+    hint.map_or(message.clone(), |hint| format!("{message} ({})", hint.english()))
+}
+
+// === impl Tried ===
+
+impl Tried {
+    /// What the client is told when nobody has answered. The words of a single upstream are its own.
+    fn refusal(mut self) -> Refusal {
+        if let [(model, failure)] = self.failures.as_mut_slice() {
+            let text = format!(
+                "{model}: {}",
+                sentence(&failure.error.message, failure.error.hint.as_ref())
+            );
+            let mut refusal = Refusal::of_kind(failure.error.kind, text);
+            // A key that is refused is not the client's: it is told in our words whose it is.
+            if !matches!(failure.error.kind, ErrorKind::Auth | ErrorKind::Billing)
+                && let Some(said) = failure.said.take()
+            {
+                if !said.status.is_success() && !said.status.is_redirection() {
+                    refusal.status = said.status;
+                }
+                refusal.said = Some(said);
+            }
+            refusal.attempts = self.attempts;
+            return refusal;
+        }
+        let kind = self
+            .failures
+            .last()
+            .map_or(ErrorKind::NotLoaded, |(_, failure)| failure.error.kind);
+        let told: Vec<String> = self
+            .failures
+            .iter()
+            .map(|(model, failure)| {
+                format!(
+                    "{model}: {}",
+                    sentence(&failure.error.message, failure.error.hint.as_ref())
+                )
+            })
+            .collect();
+        let mut refusal = Refusal::of_kind(kind, format!("no model has answered. {}", told.join("; ")));
+        refusal.attempts = self.attempts;
+        refusal
+    }
+}

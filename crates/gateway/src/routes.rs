@@ -1,0 +1,327 @@
+//! From the `model` of a request to the places that are asked, with everything about them that does not change.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hyper::{
+    HeaderMap, Uri,
+    body::Bytes,
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+};
+use serde_json::Value;
+use yabby_config::{Config, Params};
+use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Zones, text};
+use yabby_route::{Candidate, Deadlines, PlanError, Wanted, plan};
+use yabby_servers::{Endpoint, Fleet, Http};
+
+use crate::{
+    api::Api,
+    line::Place,
+    metrics::{Counts, Metrics},
+};
+
+/// More names than this are not remembered: a client may make up any number of models of a provider.
+const MOST_NAMES: usize = 512;
+/// A longer name is planned each time.
+const LONGEST_NAME: usize = 256;
+
+/// What is asked for which name. It is planned once: neither the config nor the fleet changes while this lives.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    config: Config,
+    fleet: Fleet,
+    /// The model to use when the config names none.
+    default: Option<ModelRef>,
+    http: Http,
+    metrics: Arc<Metrics>,
+    known: Mutex<HashMap<String, [Option<Arc<Route>>; 3]>>,
+    /// By provider and origin, so that all models of a server share its connections.
+    places: Mutex<HashMap<(String, String), Arc<Place>>>,
+}
+
+/// Candidates in order; never empty.
+#[derive(Debug)]
+pub(crate) struct Route {
+    candidates: Vec<Stop>,
+    /// Where the data may go.
+    pub(crate) zones: Zones,
+}
+
+/// One candidate with the addresses that serve it.
+#[derive(Debug)]
+struct Stop {
+    /// The configured address first.
+    replicas: Vec<Arc<Target>>,
+}
+
+/// One model at one address.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) model: ModelRef,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) counts: Arc<Counts>,
+    /// How to get there; what is wrong with it otherwise.
+    pub(crate) way: Result<Way, ModelError>,
+}
+
+/// How a request gets to a target.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) place: Arc<Place>,
+    /// Path and query.
+    pub(crate) path: Uri,
+    /// All headers, but those of the client, by key.
+    pub(crate) headers: Vec<HeaderMap>,
+    /// Those of them that the config has set.
+    pub(crate) sets: Vec<HeaderName>,
+    /// The model's id there, as JSON.
+    pub(crate) model: Bytes,
+    /// Where `OpenRouter` may send the prompt, as JSON.
+    pub(crate) provider: Option<Bytes>,
+    /// The model's name here, for the client.
+    pub(crate) name: HeaderValue,
+}
+
+// === impl Routes ===
+
+impl Routes {
+    pub(crate) fn new(
+        config: Config,
+        fleet: Fleet,
+        default: Option<ModelRef>,
+        http: Http,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config,
+            fleet,
+            default,
+            http,
+            metrics,
+            known: Mutex::default(),
+            places: Mutex::default(),
+        }
+    }
+
+    /// What is asked for a name, by what was known when it was asked for first; the chain of the config for none, `yabby` and `route/default`.
+    pub(crate) fn find(&self, api: Api, name: Option<&str>) -> Result<Arc<Route>, PlanError> {
+        let name = name.map_or("", str::trim);
+        let number = api as usize;
+        if let Some(known) = lock(&self.known).get(name).and_then(|known| known.get(number)?.clone()) {
+            return Ok(known);
+        }
+        let requested = (!matches!(name, "" | "yabby" | "route/default")).then_some(name);
+        let wanted = Wanted {
+            model: requested,
+            default: self.default.as_ref(),
+            ..Wanted::default()
+        };
+        let plan = plan(&self.config, &self.fleet, &wanted)?;
+        let candidates = plan.candidates.iter().map(|candidate| self.stop(api, candidate));
+        let route = Arc::new(Route {
+            candidates: candidates.collect(),
+            zones: plan.zones,
+        });
+        let mut known = lock(&self.known);
+        if known.len() >= MOST_NAMES {
+            known.clear();
+        }
+        if name.len() <= LONGEST_NAME
+            && let Some(place) = known.entry(name.to_owned()).or_default().get_mut(number)
+        {
+            *place = Some(Arc::clone(&route));
+        }
+        Ok(route)
+    }
+
+    fn stop(&self, api: Api, candidate: &Candidate) -> Stop {
+        let endpoint = &candidate.endpoint;
+        let all = std::iter::once(endpoint).chain(endpoint.replicas());
+        Stop {
+            replicas: all.map(|at| Arc::new(self.target(api, candidate, at))).collect(),
+        }
+    }
+
+    fn target(&self, api: Api, candidate: &Candidate, endpoint: &Endpoint) -> Target {
+        Target {
+            model: candidate.model.clone(),
+            endpoint: endpoint.clone(),
+            deadlines: Deadlines::of(endpoint),
+            counts: self.metrics.of(&endpoint.provider),
+            way: self.way(api, &candidate.model, endpoint, Some(&candidate.params)),
+        }
+    }
+
+    /// The way to a model at an endpoint; the parameters say where `OpenRouter` may send a prompt.
+    pub(crate) fn way(
+        &self,
+        api: Api,
+        model: &ModelRef,
+        endpoint: &Endpoint,
+        params: Option<&Params>,
+    ) -> Result<Way, ModelError> {
+        if let Some(outside) = endpoint.outside() {
+            return Err(outside);
+        }
+        let passage = endpoint
+            .passage(api.dialect(), model.model())
+            .ok_or_else(|| other_dialect(api, model, endpoint))?;
+        let wrong = || unusable(endpoint);
+        let url: Uri = passage.url.expose().parse().map_err(|_| wrong())?;
+        let host = url.authority().ok_or_else(wrong)?;
+        // Credentials of the base URL are a header of their own.
+        let host = host.as_str().rsplit('@').next().unwrap_or_default();
+        let mut common = HeaderMap::new();
+        common.insert(HOST, value(host).ok_or_else(wrong)?);
+        common.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        common.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        common.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("yabby/", env!("CARGO_PKG_VERSION"))),
+        );
+        common.extend(api.adds());
+        let (mut headers, mut sets) = (Vec::new(), Vec::new());
+        for of_key in &passage.headers {
+            let mut all = common.clone();
+            for (name, secret) in of_key {
+                let name: HeaderName = name.parse().map_err(|_| wrong())?;
+                let mut value = value(secret.expose()).ok_or_else(wrong)?;
+                value.set_sensitive(true);
+                all.insert(name.clone(), value);
+                sets.push(name);
+            }
+            headers.push(all);
+        }
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let limits =
+            params.and_then(|params| yabby_route::extra_body(endpoint, api.dialect(), params).remove("provider"));
+        Ok(Way {
+            place: self.place(&url, endpoint).ok_or_else(wrong)?,
+            path: path.parse().map_err(|_| wrong())?,
+            headers,
+            sets,
+            model: Value::from(model.model()).to_string().into(),
+            provider: limits
+                .filter(|_| endpoint.takes_routing())
+                .map(|limits| limits.to_string().into()),
+            name: value(&model.to_string()).unwrap_or(HeaderValue::from_static("?")),
+        })
+    }
+
+    fn place(&self, url: &Uri, endpoint: &Endpoint) -> Option<Arc<Place>> {
+        let origin = format!("{}://{}", url.scheme_str()?, url.authority()?);
+        let mut places = lock(&self.places);
+        let key = (endpoint.provider.clone(), origin.clone());
+        if let Some(known) = places.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let place = Arc::new(Place::new(origin.parse().ok()?, endpoint, &self.http));
+        places.insert(key, Arc::clone(&place));
+        Some(place)
+    }
+
+    /// Whether the next model is asked instead of waiting for one that loads.
+    pub(crate) fn prefers_fast(&self) -> bool {
+        self.config.route.prefer_fast
+    }
+
+    /// Closes connections that have been idle for too long.
+    pub(crate) fn sweep(&self) {
+        for place in lock(&self.places).values() {
+            place.sweep();
+        }
+    }
+
+    /// The names that can be asked for, in the order of the config.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let policy = self.config.policy();
+        if policy.primary.is_some() || self.default.is_some() {
+            names.push("route/default".to_owned());
+        }
+        names.extend(self.config.aliases().into_iter().map(|(alias, _)| alias));
+        for endpoint in self.fleet.endpoints() {
+            let listed = endpoint.listed.iter().map(|entry| entry.id.clone());
+            let known = endpoint.known();
+            let served = known.iter().flat_map(|facts| &facts.models).filter(|model| model.chat);
+            let ids = listed.chain(served.map(|model| model.id.clone()));
+            names.extend(ids.map(|id| format!("{}/{id}", endpoint.provider)));
+        }
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(text.as_bytes()).ok()
+}
+
+fn other_dialect(api: Api, model: &ModelRef, endpoint: &Endpoint) -> ModelError {
+    ModelError::new(
+        ErrorKind::UnsupportedFeature,
+        Phase::Connect,
+        &endpoint.base_url,
+        text!(
+            "{model} speaks {theirs} and the request is {ours}, which is not translated yet",
+            model = model,
+            theirs = endpoint.dialect_for(model.model()).name(),
+            ours = api.dialect().name()
+        ),
+    )
+    .with_hint(text!(
+        "use the API that the model speaks, or set api of the provider to one that its server also speaks"
+    ))
+}
+
+fn unusable(endpoint: &Endpoint) -> ModelError {
+    ModelError::new(
+        ErrorKind::BadRequest,
+        Phase::Connect,
+        &endpoint.base_url,
+        text!(
+            "the address or a header of {provider} cannot be written into a request",
+            provider = endpoint.provider
+        ),
+    )
+    .with_hint(text!(
+        "check baseUrl, apiKey and headers of models.providers.{provider} in the config",
+        provider = endpoint.provider
+    ))
+}
+
+// === impl Route ===
+
+impl Route {
+    /// All addresses in the order in which they are asked for a caller.
+    pub(crate) fn in_order_for(&self, caller: &Caller) -> Vec<Arc<Target>> {
+        let mut all = Vec::with_capacity(self.candidates.len());
+        for stop in &self.candidates {
+            all.extend(stop.in_order_for(caller));
+        }
+        all
+    }
+}
+
+// === impl Stop ===
+
+impl Stop {
+    fn in_order_for(&self, caller: &Caller) -> Vec<Arc<Target>> {
+        let [first, _, ..] = self.replicas.as_slice() else {
+            return self.replicas.clone();
+        };
+        let order = first.endpoint.in_order_for(first.model.model(), caller);
+        let at = |endpoint: &Endpoint| {
+            let found = |target: &&Arc<Target>| target.endpoint.base_url == endpoint.base_url;
+            self.replicas.iter().find(found).cloned()
+        };
+        order.iter().filter_map(at).collect()
+    }
+}

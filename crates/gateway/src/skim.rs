@@ -1,0 +1,237 @@
+//! Finds the few fields of a request that a relay reads, without building a tree, and puts others in their place.
+//!
+//! The body stays as the client wrote it, byte for byte, but for the values that are replaced. Only what lies at the top
+//! of the object is looked at; what is nested is stepped over. A key that stands there twice is replaced at each place,
+//! because parsers do not agree on which one counts. Nothing is checked that the server checks anyway: a body that is
+//! no JSON further inside is passed on and refused there.
+
+use std::{borrow::Cow, ops::Range};
+
+use hyper::body::Bytes;
+use memchr::memchr2;
+
+/// A body that is not longer is copied: that costs less than to write it in pieces.
+const SHORT: usize = 16 << 10;
+
+/// Where the fields of a request are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skim {
+    /// The values of `model`.
+    model: Vec<Range<usize>>,
+    /// The values of `provider`, which `OpenRouter` reads.
+    provider: Vec<Range<usize>>,
+    /// Whether `stream` is `true`.
+    pub(crate) stream: bool,
+    /// Behind the opening brace.
+    open: usize,
+    /// Whether the object has no field.
+    empty: bool,
+}
+
+/// A body that is not one JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAnObject;
+
+/// Looks through a body.
+pub(crate) fn skim(body: &[u8]) -> Result<Skim, NotAnObject> {
+    let mut at = Cursor { body, at: 0 };
+    at.space();
+    at.expect(b'{')?;
+    let mut found = Skim {
+        open: at.at,
+        empty: true,
+        ..Skim::default()
+    };
+    at.space();
+    if at.peek() == Some(b'}') {
+        at.at += 1;
+    } else {
+        found.empty = false;
+        loop {
+            let key = at.string()?;
+            at.space();
+            at.expect(b':')?;
+            at.space();
+            let value = at.value()?;
+            match unquoted(&body[key]).as_deref() {
+                Some("model") => found.model.push(value),
+                Some("provider") => found.provider.push(value),
+                Some("stream") => found.stream = &body[value] == b"true",
+                _ => {}
+            }
+            at.space();
+            match at.next() {
+                Some(b',') => at.space(),
+                Some(b'}') => break,
+                _ => return Err(NotAnObject),
+            }
+        }
+    }
+    at.space();
+    if at.at == body.len() {
+        Ok(found)
+    } else {
+        Err(NotAnObject)
+    }
+}
+
+/// The text of a JSON string with its quotes.
+fn unquoted(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    serde_json::from_slice::<String>(raw).ok().map(Cow::Owned)
+}
+
+struct Cursor<'a> {
+    body: &'a [u8],
+    at: usize,
+}
+
+// === impl Skim ===
+
+impl Skim {
+    /// The model that is asked for: the last one, as parsers have it. `None` when there is none, or null.
+    pub(crate) fn model<'a>(&self, body: &'a [u8]) -> Result<Option<Cow<'a, str>>, NotAnObject> {
+        match self.model.last().map(|range| &body[range.clone()]) {
+            None | Some(b"null") => Ok(None),
+            Some(raw) => unquoted(raw).map(Some).ok_or(NotAnObject),
+        }
+    }
+
+    /// The body with these values instead of its own, as JSON: of `model`, and of `provider` where there is one to set.
+    /// Pieces of a long body are shared and not
+    /// copied.
+    pub(crate) fn spliced(&self, body: &Bytes, model: &Bytes, provider: Option<&Bytes>) -> Vec<Bytes> {
+        let unchanged = |range: &Range<usize>| body[range.clone()] == **model;
+        if provider.is_none() && !self.model.is_empty() && self.model.iter().all(unchanged) {
+            return vec![body.clone()];
+        }
+        let mut changes: Vec<(&Range<usize>, &Bytes)> = self.model.iter().map(|range| (range, model)).collect();
+        let provider_places = provider
+            .into_iter()
+            .flat_map(|value| self.provider.iter().map(move |at| (at, value)));
+        changes.extend(provider_places);
+        changes.sort_by_key(|(range, _)| range.start);
+        let mut pieces = Vec::with_capacity(2 * changes.len() + 3);
+        let mut done = 0;
+        let missing_model = self.model.is_empty().then_some(("model", model));
+        let missing_provider = provider
+            .filter(|_| self.provider.is_empty())
+            .map(|value| ("provider", value));
+        for (name, value) in missing_model.into_iter().chain(missing_provider) {
+            pieces.push(body.slice(done..self.open));
+            done = self.open;
+            let comma = if self.empty && (missing_provider.is_none() || name == "provider") {
+                ""
+            } else {
+                ","
+            };
+            let mut field = format!("\"{name}\":").into_bytes();
+            field.extend_from_slice(value);
+            field.extend_from_slice(comma.as_bytes());
+            pieces.push(field.into());
+        }
+        for (range, value) in changes {
+            pieces.push(body.slice(done..range.start));
+            pieces.push(value.clone());
+            done = range.end;
+        }
+        pieces.push(body.slice(done..));
+        pieces.retain(|piece| !piece.is_empty());
+        if body.len() <= SHORT {
+            return vec![pieces.concat().into()];
+        }
+        pieces
+    }
+}
+
+// === impl Cursor ===
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.body.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn expect(&mut self, wanted: u8) -> Result<(), NotAnObject> {
+        if self.next() == Some(wanted) {
+            Ok(())
+        } else {
+            Err(NotAnObject)
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Result<Range<usize>, NotAnObject> {
+        let start = self.at;
+        self.expect(b'"')?;
+        self.rest_of_string()?;
+        Ok(start..self.at)
+    }
+
+    /// Behind the closing quote.
+    fn rest_of_string(&mut self) -> Result<(), NotAnObject> {
+        loop {
+            let rest = self.body.get(self.at..).unwrap_or_default();
+            let found = memchr2(b'"', b'\\', rest).ok_or(NotAnObject)?;
+            self.at += found + 1;
+            if rest.get(found) == Some(&b'"') {
+                return Ok(());
+            }
+            // What is escaped ends nothing; of `\u0022` the digits are like any others.
+            self.at += 1;
+        }
+    }
+
+    fn value(&mut self) -> Result<Range<usize>, NotAnObject> {
+        let start = self.at;
+        match self.peek().ok_or(NotAnObject)? {
+            b'"' => return self.string(),
+            b'{' | b'[' => self.nested()?,
+            b',' | b'}' | b']' | b':' => return Err(NotAnObject),
+            _ => {
+                while !matches!(
+                    self.peek(),
+                    None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+                ) {
+                    self.at += 1;
+                }
+            }
+        }
+        Ok(start..self.at)
+    }
+
+    /// Behind the bracket that closes the one that is opened here.
+    fn nested(&mut self) -> Result<(), NotAnObject> {
+        let mut depth = 0_usize;
+        loop {
+            match self.next().ok_or(NotAnObject)? {
+                b'"' => self.rest_of_string()?,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The beginning and the end of an answer that passes, for what the record of the attempt says of it: tokens, and whether
+//! the stream had its end. Nothing in between is read.
+
+use memchr::{memchr, memmem};
+use serde::{Deserialize, de::IgnoredAny};
+use yabby_core::Usage;
+
+use crate::api::Api;
+
+/// Usage and the mark of the end stand within so much of the end.
+const KEPT: usize = 4096;
+/// Anthropic tells the tokens of the prompt in the first event.
+const BEGINNING: usize = 2048;
+
+/// What is kept of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    /// Only of Messages.
+    beginning: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Tail {
+    /// A piece passes.
+    pub(crate) fn push(&mut self, api: Api, piece: &[u8]) {
+        if api == Api::Messages && self.beginning.len() < BEGINNING {
+            let room = piece.len().min(BEGINNING - self.beginning.len());
+            self.beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
+        }
+        if piece.len() >= KEPT {
+            self.end.clear();
+        } else if self.end.len() + piece.len() > 2 * KEPT {
+            // Seldom enough: what is moved is not more than what has come since.
+            self.end.drain(..self.end.len().saturating_sub(KEPT));
+        }
+        let last = piece.len().saturating_sub(KEPT);
+        self.end.extend_from_slice(piece.get(last..).unwrap_or_default());
+    }
+
+    /// Whether a stream has come to its end, as its API marks it.
+    pub(crate) fn has_ended(&self, api: Api) -> bool {
+        // From behind: the mark is the last line or one of the last.
+        data_lines(&self.end).any(|data| match api {
+            // Some servers leave out `[DONE]`; a reason to finish is then the end.
+            Api::Chat => data == b"[DONE]" || finishes(data),
+            Api::Responses => ["response.completed", "response.incomplete", "response.failed"].contains(&kind(data)),
+            Api::Messages => kind(data) == "message_stop",
+        }) || (api == Api::Responses && self.is_cut_inside_last_event())
+    }
+
+    /// The last event of the Responses API repeats the whole answer, so that its beginning may be gone.
+    fn is_cut_inside_last_event(&self) -> bool {
+        let text = self.end.trim_ascii_end();
+        memchr(b'\n', text).is_none() && self.end.len() >= KEPT && text.ends_with(b"}")
+    }
+
+    /// The tokens, as far as they are told near the beginning or the end.
+    pub(crate) fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for part in [&self.beginning, &self.end] {
+            if let Some(told) = last_usage(part) {
+                usage.update(told);
+            }
+        }
+        usage
+    }
+}
+
+/// What follows `data:` in each line, the last one first.
+fn data_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.rsplit(|byte| *byte == b'\n').filter_map(|line| {
+        let data = line.strip_prefix(b"data:")?;
+        Some(data.trim_ascii())
+    })
+}
+
+/// The `type` of an event.
+fn kind(data: &[u8]) -> &str {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+    }
+    serde_json::from_slice::<Event<'_>>(data).map_or("", |event| event.kind)
+}
+
+fn finishes(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Chunk {
+        choices: Vec<Choice>,
+    }
+    #[derive(Deserialize)]
+    struct Choice {
+        finish_reason: Option<IgnoredAny>,
+    }
+    memmem::find(data, b"\"finish_reason\"").is_some()
+        && serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| {
+            chunk
+                .choices
+                .first()
+                .is_some_and(|choice| choice.finish_reason.is_some())
+        })
+}
+
+/// The last object that is named `usage`.
+fn last_usage(text: &[u8]) -> Option<Usage> {
+    const NAME: &[u8] = b"\"usage\"";
+    memmem::rfind_iter(text, NAME).find_map(|at| {
+        let rest = text.get(at + NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?;
+        // What follows the object does not matter, and need not be whole.
+        let told = serde_json::Deserializer::from_slice(rest)
+            .into_iter::<Told>()
+            .next()?
+            .ok()?;
+        Some(told.usage())
+    })
+}
+
+/// The counts as the three APIs name them. One that is no number makes the whole unknown.
+#[derive(Deserialize)]
+struct Told {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    cache_read_input_tokens: Option<u32>,
+    cache_creation_input_tokens: Option<u32>,
+    #[serde(alias = "prompt_tokens_details")]
+    input_tokens_details: Option<Details>,
+    #[serde(alias = "completion_tokens_details")]
+    output_tokens_details: Option<Details>,
+    cost: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    cached_tokens: Option<u32>,
+    reasoning_tokens: Option<u32>,
+}
+
+// === impl Told ===
+
+impl Told {
+    /// Anthropic does not count cached tokens as input (docs.claude.com/en/api/messages).
+    fn usage(&self) -> Usage {
+        let read = self.cache_read_input_tokens;
+        let beside = read.unwrap_or(0) + self.cache_creation_input_tokens.unwrap_or(0);
+        let input = self.input_tokens_details.as_ref();
+        let output = self.output_tokens_details.as_ref();
+        Usage {
+            input_tokens: self.prompt_tokens.or(self.input_tokens.map(|tokens| tokens + beside)),
+            cached_tokens: input.and_then(|details| details.cached_tokens).or(read),
+            output_tokens: self.completion_tokens.or(self.output_tokens),
+            reasoning_tokens: output.and_then(|details| details.reasoning_tokens),
+            cost: self.cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(api: Api, pieces: &[&str]) -> Tail {
+        let mut tail = Tail::default();
+        for piece in pieces {
+            tail.push(api, piece.as_bytes());
+        }
+        tail
+    }
+
+    #[test]
+    fn each_api_marks_its_end() {
+        let finish = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+        let said = "data: {\"choices\":[{\"delta\":{\"content\":\"data: [DONE]\"},\"finish_reason\":null}]}\n\n";
+        for (api, text, ended) in [
+            (Api::Chat, "data: {\"x\":1}\n\ndata: [DONE]\n\n", true),
+            (Api::Chat, finish, true),
+            (Api::Chat, said, false),
+            (Api::Chat, "", false),
+            (
+                Api::Responses,
+                "event: response.completed\ndata: {\"type\":\"response.completed\"}\n\n",
+                true,
+            ),
+            (
+                Api::Responses,
+                "data: {\"type\":\"response.output_text.delta\",\"delta\":\"response.completed\"}\n\n",
+                false,
+            ),
+            (
+                Api::Messages,
+                "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+                true,
+            ),
+            (Api::Messages, "data: {\"type\":\"message_delta\"}\n\n", false),
+        ] {
+            assert_eq!(tail(api, &[text]).has_ended(api), ended, "{api:?} {text}");
+            // Whatever the pieces.
+            let pieces: Vec<&str> = text.split_inclusive(|_| true).collect();
+            assert_eq!(tail(api, &pieces).has_ended(api), ended, "{api:?} {text} in pieces");
+        }
+        let long = format!(
+            "data: {{\"type\":\"response.completed\",\"x\":\"{}\"}}\n\n",
+            "y".repeat(3 * KEPT)
+        );
+        assert!(tail(Api::Responses, &[&long]).has_ended(Api::Responses));
+    }
+
+    #[test]
+    fn usage_is_found_wherever_it_stands() {
+        let chat = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\
+                    \"prompt_tokens_details\":{\"cached_tokens\":4}},\"timings\":{}}\n\ndata: [DONE]\n\n";
+        let wanted = Usage {
+            input_tokens: Some(9),
+            cached_tokens: Some(4),
+            output_tokens: Some(3),
+            ..Usage::default()
+        };
+        assert_eq!(tail(Api::Chat, &[chat]).usage(), wanted);
+        let last_is_null = format!("{chat}data: {{\"usage\":null}}\n\n");
+        assert_eq!(tail(Api::Chat, &[&last_is_null]).usage(), wanted);
+        let filler = "x".repeat(5 * KEPT);
+        assert_eq!(tail(Api::Chat, &[&filler, chat]).usage(), wanted);
+        assert_eq!(tail(Api::Chat, &[chat, &filler]).usage(), Usage::default());
+        let start = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\
+                     \"cache_read_input_tokens\":4}}}\n\n";
+        let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n";
+        assert_eq!(tail(Api::Messages, &[start, &filler, end]).usage(), wanted);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut tail = Tail::default();
+        for _ in 0..1000 {
+            tail.push(Api::Messages, &[b'x'; 777]);
+        }
+        assert!(tail.end.len() <= 2 * KEPT && tail.beginning.len() == BEGINNING);
+        tail.push(Api::Chat, &vec![b'y'; 100_000]);
+        assert_eq!(tail.end, [b'y'; KEPT]);
+    }
+}

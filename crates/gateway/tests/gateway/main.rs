@@ -1,0 +1,11 @@
+//! The gateway with real sockets, before scripted model servers.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod client;
+mod errors;
+mod fallback;
+mod hygiene;
+mod passing;
+mod scene;
+mod serving;
+mod silence;

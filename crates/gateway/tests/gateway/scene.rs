@@ -1,0 +1,108 @@
+//! A gateway in this runtime.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::json;
+use tokio::{sync::oneshot, task::JoinSet};
+use yabby_config::{Environment, load_text};
+use yabby_core::Attempt;
+use yabby_gateway::{Gateway, House, Records};
+use yabby_route::Spending;
+use yabby_servers::{Endpoint, Fleet, Http};
+use yabby_testkit::ModelServer;
+
+use crate::client::{Answer, Open, ask};
+
+pub(crate) const CHAT: &str = "/v1/chat/completions";
+
+pub(crate) struct Scene {
+    pub(crate) at: SocketAddr,
+    records: Records,
+    end: Option<oneshot::Sender<()>>,
+    serving: JoinSet<()>,
+}
+
+impl Scene {
+    /// A gateway with this config.
+    pub(crate) async fn with_config(text: &str) -> Self {
+        let loaded = load_text(text, &Environment::default());
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        let house = House {
+            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
+            http: Http::default(),
+            spending: Spending::in_memory(loaded.config.route.budget),
+            default: None,
+            config: loaded.config,
+        };
+        let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
+        let (at, records) = (gateway.address(), gateway.records());
+        let (end, ended) = oneshot::channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(gateway.serve(async { drop(ended.await) }));
+        Self {
+            at,
+            records,
+            end: Some(end),
+            serving,
+        }
+    }
+
+    /// The models `m` of the providers `a`, `b`, … at these URLs, tried in this order.
+    pub(crate) async fn chain(urls: &[String]) -> Self {
+        Self::with_config(&chain("openai-completions", urls)).await
+    }
+
+    pub(crate) async fn one(server: &ModelServer) -> Self {
+        Self::chain(&[server.base_url()]).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        ask(self.at, "POST", path, &[], body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        ask(self.at, "GET", path, &[], "").await
+    }
+
+    /// A chat request that is left open.
+    pub(crate) async fn open(&self, body: &str) -> Open {
+        Open::send(self.at, "POST", CHAT, &[], body).await
+    }
+
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        self.records.attempts()
+    }
+
+    pub(crate) async fn stop(mut self) {
+        drop(self.end.take());
+        let ended = async { while self.serving.join_next().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
+    }
+
+    /// Asks to end, and does not wait for it.
+    pub(crate) fn ends(&mut self) {
+        drop(self.end.take());
+    }
+}
+
+/// A config with the models `m` of the providers `a`, `b`, …, tried in this order.
+pub(crate) fn chain(api: &str, urls: &[String]) -> String {
+    let ids: Vec<char> = ('a'..='z').take(urls.len()).collect();
+    let providers: serde_json::Map<_, _> = ids
+        .iter()
+        .zip(urls)
+        .map(|(id, url)| {
+            let provider = json!({"baseUrl": url, "api": api, "apiKey": format!("key-{id}"), "models": [{"id": "m"}]});
+            (id.to_string(), provider)
+        })
+        .collect();
+    let names: Vec<String> = ids.iter().map(|id| format!("{id}/m")).collect();
+    json!({
+        "models": {"providers": providers},
+        "agents": {"defaults": {
+            "model": {"primary": names[0], "fallbacks": names[1..]},
+            "models": {"a/m": {"alias": "Opus"}},
+        }},
+    })
+    .to_string()
+}

@@ -1,0 +1,256 @@
+//! `cargo xtask bench route`: what a request costs that passes through `yabby serve`, beside the same request to the
+//! upstream itself, through nginx, through two proxies on hyper that do less, and through LiteLLM where the tests have
+//! installed it. All of them are asked in turn, several times, because the machines that this runs on are shared; what is
+//! shown is the median of the rounds. Processor time is that of the proxy alone, as the kernel counts it.
+
+mod fallback;
+mod process;
+mod targets;
+
+use std::time::Duration;
+
+use self::{
+    process::{Load, cpu, load, memory},
+    targets::{Target, Targets},
+};
+use crate::run::{cargo, run};
+
+const ROUNDS: usize = 5;
+/// Of each load.
+const SECONDS: f64 = 0.6;
+/// Bytes of a prompt.
+const PROMPTS: [usize; 3] = [1_000, 20_000, 200_000];
+const STREAMS: [usize; 3] = [1, 32, 256];
+/// Events of a streamed answer.
+const FRAMES: usize = 100;
+/// Between two of them, in milliseconds, for each of [`STREAMS`]: so that none is saturated.
+const GAPS: [u64; 3] = [2, 10, 40];
+/// The name in the tables of what Yabby is compared with.
+const REFERENCE: &str = "hyper with peek";
+
+/// What one load has shown.
+#[derive(Clone, Copy, Default)]
+struct Sample {
+    /// Microseconds of processor time per request.
+    cpu: f64,
+    /// Microseconds.
+    first_p50: f64,
+    first_p99: f64,
+    frame_p50: f64,
+    frame_p99: f64,
+    /// Microseconds of processor time per event.
+    frame_cpu: f64,
+    per_second: f64,
+}
+
+/// Builds everything and prints the tables.
+pub(crate) fn all() -> Result<(), String> {
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "yabby",
+        "--bin",
+        "yabby",
+    ]))?;
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "yabby-gateway",
+        "--example",
+        "bench",
+    ]))?;
+    let targets = Targets::start()?;
+    memory_of_a_soak(&targets)?;
+    for bytes in PROMPTS {
+        for streams in STREAMS {
+            requests(&targets, bytes, streams)?;
+        }
+    }
+    for (streams, gap) in STREAMS.into_iter().zip(GAPS) {
+        events(&targets, streams, gap)?;
+    }
+    println!("\nresident memory after all that");
+    for target in targets.measured() {
+        println!("  {:16} {:>8} KiB", target.name, memory(target.process));
+    }
+    drop(targets);
+    fallback::all()
+}
+
+fn memory_of_a_soak(targets: &Targets) -> Result<(), String> {
+    println!("\nresident memory, idle and five seconds after 64 parallel requests of 120 kB for 3 s");
+    targets.mode(0, Duration::ZERO)?;
+    for target in targets.measured().filter(|target| target.is_fast) {
+        let idle = memory(target.process);
+        let peak = {
+            load(target, 64, 120_000, 3.0)?;
+            memory(target.process)
+        };
+        std::thread::sleep(Duration::from_secs(5));
+        let after = memory(target.process);
+        println!(
+            "  {:16} {idle:>8} KiB idle {peak:>8} KiB at the end {after:>8} KiB after {:>6.2} times",
+            target.name,
+            ratio(after, idle)
+        );
+    }
+    Ok(())
+}
+
+/// One table: requests with an answer in one piece.
+fn requests(targets: &Targets, bytes: usize, streams: usize) -> Result<(), String> {
+    targets.mode(0, Duration::ZERO)?;
+    println!("\n{} kB prompt, {streams} at once", bytes / 1000);
+    println!(
+        "  {:16} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "core-µs", "added p50", "added p99", "p50 µs", "per second"
+    );
+    let rows = rounds(targets, ROUNDS, |target| {
+        let seconds = if target.is_fast { SECONDS } else { 3.0 };
+        (target.is_fast || (bytes == 1_000 && streams <= 32)).then(|| sample(target, streams, bytes, seconds))
+    })?;
+    let reference = rows
+        .iter()
+        .find(|(target, ..)| target.name == REFERENCE)
+        .map(|row| (row.1.cpu, row.2));
+    for (target, median, added_p50, added_p99) in &rows {
+        println!(
+            "  {:16} {:>10.1} {added_p50:>10.1} {added_p99:>10.1} {:>10.1} {:>10.0}{}",
+            target.name,
+            median.cpu,
+            median.first_p50,
+            median.per_second,
+            compared(target, reference, median.cpu, *added_p50)
+        );
+    }
+    Ok(())
+}
+
+/// One table: streamed answers.
+fn events(targets: &Targets, streams: usize, gap: u64) -> Result<(), String> {
+    println!("\n{FRAMES} events, {gap} ms apart, 1 kB prompt, {streams} at once");
+    println!(
+        "  {:16} {:>10} {:>10} {:>10} {:>10}",
+        "", "core-µs", "added p50", "added p99", "p50 µs"
+    );
+    targets.mode(FRAMES, Duration::from_millis(gap))?;
+    let seconds = 1.0;
+    let rows = rounds(targets, 3, |target| {
+        target.is_fast.then(|| {
+            let sample = sample(target, streams, 1_000, seconds)?;
+            // The events are looked at as the first bytes are elsewhere.
+            Ok(Sample {
+                first_p50: sample.frame_p50,
+                first_p99: sample.frame_p99,
+                ..sample
+            })
+        })
+    })?;
+    let reference = rows
+        .iter()
+        .find(|(target, ..)| target.name == REFERENCE)
+        .map(|row| (row.1.frame_cpu, row.2));
+    for (target, median, added_p50, added_p99) in &rows {
+        println!(
+            "  {:16} {:>10.1} {added_p50:>10.1} {added_p99:>10.1} {:>10.1}{}",
+            target.name,
+            median.frame_cpu,
+            median.first_p50,
+            compared(target, reference, median.frame_cpu, *added_p50)
+        );
+    }
+    Ok(())
+}
+
+/// Yabby's part of what the reference takes.
+fn compared(target: &Target, reference: Option<(f64, f64)>, cpu: f64, added: f64) -> String {
+    match reference {
+        Some((reference_cpu, reference_added)) if target.name == "yabby" => format!(
+            "   {:.2} times its processor time, {:.2} times its added p50",
+            cpu / reference_cpu,
+            added / reference_added
+        ),
+        _ => String::new(),
+    }
+}
+
+/// All targets in turn, so often; the median of each, and what it adds to the upstream of the same round.
+fn rounds<'a>(
+    targets: &'a Targets,
+    count: usize,
+    mut one: impl FnMut(&Target) -> Option<Result<Sample, String>>,
+) -> Result<Vec<(&'a Target, Sample, f64, f64)>, String> {
+    let mut all: Vec<(&Target, Vec<Sample>)> = targets.all().map(|target| (target, Vec::new())).collect();
+    for round in 0..count {
+        for (target, samples) in &mut all {
+            if target.is_fast || round == 0 {
+                samples.extend(one(target).transpose()?);
+            }
+        }
+    }
+    let direct = all.first().map(|(_, samples)| samples.clone()).unwrap_or_default();
+    let added = |samples: &[Sample], of: fn(&Sample) -> f64| {
+        median(
+            samples
+                .iter()
+                .zip(&direct)
+                .map(|(sample, direct)| of(sample) - of(direct))
+                .collect(),
+        )
+    };
+    let rows = all
+        .into_iter()
+        .filter(|(_, samples)| !samples.is_empty())
+        .map(|(target, samples)| {
+            let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+            let medians = Sample {
+                cpu: of(|sample| sample.cpu),
+                first_p50: of(|sample| sample.first_p50),
+                first_p99: of(|sample| sample.first_p99),
+                frame_p50: of(|sample| sample.frame_p50),
+                frame_p99: of(|sample| sample.frame_p99),
+                frame_cpu: of(|sample| sample.frame_cpu),
+                per_second: of(|sample| sample.per_second),
+            };
+            let (p50, p99) = (
+                added(&samples, |sample| sample.first_p50),
+                added(&samples, |sample| sample.first_p99),
+            );
+            (target, medians, p50, p99)
+        });
+    Ok(rows.collect())
+}
+
+fn sample(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Sample, String> {
+    let before = cpu(target.process);
+    let seen: Load = load(target, streams, bytes, seconds)?;
+    let spent = micros(cpu(target.process).saturating_sub(before));
+    if seen.failed > 0.0 {
+        return Err(format!("{}: {} requests have failed", target.name, seen.failed));
+    }
+    Ok(Sample {
+        cpu: spent / seen.requests,
+        first_p50: seen.first_p50 / 1000.0,
+        first_p99: seen.first_p99 / 1000.0,
+        frame_p50: seen.frame_p50 / 1000.0,
+        frame_p99: seen.frame_p99 / 1000.0,
+        frame_cpu: spent / seen.frames.max(1.0),
+        per_second: seen.requests / seen.seconds,
+    })
+}
+
+fn micros(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64() * 1e6
+}
+
+fn ratio(a: u64, b: u64) -> f64 {
+    let float = |value: u64| Duration::from_secs(value).as_secs_f64();
+    float(a) / float(b)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
