@@ -168,3 +168,34 @@ async fn m31_a_fallback_with_a_smaller_window_gets_what_fits() {
     assert!(turn.kinds().contains(&ErrorKind::ContextOverflow), "{:?}", turn.kinds());
     assert_eq!(small.model_calls().len(), calls + 1);
 }
+
+/// It was there a moment ago, and the list of then still names it.
+#[tokio::test]
+async fn m25_a_model_that_disappears_is_looked_for_anew() {
+    fast(async {
+        let (server, other) = (playing(ServerKind::Vllm { max_model_len: 8192 }).await, playing(ServerKind::Plain).await);
+        let world = World::of(&[&server, &other], "");
+        world.look().await;
+        assert_eq!(world.turn(hello()).await.whole(), "ok");
+        for (models, hint) in [
+            (&["gemma", "qwen"][..], "p0 has gemma, qwen: correct the name in the config"),
+            (&[], "see `yabby models` for what p0 has"),
+        ] {
+            server.models(models);
+            let turn = world.turn(hello()).await;
+            assert_eq!((turn.whole(), turn.kinds()), ("ok", vec![ErrorKind::ModelNotFound]));
+            let told = turn.errors()[0].hint.as_ref().unwrap().english();
+            assert_eq!(told, hint);
+            assert!(turn.took < seconds(1) && world.is_closed("p0"), "{:?}", turn.took);
+        }
+        // Also where the list hangs: two seconds, and then the next.
+        server.fault(Fault::HangPath("/v1/models"));
+        let turn = world.turn(hello()).await;
+        assert_eq!((turn.whole(), turn.kinds()), ("ok", vec![ErrorKind::ModelNotFound]));
+        assert!(turn.took < seconds(3), "{:?}", turn.took);
+        server.clear_faults();
+        server.models(&["m"]);
+        assert_eq!(world.turn(hello()).await.tried, ["p0/m"]);
+    })
+    .await;
+}
