@@ -62,7 +62,9 @@ impl<'a> Going<'a> {
     async fn leaves(self) {
         let calls = || -> Vec<usize> { self.servers.iter().map(|server| server.requests().len()).collect() };
         drop(self.events);
-        let queues = ["p0", "p1"].iter().filter(|name| self.world.fleet.endpoint(name).is_some());
+        let queues = ["p0", "p1"]
+            .iter()
+            .filter(|name| self.world.fleet.endpoint(name).is_some());
         for provider in queues.clone() {
             assert_eq!(self.world.in_queue(provider), (0, 0), "{provider}");
         }
@@ -78,7 +80,10 @@ impl<'a> Going<'a> {
         tokio::time::sleep(seconds(60)).await;
         assert_eq!(calls(), before, "something was sent after the person had left");
         for provider in queues {
-            assert!(self.world.is_closed(provider), "{provider}: leaving is no failure of the server");
+            assert!(
+                self.world.is_closed(provider),
+                "{provider}: leaving is no failure of the server"
+            );
         }
         for server in &self.servers {
             server.clear_faults();
@@ -145,7 +150,11 @@ async fn m28_while_the_model_is_loaded() {
         let loading = r#"{"error":{"message":"Loading model","type":"unavailable_error","code":503}}"#;
         refused.fault(Fault::Status(503, loading.to_owned()));
         let world = World::of(&[&refused], "");
-        Going::of(&world, &[&refused]).until_event(is_loading).await.leaves().await;
+        Going::of(&world, &[&refused])
+            .until_event(is_loading)
+            .await
+            .leaves()
+            .await;
 
         let cold = playing(ServerKind::LmStudio {
             loaded: None,
@@ -155,7 +164,11 @@ async fn m28_while_the_model_is_loaded() {
         cold.load_time(seconds(1000));
         let world = World::of(&[&cold], "");
         world.look().await;
-        let going = Going::of(&world, &[&cold]).until_event(is_loading).await.during(10).await;
+        let going = Going::of(&world, &[&cold])
+            .until_event(is_loading)
+            .await
+            .during(10)
+            .await;
         cold.load_time(seconds(0));
         cold.unload("m");
         cold.load("m", 8192);
@@ -167,7 +180,11 @@ async fn m28_while_the_model_is_loaded() {
 #[tokio::test]
 async fn m28_while_the_prompt_is_read() {
     fast(async {
-        for script in [script![hang()], script![headers(), hang()], script![reasoning("Hm."), hang()]] {
+        for script in [
+            script![hang()],
+            script![headers(), hang()],
+            script![reasoning("Hm."), hang()],
+        ] {
             let server = playing(LLAMA).await;
             let world = World::of(&[&server], "");
             world.look().await;
@@ -182,7 +199,10 @@ async fn m28_while_the_prompt_is_read() {
 #[tokio::test]
 async fn m28_while_it_thinks_or_answers() {
     fast(async {
-        for script in [script![text("On"), endless(" and on")], script![reasoning("Hm."), text("On"), hang()]] {
+        for script in [
+            script![text("On"), endless(" and on")],
+            script![reasoning("Hm."), text("On"), hang()],
+        ] {
             let server = playing(LLAMA).await;
             let world = World::of(&[&server], "");
             server.chat(script);
@@ -277,7 +297,11 @@ async fn m28_while_refused_tools_are_searched() {
         };
         server.chat(script![hang()]);
         let going = Going::asking(&world, &[&server], request).during(3).await;
-        assert_eq!(server.model_calls().last().unwrap().body["max_tokens"], 1, "the search had begun");
+        assert_eq!(
+            server.model_calls().last().unwrap().body["max_tokens"],
+            1,
+            "the search had begun"
+        );
         going.leaves().await;
     })
     .await;

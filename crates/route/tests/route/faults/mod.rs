@@ -2,6 +2,7 @@
 
 mod answer;
 mod broken;
+mod endless;
 mod leaving;
 mod off;
 mod refused;

@@ -60,8 +60,17 @@ async fn m13_two_break_off_and_the_third_ends() {
             "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: ['p1/m', 'p2/m'] }} }} }}, models: {{ providers: {{ {} }} }} }}",
             providers.join(",")
         ));
-        servers[0].reply(script![text("The first of the sentences. "), text("The second of these"), rst()]);
-        servers[1].reply(script![text("The second of"), text(" these sentences. "), text("And"), end()]);
+        servers[0].reply(script![
+            text("The first of the sentences. "),
+            text("The second of these"),
+            rst()
+        ]);
+        servers[1].reply(script![
+            text("The second of"),
+            text(" these sentences. "),
+            text("And"),
+            end()
+        ]);
         servers[2].reply(script![text(" the third of the sentences.")]);
         let turn = world.turn(hello()).await;
         assert_eq!(
@@ -72,7 +81,10 @@ async fn m13_two_break_off_and_the_third_ends() {
         assert_eq!(turn.kinds(), [ErrorKind::Interrupted; 2], "{api}");
         assert_eq!(turn.notices.len(), 2, "{api}: {:?}", turn.notices);
         for (notice, next) in turn.notices.iter().zip(["p1/m", "p2/m"]) {
-            assert!(notice.ends_with(&format!("; {next} goes on from here")), "{api}: {notice}");
+            assert!(
+                notice.ends_with(&format!("; {next} goes on from here")),
+                "{api}: {notice}"
+            );
         }
         for (server, calls) in servers.iter().zip([1, 1, 1]) {
             assert_eq!(server.model_calls().len(), calls, "{api}");
@@ -84,8 +96,15 @@ async fn m13_two_break_off_and_the_third_ends() {
             "{api}: {sent}"
         );
         let seen = turn.end.as_ref().unwrap();
-        assert_eq!((seen.model.to_string().as_str(), seen.end), ("p2/m", EndReason::Stop), "{api}");
-        assert!(["p0", "p1", "p2"].iter().all(|provider| world.is_closed(provider)), "{api}");
+        assert_eq!(
+            (seen.model.to_string().as_str(), seen.end),
+            ("p2/m", EndReason::Stop),
+            "{api}"
+        );
+        assert!(
+            ["p0", "p1", "p2"].iter().all(|provider| world.is_closed(provider)),
+            "{api}"
+        );
     }
 }
 
@@ -99,12 +118,22 @@ async fn m13_the_only_one_breaks_off_twice() {
     server.chat("Never asked for.");
     let turn = world.turn(hello()).await;
     let failure = turn.end.as_ref().unwrap_err();
-    assert_eq!((failure.partial.as_str(), turn.shown().as_str()), ("One. Two. ", "One. Two. "));
+    assert_eq!(
+        (failure.partial.as_str(), turn.shown().as_str()),
+        ("One. Two. ", "One. Two. ")
+    );
     assert_eq!(turn.kinds(), [ErrorKind::Interrupted]);
     assert_eq!(said(&server), ["One. "]);
-    assert_eq!((server.model_calls().len(), turn.outcomes()), (2, vec!["interrupted".to_owned(); 2]));
+    assert_eq!(
+        (server.model_calls().len(), turn.outcomes()),
+        (2, vec!["interrupted".to_owned(); 2])
+    );
     assert_eq!(turn.notices.len(), 1, "{:?}", turn.notices);
-    assert!(turn.notices[0].ends_with("; it is asked to go on from here"), "{:?}", turn.notices);
+    assert!(
+        turn.notices[0].ends_with("; it is asked to go on from here"),
+        "{:?}",
+        turn.notices
+    );
     assert!(server.wait_closed(seconds(5)).await);
 }
 
@@ -115,7 +144,9 @@ async fn m13_calls_of_an_answer_that_breaks_off_are_not_run() {
         let [server, other, _] = three().await;
         let world = World::of(&[&server, &other], "");
         let call = || tool_call("c", "add", r#"{"a": 2}"#);
-        server.chat(Reply::from([before.clone(), script![call(), call(), rst()].steps().to_vec()].concat()));
+        server.chat(Reply::from(
+            [before.clone(), script![call(), call(), rst()].steps().to_vec()].concat(),
+        ));
         if before.is_empty() {
             // It is asked once more before the next one is, or not; it breaks off each time.
             server.chat(script![call(), rst()]);
@@ -158,7 +189,10 @@ async fn m13_thoughts_that_break_off_are_no_answer() {
     other.chat("Whole.");
     let turn = world.turn(hello()).await;
     assert_eq!((turn.whole(), turn.kinds()), ("Whole.", vec![ErrorKind::Interrupted]));
-    assert_eq!(other.model_calls()[0].body["messages"], json!([{"role": "user", "content": "Hello?"}]));
+    assert_eq!(
+        other.model_calls()[0].body["messages"],
+        json!([{"role": "user", "content": "Hello?"}])
+    );
     let [notice] = turn.notices.clone().try_into().unwrap();
     assert!(notice.ends_with("; trying p1/m"), "{notice}");
 }
@@ -168,7 +202,12 @@ async fn m13_thoughts_that_break_off_are_no_answer() {
 async fn m13_half_a_letter_is_not_shown() {
     let [server, other, _] = three().await;
     let world = World::of(&[&server, &other], "");
-    let frame = |text: &str| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    let frame = |text: &str| {
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"content": text}}]})
+        )
+    };
     let bytes = frame("巴黎是法國的首都，也是").into_bytes();
     let mut half = frame("全").into_bytes();
     let at = half.windows(3).position(|piece| piece == "全".as_bytes()).unwrap();
@@ -181,7 +220,10 @@ async fn m13_half_a_letter_is_not_shown() {
     other.fault_once(Fault::Fragment(1));
     server.chat(script![text("巴黎是法國的首都，也是"), rst()]);
     other.chat("巴黎是法國的首都，也是全國最大的城市。");
-    assert_eq!(world.turn(hello()).await.whole(), "巴黎是法國的首都，也是全國最大的城市。");
+    assert_eq!(
+        world.turn(hello()).await.whole(),
+        "巴黎是法國的首都，也是全國最大的城市。"
+    );
 }
 
 /// What the first one would have said next comes from the second, though it was asked beside the first.

@@ -38,7 +38,10 @@ fn assert_waited(world: &World, turn: &Turn, other: &ModelServer) {
         (turn.tried.as_slice(), turn.notices.as_slice(), turn.kinds()),
         (&["p0/m".to_owned()][..], &[][..], vec![])
     );
-    assert_eq!((other.accepted_connections(), world.endpoint("p0").breaker()), (0, UNTOUCHED));
+    assert_eq!(
+        (other.accepted_connections(), world.endpoint("p0").breaker()),
+        (0, UNTOUCHED)
+    );
 }
 
 #[tokio::test]
@@ -89,7 +92,10 @@ async fn m04_a_long_prompt_is_read_in_silence_and_never_begun_anew() {
         let long = "The quick brown fox jumps over the lazy dog, and nobody knows why it does so. ".repeat(32);
         server.chat(script![sleep_ms(60_000), text("Read."), usage(600, 1)]);
         let turn = world.turn(saying(&long)).await;
-        assert_eq!((turn.whole(), turn.progress()), ("Read.", vec![Progress::Working { expected: None }]));
+        assert_eq!(
+            (turn.whole(), turn.progress()),
+            ("Read.", vec![Progress::Working { expected: None }])
+        );
         assert_waited(&world, &turn, &other);
         // Four times as long, before the head and after it, and how long is known by now.
         for script in [
@@ -102,7 +108,10 @@ async fn m04_a_long_prompt_is_read_in_silence_and_never_begun_anew() {
             assert!(expected.unwrap() > seconds(150), "{expected:?}");
             server.chat(script);
             let turn = world.turn(request).await;
-            assert_eq!((turn.whole(), turn.progress()), ("Read.", vec![Progress::Working { expected }]));
+            assert_eq!(
+                (turn.whole(), turn.progress()),
+                ("Read.", vec![Progress::Working { expected }])
+            );
             assert!(turn.took >= seconds(240) && turn.took < seconds(242), "{:?}", turn.took);
             assert_waited(&world, &turn, &other);
         }
@@ -127,7 +136,10 @@ async fn m05_comments_and_frames_of_progress_are_signs_of_life() {
             let steps: Vec<Step> = pairs.chain([step::text("Read.")]).collect();
             steps.into()
         };
-        for (reply, counts) in [(pings(&|_| step::comment("")), false), (pings(&|number| frame(number * 100)), true)] {
+        for (reply, counts) in [
+            (pings(&|_| step::comment("")), false),
+            (pings(&|number| frame(number * 100)), true),
+        ] {
             let (server, other) = (ModelServer::start().await, ModelServer::start().await);
             server.fault(Fault::HangPath("/v1/models"));
             server.chat(reply);
@@ -137,7 +149,12 @@ async fn m05_comments_and_frames_of_progress_are_signs_of_life() {
             assert!(turn.took >= seconds(360) && turn.took < seconds(370), "{:?}", turn.took);
             assert_waited(&world, &turn, &other);
             assert_eq!(server.model_calls().len(), 1);
-            let told: Vec<Progress> = (1..=90).map(|number| Progress::Prefill { done: number * 100, total: 9000 }).collect();
+            let told: Vec<Progress> = (1..=90)
+                .map(|number| Progress::Prefill {
+                    done: number * 100,
+                    total: 9000,
+                })
+                .collect();
             assert_eq!(turn.progress(), if counts { told } else { vec![] });
             assert!(counts || turn.events.contains(&ModelEvent::Progress(Progress::Alive)));
         }
@@ -162,7 +179,10 @@ async fn m06_a_call_that_is_refused_while_the_model_loads_is_made_again() {
         server.fault(Fault::LoadingWhile(seconds(30)));
         let usual = world.endpoint("p0").usual_load("m");
         let turn = world.turn(hello()).await;
-        assert_eq!((turn.whole(), turn.progress()), ("ok", vec![Progress::Loading { usual }]));
+        assert_eq!(
+            (turn.whole(), turn.progress()),
+            ("ok", vec![Progress::Loading { usual }])
+        );
         assert!(turn.took >= seconds(29) && turn.took < seconds(32), "{:?}", turn.took);
         assert_waited(&world, &turn, &other);
     })
@@ -210,7 +230,11 @@ async fn m27_all_slots_are_taken() {
             .collect();
         assert_eq!(order, [("work", true), ("a", false), ("b", false), ("work", false)]);
         assert_eq!((server.busy_peak(), world.in_queue("p0")), (1, (0, 0)));
-        assert_eq!(other.accepted_connections(), looked, "a full server is no reason for another");
+        assert_eq!(
+            other.accepted_connections(),
+            looked,
+            "a full server is no reason for another"
+        );
     })
     .await;
 }

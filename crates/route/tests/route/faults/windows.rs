@@ -50,7 +50,11 @@ async fn m16_a_prompt_that_was_cut_without_a_word_is_told_and_not_sent_again() {
 #[tokio::test]
 async fn m25_a_server_that_comes_back_with_a_smaller_window_goes_on_with_what_fits() {
     fast(async {
-        let server = playing(ServerKind::LlamaCpp { window: 16_384, slots: 1 }).await;
+        let server = playing(ServerKind::LlamaCpp {
+            window: 16_384,
+            slots: 1,
+        })
+        .await;
         let other = playing(ServerKind::Plain).await;
         let world = World::of(&[&server, &other], "");
         world.look().await;
@@ -67,7 +71,10 @@ async fn m25_a_server_that_comes_back_with_a_smaller_window_goes_on_with_what_fi
         assert_eq!(turn.whole(), "ok");
         assert_eq!(
             (turn.outcomes(), turn.tried.as_slice()),
-            (vec!["context_overflow".to_owned(), "answered".to_owned()], &["p0/m".to_owned()][..])
+            (
+                vec!["context_overflow".to_owned(), "answered".to_owned()],
+                &["p0/m".to_owned()][..]
+            )
         );
         assert_eq!(turn.notices.len(), 1, "{:?}", turn.notices);
         let [_, refused, smaller] = lengths(&server).try_into().unwrap();
@@ -134,7 +141,11 @@ async fn m26_the_instance_that_serves_the_request_decides() {
 #[tokio::test]
 async fn m31_a_fallback_with_a_smaller_window_gets_what_fits() {
     let small = playing(ServerKind::LlamaCpp { window: 2048, slots: 1 }).await;
-    let large = playing(ServerKind::LlamaCpp { window: 32_768, slots: 1 }).await;
+    let large = playing(ServerKind::LlamaCpp {
+        window: 32_768,
+        slots: 1,
+    })
+    .await;
     let world = World::at(&[dead_url(), small.base_url(), large.base_url()], "");
     for provider in ["p1", "p2"] {
         let endpoint = world.endpoint(provider);
@@ -144,7 +155,9 @@ async fn m31_a_fallback_with_a_smaller_window_gets_what_fits() {
     assert_eq!((turn.whole(), turn.kinds()), ("ok", vec![ErrorKind::Refused]));
     assert_eq!(
         turn.notices[1..],
-        ["the conversation does not fit the window of p1/m (1536 tokens of input); its beginning is left out for this answer"]
+        [
+            "the conversation does not fit the window of p1/m (1536 tokens of input); its beginning is left out for this answer"
+        ]
     );
     // Sent once, and so that it fits by the estimate.
     let [sent] = lengths(&small).try_into().unwrap();
@@ -173,12 +186,18 @@ async fn m31_a_fallback_with_a_smaller_window_gets_what_fits() {
 #[tokio::test]
 async fn m25_a_model_that_disappears_is_looked_for_anew() {
     fast(async {
-        let (server, other) = (playing(ServerKind::Vllm { max_model_len: 8192 }).await, playing(ServerKind::Plain).await);
+        let (server, other) = (
+            playing(ServerKind::Vllm { max_model_len: 8192 }).await,
+            playing(ServerKind::Plain).await,
+        );
         let world = World::of(&[&server, &other], "");
         world.look().await;
         assert_eq!(world.turn(hello()).await.whole(), "ok");
         for (models, hint) in [
-            (&["gemma", "qwen"][..], "p0 has gemma, qwen: correct the name in the config"),
+            (
+                &["gemma", "qwen"][..],
+                "p0 has gemma, qwen: correct the name in the config",
+            ),
             (&[], "see `yabby models` for what p0 has"),
         ] {
             server.models(models);

@@ -61,7 +61,11 @@ async fn m32_what_is_outside_is_never_contacted_and_the_error_says_which_rule() 
         match world.plan(&wanted) {
             Err(PlanError::OutOfZone { model, zone, rule }) => {
                 assert_eq!(
-                    (model.to_string().as_str(), zone.to_string().as_str(), rule.from.as_str()),
+                    (
+                        model.to_string().as_str(),
+                        zone.to_string().as_str(),
+                        rule.from.as_str()
+                    ),
                     ("p0/m", told, "/private")
                 );
             }
