@@ -153,7 +153,7 @@ impl Course {
                     }
                 };
                 drop(queue);
-                let mut watch = Watch::start(&*up, deadlines, end, permit);
+                let mut watch = Watch::start(&*up, deadlines, end, permit).hurried(turn.prefer_fast && !last);
                 let mut running = Running::start(asked(&*up), entered.elapsed());
                 let mut retries = 0;
                 loop {

@@ -68,6 +68,19 @@ pub(crate) fn overflow(up: &dyn Upstream, tokens: u32, room: Room) -> ModelError
     ))
 }
 
+/// It says beside a silent answer that it loads its model, and somebody else is preferred to waiting.
+pub(crate) fn loading(up: &dyn Upstream, phase: Phase) -> ModelError {
+    ModelError::new(
+        ErrorKind::Loading,
+        phase,
+        up.address(),
+        text!("the server is loading the model"),
+    )
+    .with_hint(text!(
+        "ask again in a moment, or name fallbacks in agents.defaults.model"
+    ))
+}
+
 /// There is nothing in the answer.
 pub(crate) fn empty(up: &dyn Upstream, phase: Phase, end: Option<EndReason>) -> ModelError {
     let message = match end {

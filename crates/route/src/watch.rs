@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use yabby_core::{ErrorKind, ModelError, Phase, Progress, text};
 use yabby_servers::{Doing, Permit};
 
-use crate::{Deadlines, upstream::Upstream};
+use crate::{Deadlines, trouble::loading, upstream::Upstream};
 
 /// How often in a row a server may say that it works on nothing, while it owes an answer.
 const IDLE: u32 = 3;
@@ -30,6 +30,8 @@ pub(crate) struct Watch {
     quiet_since: Instant,
     /// How often in a row the server was idle.
     idle: u32,
+    /// Whether there is somebody else who is preferred to waiting for a load.
+    hurried: bool,
     /// What is asked beside the request.
     beside: Option<BoxFuture<'static, ()>>,
 }
@@ -59,8 +61,14 @@ impl Watch {
             expected: None,
             quiet_since: now,
             idle: 0,
+            hurried: false,
             beside: None,
         }
+    }
+
+    /// The same where the next candidate, if there is one, is preferred to waiting for a server that loads its model.
+    pub(crate) fn hurried(self, hurried: bool) -> Self {
+        Self { hurried, ..self }
     }
 
     /// How much time is left.
@@ -170,6 +178,7 @@ impl Watch {
             self.deadlines.gap
         };
         match doing {
+            Doing::Loading if self.hurried => Err(loading(up, phase)),
             Doing::Loading => {
                 let usual = up.usual_load();
                 Ok(Some(Progress::Loading { usual }))

@@ -226,7 +226,7 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
             "check baseUrl: {url} does not answer as an OpenAI-style API; it usually ends in /v1",
             url = endpoint.base_url
         )),
-        ErrorKind::ModelNotFound => Some(models_hint(endpoint)),
+        ErrorKind::ModelNotFound => Some(endpoint.models_hint("")),
         ErrorKind::NotLoaded => Some(text!("load the model in the server's own window or command line")),
         ErrorKind::ContextOverflow => Some(text!(
             "shorten the input, or start the server with a larger context window"
@@ -248,20 +248,24 @@ pub(crate) fn from_wire(endpoint: &Endpoint, phase: Phase, error: &WireError) ->
     built
 }
 
-/// What the server has instead of a model that it does not have, as far as that is known.
-fn models_hint(endpoint: &Endpoint) -> Text {
-    let known = endpoint.known();
-    let models = known.iter().flat_map(|facts| &facts.models);
-    let names: Vec<&str> = models.map(|model| model.id.as_str()).take(MOST_NAMES).collect();
-    if names.is_empty() {
-        return text!(
-            "see `yabby models` for what {provider} has",
-            provider = endpoint.provider
-        );
+impl Endpoint {
+    /// What to do when the server does not have the model `missing`: what it has instead, as far as that is known. A list
+    /// that still names the model is an old one.
+    pub fn models_hint(&self, missing: &str) -> Text {
+        let known = self.known();
+        let models = known.iter().flat_map(|facts| &facts.models);
+        let names = models.map(|model| model.id.as_str()).filter(|name| *name != missing);
+        let names: Vec<&str> = names.take(MOST_NAMES).collect();
+        if names.is_empty() {
+            return text!(
+                "see `yabby models` for what {provider} has",
+                provider = self.provider
+            );
+        }
+        text!(
+            "{provider} has {models}: correct the name in the config",
+            provider = self.provider,
+            models = names.join(", ")
+        )
     }
-    text!(
-        "{provider} has {models}: correct the name in the config",
-        provider = endpoint.provider,
-        models = names.join(", ")
-    )
 }

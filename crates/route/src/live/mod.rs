@@ -303,6 +303,14 @@ impl Upstream for LiveUpstream {
     ) -> BoxFuture<'a, Result<Remedies, ModelError>> {
         async move {
             self.steps = self.ladder(request, error).await?;
+            if error.kind == ErrorKind::ModelNotFound && self.steps.is_empty() {
+                if self.is_near() {
+                    // What was known of its models is no longer true.
+                    self.endpoint.refresh(&self.http, Duration::ZERO, BESIDE).await;
+                }
+                let hint = self.endpoint.models_hint(self.model.model());
+                return Err(error.again().with_hint(hint));
+            }
             if self.switches.is_empty() && self.reasoning_off.is_none() {
                 let model = self.model.model();
                 self.switches =

@@ -219,7 +219,7 @@ async fn m25_a_model_that_goes_is_left_for_the_next_and_used_when_it_is_back() {
         assert_eq!(seen.outcomes(), ["model_not_found", "answered"]);
         let answer = seen.end.unwrap();
         let hint = answer.errors[0].1.hint.as_ref().unwrap().english();
-        assert_eq!(hint, "see `yabby models` for what p0 has");
+        assert_eq!(hint, "p0 has another: correct the name in the config");
         server.models(&["m"]);
         tokio::time::sleep(Duration::from_mins(2)).await;
         assert_eq!(scene.turn(hello()).await.end.unwrap().model.provider(), "p0");

@@ -160,7 +160,12 @@ impl Process {
             fallbacks.join(","),
             providers.join(",")
         );
-        let loaded = load_text(&text, &Environment::default());
+        Self::with_config(&text)
+    }
+
+    /// With this config.
+    pub(crate) fn with_config(text: &str) -> Self {
+        let loaded = load_text(text, &Environment::default());
         assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
         Self {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),

@@ -2,8 +2,15 @@
 
 mod answer;
 mod broken;
+mod endless;
+mod leaving;
 mod off;
 mod refused;
+mod seams;
+mod waiting;
+mod windows;
+mod world;
+mod zones;
 
 use std::time::Duration;
 
