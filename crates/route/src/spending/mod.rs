@@ -289,7 +289,7 @@ fn milestone(budget: &Budget, before: f64, after: f64) -> Option<Text> {
         return None;
     }
     let sums = (0..9).flat_map(|power| [1.0, 2.0, 5.0].map(|sum| sum * 10_f64.powi(power)));
-    let passed = sums.filter(|sum| before < *sum && *sum <= after).last()?;
+    let passed = sums.rev().find(|sum| before < *sum && *sum <= after)?;
     Some(text!(
         "hosted models have cost more than {sum} today; route.budget.perDay.usd in the config sets a limit",
         sum = dollars(passed)
