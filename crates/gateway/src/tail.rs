@@ -150,6 +150,7 @@ impl Told {
         Usage {
             input_tokens: self.prompt_tokens.or(self.input_tokens.map(|tokens| tokens + beside)),
             cached_tokens: input.and_then(|details| details.cached_tokens).or(read),
+            cache_write_tokens: self.cache_creation_input_tokens,
             output_tokens: self.completion_tokens.or(self.output_tokens),
             reasoning_tokens: output.and_then(|details| details.reasoning_tokens),
             cost: self.cost,

@@ -104,7 +104,7 @@ impl Trial {
         if price.as_ref().map_or_else(is_own, Price::is_free) {
             return Ok(());
         }
-        let reserved = spending.reserve(model, session, price, tokens);
+        let reserved = spending.reserve(model, session, price, tokens, 0);
         self.reservation = Some(reserved.map_err(|over| over.error(model, &endpoint.base_url))?);
         Ok(())
     }
@@ -236,8 +236,8 @@ impl Trial {
     fn first_byte(&mut self) {
         self.first_ms = Some(self.elapsed());
         self.target.counts.first_byte(self.start.elapsed());
-        if let Some(reservation) = &mut self.reservation {
-            reservation.begun();
+        if let Some(reservation) = &self.reservation {
+            reservation.sent();
         }
     }
 

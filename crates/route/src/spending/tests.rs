@@ -83,7 +83,7 @@ fn prices_count_the_cache_and_the_tier() {
         (usage(1_000_000, 0, 0), 3.0),
         (usage(1_000_000, 1_000_000, 0), 0.3),
         (usage(1000, 400, 200), 0.0018 + 0.00012 + 0.003),
-        (written(1000, 400, 500), 0.0003 + 0.00012 + 0.001875),
+        (written(1000, 400, 500), 0.0003 + 0.00012 + 0.001_875),
         // More cached than there is is a server's mistake.
         (usage(1000, 4000, 0), 0.0003),
         (Usage::default(), 0.0),

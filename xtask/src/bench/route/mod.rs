@@ -177,11 +177,11 @@ fn compared(target: &Target, reference: Option<(f64, f64)>, cpu: f64, added: f64
 }
 
 /// All targets in turn, so often; the median of each, and what it adds to the upstream of the same round.
-fn rounds<'a>(
-    targets: &'a Targets,
+fn rounds(
+    targets: &Targets,
     count: usize,
     mut one: impl FnMut(&Target) -> Option<Result<Sample, String>>,
-) -> Result<Vec<(&'a Target, Sample, f64, f64)>, String> {
+) -> Result<Vec<(&Target, Sample, f64, f64)>, String> {
     let mut all: Vec<(&Target, Vec<Sample>)> = targets.all().map(|target| (target, Vec::new())).collect();
     for round in 0..count {
         for (target, samples) in &mut all {
