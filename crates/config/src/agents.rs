@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{
-        Agent, AgentDefaults, Agents, Budget, Cost, CostTier, Limit, ModelPolicy, ModelSettings, Params, Privacy, Route,
-    },
+    config::{Agent, AgentDefaults, Agents, Budget, Limit, ModelPolicy, ModelSettings, Params, Privacy, Route},
     path::at,
     privacy, raw,
     resolve::Resolver,
@@ -113,26 +111,6 @@ fn limit(raw: &raw::Limit) -> Limit {
     Limit {
         usd: raw.usd,
         tokens: raw.tokens,
-    }
-}
-
-pub(crate) fn cost(raw: raw::Cost) -> Cost {
-    let tier = |tier: raw::CostTier| CostTier {
-        input: tier.input,
-        output: tier.output,
-        cache_read: tier.cache_read,
-        cache_write: tier.cache_write,
-        start: tier.range.first().copied().unwrap_or_default(),
-        end: tier.range.get(1).copied(),
-    };
-    let mut tiers: Vec<CostTier> = raw.tiered_pricing.into_iter().map(tier).collect();
-    tiers.sort_by_key(|tier| tier.start);
-    Cost {
-        input: raw.input,
-        output: raw.output,
-        cache_read: raw.cache_read,
-        cache_write: raw.cache_write,
-        tiers,
     }
 }
 

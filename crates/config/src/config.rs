@@ -41,6 +41,13 @@ pub struct Budget {
     pub in_doubt: bool,
 }
 
+impl Budget {
+    /// Whether there is a limit of money.
+    pub const fn limits_money(&self) -> bool {
+        self.per_day.usd.is_some() || self.per_session.usd.is_some()
+    }
+}
+
 /// A limit of money, of tokens, or of both.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limit {

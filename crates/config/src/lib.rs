@@ -10,6 +10,7 @@ mod base_url;
 mod builtin;
 mod check;
 mod config;
+mod cost;
 mod diagnostic;
 mod dot_env;
 mod edit;

@@ -66,6 +66,14 @@ impl Doubts {
             .iter()
             .filter(|duplicate| holds_privacy(&duplicate.member.value));
         doubts.extend(hidden.map(|duplicate| dotted(&duplicate.path)));
+        for duplicate in duplicates.iter().filter(|duplicate| hides_budget(duplicate)) {
+            let key = dotted(&duplicate.path);
+            let told = |found: &&mut Diagnostic| found.kind == DiagnosticKind::DuplicateKey && found.key == key;
+            for found in diagnostics.iter_mut().filter(told) {
+                found.severity = Severity::Error;
+            }
+            doubts.push(BUDGET.to_owned());
+        }
         Self(doubts)
     }
 
@@ -238,11 +246,23 @@ fn is_misspelt(key: &str) -> bool {
 
 /// Whether what was found may hide a limit of what may be spent.
 fn is_of_budget(found: &Diagnostic) -> bool {
-    let above = found.key == "route" && found.kind == DiagnosticKind::WrongType;
-    let misspelt = found.kind == DiagnosticKind::UnknownKey
-        && parent(&found.key) == "route"
-        && known::similar(last(&found.key), ["budget"].into_iter()).is_some();
-    above || misspelt || is_within(&found.key, BUDGET)
+    let name = last(&found.key);
+    let misspelt = |words: &[&'static str]| known::similar(name, words.iter().copied()).is_some();
+    match found.kind {
+        DiagnosticKind::WrongType if found.key == "route" => true,
+        // It may be misspelt, or stand in the wrong place, with all that it is in.
+        DiagnosticKind::UnknownKey if misspelt(&["budget", "perDay", "perSession"]) => true,
+        DiagnosticKind::UnknownKey if parent(&found.key).is_empty() && misspelt(&["route"]) => true,
+        _ => is_within(&found.key, BUDGET),
+    }
+}
+
+/// Whether a key that stands twice hides a limit of what may be spent.
+fn hides_budget(duplicate: &Duplicate) -> bool {
+    let key = dotted(&duplicate.path);
+    let holds =
+        |value: &Value| matches!(value, Value::Object(members) if members.iter().any(|member| member.key == "budget"));
+    is_within(&key, BUDGET) || key == "route" && holds(&duplicate.member.value.value)
 }
 
 /// Whether a privacy stands anywhere in a value.

@@ -341,13 +341,17 @@ pub enum Modality {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Cost {
     /// Price of input.
-    pub(crate) input: f64,
+    #[schemars(range(min = 0))]
+    pub(crate) input: Option<f64>,
     /// Price of output.
-    pub(crate) output: f64,
-    /// Price of input read from a cache.
-    pub(crate) cache_read: f64,
-    /// Price of input written to a cache.
-    pub(crate) cache_write: f64,
+    #[schemars(range(min = 0))]
+    pub(crate) output: Option<f64>,
+    /// Price of input read from a cache; that of input when unset.
+    #[schemars(range(min = 0))]
+    pub(crate) cache_read: Option<f64>,
+    /// Price of input written to a cache; that of input when unset.
+    #[schemars(range(min = 0))]
+    pub(crate) cache_write: Option<f64>,
     /// Prices that depend on the length of the input; they count instead of those above.
     pub(crate) tiered_pricing: Vec<CostTier>,
 }
@@ -357,16 +361,20 @@ pub(crate) struct Cost {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct CostTier {
     /// Price of input.
-    pub(crate) input: f64,
+    #[schemars(range(min = 0))]
+    pub(crate) input: Option<f64>,
     /// Price of output.
-    pub(crate) output: f64,
-    /// Price of input read from a cache.
-    pub(crate) cache_read: f64,
-    /// Price of input written to a cache.
-    pub(crate) cache_write: f64,
+    #[schemars(range(min = 0))]
+    pub(crate) output: Option<f64>,
+    /// Price of input read from a cache; that of input when unset.
+    #[schemars(range(min = 0))]
+    pub(crate) cache_read: Option<f64>,
+    /// Price of input written to a cache; that of input when unset.
+    #[schemars(range(min = 0))]
+    pub(crate) cache_write: Option<f64>,
     /// The lengths in tokens: from the first number on, and up to the second, which does not belong to it; the last tier has
     /// only the first.
-    pub(crate) range: Vec<u32>,
+    pub(crate) range: Vec<f64>,
 }
 
 /// What may be spent.

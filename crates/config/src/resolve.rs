@@ -316,7 +316,7 @@ impl Resolver<'_> {
             api: raw.api.map(|name| self.api(&name, &below(path, "api"))),
             reasoning: raw.reasoning.unwrap_or_default(),
             input: raw.input.unwrap_or_else(|| vec![Modality::Text]),
-            cost: raw.cost.map(agents::cost),
+            cost: raw.cost.as_ref().and_then(|cost| self.cost(cost, path)),
             context_window,
             context_tokens,
             max_tokens,

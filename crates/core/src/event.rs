@@ -84,6 +84,9 @@ pub struct Usage {
     pub input_tokens: Option<u32>,
     /// Tokens of the prompt that came from a prefix cache.
     pub cached_tokens: Option<u32>,
+    /// Tokens of the prompt that were written to a prefix cache, where that has a price of its own (Anthropic).
+    #[serde(default)]
+    pub cache_write_tokens: Option<u32>,
     /// Tokens of the answer, reasoning included.
     pub output_tokens: Option<u32>,
     /// Tokens of the answer that were reasoning.
@@ -97,6 +100,7 @@ impl Usage {
     pub fn update(&mut self, newer: Self) {
         self.input_tokens = newer.input_tokens.or(self.input_tokens);
         self.cached_tokens = newer.cached_tokens.or(self.cached_tokens);
+        self.cache_write_tokens = newer.cache_write_tokens.or(self.cache_write_tokens);
         self.output_tokens = newer.output_tokens.or(self.output_tokens);
         self.reasoning_tokens = newer.reasoning_tokens.or(self.reasoning_tokens);
         self.cost = newer.cost.or(self.cost);

@@ -13,7 +13,7 @@ use crate::{
     course::{Course, Step, asked, outrun},
     deadlines::TurnTime,
     sessions::Sessions,
-    spending::{Spending, milestone, spent_line},
+    spending::{Spending, spent_line},
     trouble::passed_over,
     upstream::Upstream,
 };
@@ -105,7 +105,6 @@ pub(crate) fn run(
         };
         let primary = behind.waiting.front().map(|up| up.model().clone());
         let near = behind.waiting.front().is_some_and(|up| up.zone().is_own());
-        let spent_before = turn.spending.today();
         let mut attempts = Vec::new();
         let mut errors: Vec<(ModelRef, ModelError)> = Vec::new();
         let mut unfinished = Unfinished::default();
@@ -193,7 +192,7 @@ pub(crate) fn run(
                     if near && !answered.zone.is_own() {
                         let today = turn.spending.today();
                         yield RouteEvent::Notice(spent_line(&model, answered.cost, today));
-                        if let Some(notice) = milestone(turn.spending.budget(), spent_before.usd, today.usd) {
+                        if let Some(notice) = turn.spending.milestone() {
                             yield RouteEvent::Notice(notice);
                         }
                     }

@@ -257,10 +257,7 @@ impl Endpoint {
         let names = models.map(|model| model.id.as_str()).filter(|name| *name != missing);
         let names: Vec<&str> = names.take(MOST_NAMES).collect();
         if names.is_empty() {
-            return text!(
-                "see `yabby models` for what {provider} has",
-                provider = self.provider
-            );
+            return text!("see `yabby models` for what {provider} has", provider = self.provider);
         }
         text!(
             "{provider} has {models}: correct the name in the config",

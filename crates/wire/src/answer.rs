@@ -161,6 +161,7 @@ impl Answer {
         if usage.input_tokens == Some(0) {
             usage.input_tokens = None;
             usage.cached_tokens = None;
+            usage.cache_write_tokens = None;
         }
         let before = self.usage;
         self.usage.update(usage);
@@ -179,6 +180,7 @@ impl Answer {
         self.usage(Usage {
             input_tokens: read.map(|read| read.saturating_add(cached.unwrap_or(0))),
             cached_tokens: cached,
+            cache_write_tokens: None,
             output_tokens: json::count(timings, "/predicted_n"),
             reasoning_tokens: None,
             cost: None,

@@ -1,6 +1,6 @@
 //! What hosted models may cost: a mistake must never mean that there is no limit.
 
-use yabby_config::{Budget, CostTier, Limit, Severity};
+use yabby_config::{Budget, Cost, CostTier, Limit, Severity};
 
 use super::support::{summary, text};
 
@@ -26,14 +26,18 @@ fn limits_and_tiers_are_read() {
         input: 1.0,
         output: 3.0,
         cache_read: 0.1,
+        cache_write: 1.0,
+        start: 0,
         end: Some(200_000),
-        ..CostTier::default()
     };
+    // What is not said of a cache makes nothing cheaper.
     let second = CostTier {
         input: 2.0,
         output: 4.0,
+        cache_read: 2.0,
+        cache_write: 2.0,
         start: 200_000,
-        ..CostTier::default()
+        end: None,
     };
     assert_eq!(tiers, &[first, second]);
     assert_eq!(models[1].cost, None, "nothing is said");
@@ -50,6 +54,26 @@ fn a_mistake_leaves_nothing_to_spend() {
         ("{route: {budget: {perday: {usd: 5}}}}", true),
         ("{route: {budget: 5}}", true),
         ("{route: {budgets: {perDay: {usd: 5}}}}", true),
+        ("{route: {budget: null}}", true),
+        ("{route: {budget: {perDay: {usd: -1}}}}", true),
+        ("{route: {budget: {perDay: {usd: NaN}}}}", true),
+        ("{route: {budget: {perDay: {usd: Infinity}}}}", true),
+        ("{route: {budget: {perDay: {usd: '${NOT_SET}'}}}}", true),
+        ("{route: {budget: {perDay: {tokens: 1.5}}}}", true),
+        ("{route: {budget: {perDay: {tokens: -1}}}}", true),
+        ("{route: {budget: {perDay: {tokens: 1e30}}}}", true),
+        ("{route: {budget: {perDay: {tokens: 18446744073709551616}}}}", true),
+        ("{route: {budget: {perDay: {tokens: 2e6}}}}", false),
+        ("{route: {budget: {perDay: {usd: 5}, perDay: {usd: 500}}}}", true),
+        // A limit that is out of place, and one that a later key hides.
+        ("{routes: {budget: {perDay: {usd: 5}}}}", true),
+        ("{Route: {budget: {perDay: {usd: 5}}}}", true),
+        ("{budget: {perDay: {usd: 5}}}", true),
+        ("{route: {perDay: {usd: 5}}}", true),
+        ("{agents: {defaults: {budget: {perDay: {usd: 5}}}}}", true),
+        ("{route: {budget: {perDay: {usd: 5}}}, route: {preferFast: true}}", true),
+        ("{route: {preferFast: true}, route: {preferFast: false}}", false),
+        ("{route: {$include: './not-there.json5'}}", true),
         ("{route: 5}", true),
         ("{route: {budget: {perDay: {usd: 5}}", true),
     ] {
@@ -63,4 +87,52 @@ fn a_mistake_leaves_nothing_to_spend() {
         let told = loaded.diagnostics.iter().any(|found| found.severity == Severity::Error);
         assert_eq!(told, in_doubt, "{config}");
     }
+}
+
+/// A slip in a `cost` must not make a model that costs money pass for a free one.
+#[test]
+fn prices_that_are_not_whole_are_none() {
+    let cost = |cost: &str| {
+        let loaded = text(&format!(
+            "{{models: {{providers: {{a: {{baseUrl: 'http://h/v1', models: [{{id: 'm', cost: {cost}}}]}}}}}}}}"
+        ));
+        let models = loaded.config.provider("a").map(|provider| provider.models.clone());
+        let cost = models.unwrap_or_default().first().and_then(|model| model.cost.clone());
+        (cost, summary(&loaded))
+    };
+    let (free, told) = cost("{input: 0, output: 0}");
+    assert_eq!((free, told), (Some(Cost::default()), Vec::new()));
+    let (flat, told) = cost("{input: 3, output: 15}");
+    let expected = Cost {
+        input: 3.0,
+        output: 15.0,
+        cache_read: 3.0,
+        cache_write: 3.0,
+        tiers: Vec::new(),
+    };
+    assert_eq!((flat, told), (Some(expected), Vec::new()));
+    for wrong in [
+        "{}",
+        "{input: 3}",
+        "{output: 15}",
+        "{inputs: 3, outputs: 15}",
+        "{input: '3', output: '15'}",
+        "{input: -3, output: 15}",
+        "{input: NaN, output: 15}",
+        "{tieredPricing: [{input: 1, output: 2}]}",
+        "{tieredPricing: [{input: 1, range: [0]}]}",
+        "{tieredPricing: [{input: 1, output: 2, range: []}]}",
+        "{tieredPricing: [{input: 1, output: 2, range: [5, 5]}]}",
+        "{tieredPricing: [{input: 1, output: 2, range: [9, 5]}]}",
+        "{tieredPricing: [{input: 1, output: 2, range: [0, 5, 9]}]}",
+        "{tieredPricing: [{input: 1, output: 2, range: ['a']}]}",
+        "{input: 3, output: 15, tieredPricing: [{inputs: 1, output: 2, range: [0]}]}",
+    ] {
+        let (found, told) = cost(wrong);
+        assert_eq!(found, None, "{wrong}");
+        assert!(!told.is_empty(), "{wrong}");
+    }
+    // OpenClaw's programs write the greatest number they have where they mean no end.
+    let (tiers, told) = cost("{tieredPricing: [{input: 1, output: 2, range: [0, 9007199254740991]}]}");
+    assert_eq!((tiers.unwrap().tiers[0].end, told), (None, Vec::new()));
 }

@@ -148,7 +148,7 @@ fn keys_of_openclaw_are_quietly_listed() {
     let loaded = text(
         "{channels: {telegram: {botToken: 'x'}}, agents: {defaults: {workspace: 'w', heartbeat: {every: '5m'}}},
           models: {providers: {a: {baseUrl: 'http://h/v1', auth: 'api-key', request: {},
-            models: [{id: 'm', cost: {input: 1, tieredPricing: []}, compat: {supportsTools: false, anything: {}}}]}}}}",
+            models: [{id: 'm', cost: {input: 1, output: 2, tieredPricing: []}, compat: {supportsTools: false, anything: {}}}]}}}}",
     );
     assert_eq!(loaded.diagnostics, []);
     let keys: Vec<&str> = loaded.unused.iter().map(|unused| unused.key.as_str()).collect();

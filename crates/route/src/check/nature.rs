@@ -49,7 +49,8 @@ pub(super) fn is_well(script: &Script, place: &Place, at: usize) -> bool {
         settled.and_then(|(_, zone)| zone.as_ref().ok()),
         place.prepared.as_ref(),
     ];
-    let quick = script.rules.is_empty() || settled.is_none_or(|(takes, zone)| *takes <= BREAKER && zone.is_ok());
+    let wants_to_know = !script.rules.is_empty() || script.hedge_after.is_some();
+    let quick = !wants_to_know || settled.is_none_or(|(takes, zone)| *takes <= BREAKER && zone.is_ok());
     let idle =
         |prepare: &Prepare| prepare.steps.is_empty() && prepare.takes == Duration::ZERO && prepare.fails.is_none();
     let speaks = |ask: &Ask| {

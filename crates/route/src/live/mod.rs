@@ -16,7 +16,8 @@ use futures_util::{
 use tokio::time::{Duration, Instant, sleep_until};
 use yabby_config::Params;
 use yabby_core::{
-    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, Zones, text,
+    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Phase, Text, Usage, Zone,
+    Zones, text,
 };
 use yabby_servers::{
     Admission, Doing, Endpoint, Http, ProbeTicket, Reach, ServerKind, Timing, Truncation, warm::Waking,
@@ -33,6 +34,8 @@ use crate::{
 use degrade::Descent;
 pub use fitted::extra_body;
 
+/// So many tokens are reserved for an answer; one that may not be so long reserves less.
+const USUAL_ANSWER: u32 = 1000;
 /// While a server near by is in use, it is asked beside a request what it is and serves, when that is older than this.
 const FRESH: Duration = Duration::from_secs(30);
 /// How long such a question may take.
@@ -232,19 +235,22 @@ impl Upstream for LiveUpstream {
     fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError> {
         self.reservation = None;
         let price = Price::known(&self.endpoint, self.model.model());
-        let free = price.as_ref().map_or_else(|| self.zone().is_own(), Price::is_free);
-        if free {
+        if self.zone().is_own() && price.as_ref().is_none_or(Price::is_free) {
             return Ok(());
         }
         let tokens = self.tokens(request);
-        let reserved = self.spending.reserve(&self.model, &self.caller.session, price, tokens);
+        let answer = request
+            .max_output_tokens
+            .map_or(USUAL_ANSWER, |most| most.min(USUAL_ANSWER));
+        let session = &self.caller.session;
+        let reserved = self.spending.reserve(&self.model, session, price, tokens, answer);
         self.reservation = Some(reserved.map_err(|over| over.error(&self.model, &self.endpoint.base_url))?);
         Ok(())
     }
 
     fn begun(&mut self) {
-        if let Some(reservation) = &mut self.reservation {
-            reservation.begun();
+        if let Some(reservation) = &self.reservation {
+            reservation.sent();
         }
     }
 
@@ -255,6 +261,10 @@ impl Upstream for LiveUpstream {
     fn ask(&self, request: &ModelRequest) -> BoxFuture<'static, Result<Answering, ModelError>> {
         let (http, endpoint, model) = (self.http.clone(), self.endpoint.clone(), self.model.clone());
         let (dialect, request) = (self.dialect, request.clone());
+        // Who leaves before the head comes may have to pay all the same.
+        if let Some(reservation) = &self.reservation {
+            reservation.sent();
+        }
         async move {
             let mut answer = endpoint.ask(&http, dialect, model.model(), &request).await?;
             let events = stream! {
@@ -277,6 +287,9 @@ impl Upstream for LiveUpstream {
     }
 
     fn heard(&mut self, event: &ModelEvent) -> Vec<Text> {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.heard(event);
+        }
         if !matches!(event, ModelEvent::Progress(_) | ModelEvent::ServedBy(_)) && self.waking.take().is_some() {
             self.endpoint.is_awake(self.model.model());
         }
@@ -356,6 +369,11 @@ impl Upstream for LiveUpstream {
     }
 
     fn failed(&mut self, error: &ModelError) {
+        if let Some(reservation) = self.reservation.take()
+            && !may_be_paid(error)
+        {
+            reservation.free();
+        }
         // Who loads says nothing else.
         self.unasked |= error.kind == ErrorKind::Loading;
         self.unasked_beside = self.unasked;
@@ -412,6 +430,15 @@ impl LiveUpstream {
             }
         }
     }
+}
+
+/// Whether a server that has failed like this before its answer began may ask for money: it has the request, and did not refuse it.
+const fn may_be_paid(error: &ModelError) -> bool {
+    let silent = matches!(
+        error.kind,
+        ErrorKind::Hung | ErrorKind::Timeout | ErrorKind::Interrupted
+    );
+    silent && !matches!(error.phase, Phase::Connect)
 }
 
 /// That the server left out a part of the prompt and said nothing.

@@ -6,7 +6,7 @@ use tokio::time::{Duration, timeout};
 use yabby_core::{ModelRequest, Progress};
 
 use super::{BESIDE, FRESH, LiveUpstream, fitted::pass_through};
-use crate::upstream::Preparing;
+use crate::{spending::Price, upstream::Preparing};
 
 /// A managed server that runs already is found within this time.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -45,6 +45,14 @@ impl LiveUpstream {
             {
                 yield Preparing::Failed(error);
                 return;
+            }
+            if !self.endpoint.zone_of(&model).is_own()
+                && self.spending.budget().limits_money()
+                && self.endpoint.takes_routing()
+                && Price::known(&self.endpoint, &model).is_none()
+            {
+                // Only OpenRouter's list of models has prices, and what has no price is not asked where money is limited.
+                self.endpoint.refresh(&self.http, FRESH, BESIDE).await;
             }
             if self.endpoint.is_cold(&model) {
                 yield Preparing::Progress(self.loading(&model));

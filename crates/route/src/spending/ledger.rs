@@ -32,6 +32,9 @@ pub struct Entry {
     pub input: u32,
     /// Of those, the ones from a cache.
     pub cached: u32,
+    /// Of those, the ones that were written to a cache.
+    #[serde(default)]
+    pub written: u32,
     /// Tokens of the answer.
     pub output: u32,
     /// What it cost in US dollars, where the price is known.
@@ -44,55 +47,71 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub u64);
 
-/// The totals, and the file that they come from.
+/// The totals, and the files that they come from. Each day has its own, so that it makes no difference in which order entries of
+/// two days come, or whether the clock is set back.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Without one, nothing outlives the process.
     folder: Option<PathBuf>,
-    day: Day,
-    /// How much of today's file was read.
-    read: u64,
-    today: Spent,
-    sessions: BTreeMap<String, Spent>,
+    /// How many days before today still count for sessions.
+    look_back: u64,
+    days: BTreeMap<Day, Totals>,
     /// What was reserved and not settled.
     held: Spent,
     held_by: BTreeMap<String, Spent>,
 }
 
+/// What was spent on a day.
+#[derive(Debug, Default)]
+struct Totals {
+    /// How many bytes of the day's file are in it.
+    read: u64,
+    spent: Spent,
+    sessions: BTreeMap<String, Spent>,
+}
+
 impl Ledger {
-    pub(super) fn open(folder: &Path) -> Self {
+    /// What is kept in `folder`; sessions count what they had in the last `look_back` days too.
+    pub(super) fn open(folder: &Path, look_back: u64) -> Self {
         Self {
             folder: Some(folder.to_owned()),
+            look_back,
             ..Self::default()
         }
     }
 
     /// Takes in what other processes have written, and begins a new day.
     pub(super) fn refresh(&mut self, today: Day) {
-        if self.day != today {
-            if self.day == Day::default() {
-                // A session may have begun yesterday.
-                self.read_sessions(today);
-                self.prune(today);
+        if !self.days.contains_key(&today) {
+            let first = today.before(self.look_back);
+            self.days.retain(|day, _| *day >= first);
+            for day in first.0..today.0 {
+                self.read_new(Day(day));
             }
-            self.day = today;
-            self.read = 0;
-            self.today = Spent::default();
+            self.prune(today);
         }
-        for entry in self.read_new() {
-            self.count(&entry);
-        }
+        self.read_new(today);
     }
 
-    /// Today's, with what is reserved.
-    pub(super) fn today(&self) -> Spent {
-        self.today + self.held
+    /// What was spent on a day.
+    pub(super) fn spent_on(&self, day: Day) -> Spent {
+        self.days.get(&day).map(|totals| totals.spent).unwrap_or_default()
     }
 
-    /// A session's, with what is reserved.
-    pub(super) fn of_session(&self, session: &str) -> Spent {
-        let of = |sums: &BTreeMap<String, Spent>| sums.get(session).copied().unwrap_or_default();
-        of(&self.sessions) + of(&self.held_by)
+    /// What a session has spent.
+    pub(super) fn spent_by(&self, session: &str) -> Spent {
+        let of_days = self.days.values().filter_map(|totals| totals.sessions.get(session));
+        of_days.fold(Spent::default(), |sum, spent| sum + *spent)
+    }
+
+    /// What is reserved.
+    pub(super) const fn held(&self) -> Spent {
+        self.held
+    }
+
+    /// What is reserved for a session.
+    pub(super) fn held_by(&self, session: &str) -> Spent {
+        self.held_by.get(session).copied().unwrap_or_default()
     }
 
     pub(super) fn hold(&mut self, session: &str, spent: Spent) {
@@ -103,72 +122,58 @@ impl Ledger {
 
     pub(super) fn release(&mut self, session: &str, spent: Spent) {
         self.held = self.held - spent;
-        let left = self.held_by.get(session).copied().unwrap_or_default() - spent;
+        let left = self.held_by(session) - spent;
         if left.tokens == 0 {
             self.held_by.remove(session);
         } else {
             self.held_by.insert(session.to_owned(), left);
         }
-    }
-
-    /// Enters what was spent. What cannot be written is counted in this process all the same.
-    pub(super) fn enter(&mut self, entry: &Entry) {
-        self.refresh(day_of(entry.at));
-        match self.append(entry) {
-            Some(()) => self.refresh(self.day),
-            None => self.count(entry),
+        if self.held_by.is_empty() {
+            // What rounding has left over is nothing.
+            self.held = Spent::default();
         }
     }
 
-    fn count(&mut self, entry: &Entry) {
-        let spent = Spent {
-            usd: entry.usd.unwrap_or(0.0),
-            tokens: u64::from(entry.input) + u64::from(entry.output),
-        };
-        self.today = self.today + spent;
-        let session = self.sessions.entry(entry.session.clone()).or_default();
-        *session = *session + spent;
+    /// Enters what was spent. What cannot be written, or not be read again, is counted in this process all the same.
+    pub(super) fn enter(&mut self, entry: &Entry) {
+        let day = day_of(entry.at);
+        self.refresh(day);
+        if self.append(day, entry).is_none() || self.read_new(day) == 0 {
+            self.days.entry(day).or_default().count(entry);
+        }
     }
 
-    fn append(&self, entry: &Entry) -> Option<()> {
+    fn append(&self, day: Day, entry: &Entry) -> Option<()> {
         let folder = self.folder.as_ref()?;
         fs::create_dir_all(folder).ok()?;
-        let mut line = serde_json::to_string(entry).ok()?;
-        line.push('\n');
         let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options
-            .open(file(folder, self.day))
-            .ok()?
-            .write_all(line.as_bytes())
-            .ok()
+        let mut file = options.open(file(folder, day)).ok()?;
+        // Behind a line that was torn, this one begins on a line of its own.
+        let mut line = if ends_torn(&mut file) { "\n" } else { "" }.to_owned();
+        line += &serde_json::to_string(entry).ok()?;
+        line.push('\n');
+        file.write_all(line.as_bytes()).ok()
     }
 
-    /// The whole lines of today's file that were not read yet.
-    fn read_new(&mut self) -> Vec<Entry> {
-        let Some(folder) = &self.folder else { return Vec::new() };
-        let Some(text) = read_from(&file(folder, self.day), self.read) else {
-            return Vec::new();
+    /// Counts the whole lines of a day's file that were not read yet; gives how many entries they held.
+    fn read_new(&mut self, day: Day) -> usize {
+        let totals = self.days.entry(day).or_default();
+        let Some(folder) = &self.folder else { return 0 };
+        let Some((start, bytes)) = read_from(&file(folder, day), totals.read) else {
+            return 0;
         };
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        self.read += whole as u64;
-        entries(text.get(..whole).unwrap_or_default()).collect()
-    }
-
-    fn read_sessions(&mut self, today: Day) {
-        let Some(folder) = &self.folder else { return };
-        let yesterday = file(folder, Day(today.0.saturating_sub(1)));
-        let text = read_from(&yesterday, 0).unwrap_or_default();
-        for entry in entries(&text) {
-            self.count(&entry);
-        }
+        let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
+        totals.read = start + whole as u64;
+        let new = bytes.get(..whole).unwrap_or_default();
+        entries(new).inspect(|entry| totals.count(entry)).count()
     }
 
     fn prune(&self, today: Day) {
         let files = self.folder.iter().filter_map(|folder| fs::read_dir(folder).ok());
-        let first = format!("{}.jsonl", date(Day(today.0.saturating_sub(KEPT))));
+        let first = format!("{}.jsonl", date(today.before(KEPT)));
         for old in files.flatten().flatten() {
             let name = old.file_name();
             let name = name.to_string_lossy();
@@ -180,10 +185,22 @@ impl Ledger {
     }
 }
 
+impl Totals {
+    fn count(&mut self, entry: &Entry) {
+        let spent = Spent {
+            usd: entry.usd.unwrap_or(0.0).max(0.0),
+            tokens: u64::from(entry.input) + u64::from(entry.output),
+        };
+        self.spent = self.spent + spent;
+        let session = self.sessions.entry(entry.session.clone()).or_default();
+        *session = *session + spent;
+    }
+}
+
 /// All entries of a day in the ledger of a state folder.
 pub(super) fn of_day(state_dir: &Path, day: Day) -> Vec<Entry> {
-    let text = read_from(&file(&state_dir.join("spending"), day), 0).unwrap_or_default();
-    entries(&text).collect()
+    let (_, bytes) = read_from(&file(&state_dir.join("spending"), day), 0).unwrap_or_default();
+    entries(&bytes).collect()
 }
 
 impl Day {
@@ -213,16 +230,27 @@ pub(super) const fn day_of(seconds: u64) -> Day {
     Day::of(seconds)
 }
 
-fn entries(text: &str) -> impl Iterator<Item = Entry> + '_ {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok())
+fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> + '_ {
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
 }
 
-fn read_from(path: &Path, start: u64) -> Option<String> {
+/// What stands in a file from `start` on, or all of it if it has become shorter than that, and where that begins.
+fn read_from(path: &Path, start: u64) -> Option<(u64, Vec<u8>)> {
     let mut file = File::open(path).ok()?;
+    let start = if file.metadata().ok()?.len() < start { 0 } else { start };
     file.seek(SeekFrom::Start(start)).ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some((start, bytes))
+}
+
+fn ends_torn(file: &mut File) -> bool {
+    let mut last = [b'\n'];
+    // An empty file has no last byte to go to.
+    let found = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last));
+    found.is_ok() && last != [b'\n']
 }
 
 fn file(folder: &Path, day: Day) -> PathBuf {

@@ -1,9 +1,9 @@
 //! Whether a request may be paid.
 
-use yabby_config::{Budget, Limit};
+use yabby_config::Budget;
 use yabby_core::{ErrorKind, ModelError, ModelRef, Phase, Text, text};
 
-use super::{Spent, dollars};
+use super::{Spent, dollars, price::Known};
 
 /// A limit that is against a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,17 +12,25 @@ pub enum OverBudget {
     Money {
         /// The key of the config.
         key: &'static str,
-        /// What was spent, reservations included.
+        /// What was spent.
         spent: f64,
+        /// What is reserved for requests that are under way.
+        reserved: f64,
+        /// What the prompt costs.
+        prompt: f64,
         /// What may be.
         most: f64,
     },
-    /// Tokens are used up.
+    /// Tokens are used up, or what is left is less than the prompt has.
     Tokens {
         /// The key of the config.
         key: &'static str,
-        /// What was used, reservations included.
+        /// What was used.
         spent: u64,
+        /// What is reserved for requests that are under way.
+        reserved: u64,
+        /// What the prompt has.
+        prompt: u64,
         /// What may be.
         most: u64,
     },
@@ -35,15 +43,22 @@ pub enum OverBudget {
     InDoubt,
 }
 
-/// Whether a request may be paid: pure, over what was spent.
+/// What counts against a limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    pub(super) spent: Spent,
+    pub(super) reserved: Spent,
+}
+
+/// Whether a request may be paid: pure, over what was spent and is reserved.
 pub(super) fn check(
     budget: &Budget,
-    today: Spent,
-    session: Spent,
-    estimate: Spent,
-    price_known: bool,
+    today: Taken,
+    session: Taken,
+    prompt: Spent,
+    known: Known,
 ) -> Result<(), OverBudget> {
-    if budget.in_doubt {
+    if budget.in_doubt && known != Known::Free {
         return Err(OverBudget::InDoubt);
     }
     let scopes = [
@@ -60,57 +75,89 @@ pub(super) fn check(
             session,
         ),
     ];
-    for (usd, tokens, limit, spent) in scopes {
-        within(usd, tokens, limit, spent, estimate, price_known)?;
+    for (usd, tokens, limit, taken) in scopes {
+        if let Some(most) = limit.usd {
+            money(usd, most, taken, prompt.usd, known)?;
+        }
+        if let Some(most) = limit.tokens {
+            of_tokens(tokens, most, taken, prompt.tokens)?;
+        }
     }
     Ok(())
 }
 
-fn within(
-    usd: &'static str,
-    tokens: &'static str,
-    limit: Limit,
-    spent: Spent,
-    estimate: Spent,
-    price_known: bool,
-) -> Result<(), OverBudget> {
-    if let Some(most) = limit.usd {
-        if !price_known {
-            return Err(OverBudget::UnknownPrice { key: usd });
-        }
-        if spent.usd >= most || spent.usd + estimate.usd > most {
-            let spent = spent.usd;
-            return Err(OverBudget::Money { key: usd, spent, most });
-        }
+fn money(key: &'static str, most: f64, taken: Taken, prompt: f64, known: Known) -> Result<(), OverBudget> {
+    let (spent, reserved) = (taken.spent.usd, taken.reserved.usd);
+    match known {
+        Known::Free => Ok(()),
+        Known::Unknown => Err(OverBudget::UnknownPrice { key }),
+        Known::Paid if spent + reserved < most && spent + reserved + prompt <= most => Ok(()),
+        Known::Paid => Err(OverBudget::Money {
+            key,
+            spent,
+            reserved,
+            prompt,
+            most,
+        }),
     }
-    match limit.tokens {
-        Some(most) if spent.tokens + estimate.tokens > most => {
-            let spent = spent.tokens;
-            Err(OverBudget::Tokens {
-                key: tokens,
-                spent,
-                most,
-            })
-        }
-        _ => Ok(()),
+}
+
+fn of_tokens(key: &'static str, most: u64, taken: Taken, prompt: u64) -> Result<(), OverBudget> {
+    let (spent, reserved) = (taken.spent.tokens, taken.reserved.tokens);
+    let all = spent.saturating_add(reserved);
+    if all < most && all.saturating_add(prompt) <= most {
+        return Ok(());
     }
+    Err(OverBudget::Tokens {
+        key,
+        spent,
+        reserved,
+        prompt,
+        most,
+    })
 }
 
 impl OverBudget {
     /// In words.
     pub fn text(&self) -> Text {
         match self {
-            Self::Money { key, spent, most } => text!(
+            Self::Money { key, spent, most, .. } if spent >= most => text!(
                 "it is not asked: {key} allows {most}, and {spent} are spent",
                 key = key,
                 most = dollars(*most),
                 spent = dollars(*spent)
             ),
-            Self::Tokens { key, spent, most } => text!(
+            Self::Money {
+                key,
+                spent,
+                reserved,
+                prompt,
+                most,
+            } => text!(
+                "it is not asked: {key} allows {most}; {spent} are spent or reserved, and its prompt alone costs about {prompt}",
+                key = key,
+                most = dollars(*most),
+                spent = dollars(spent + reserved),
+                prompt = dollars(*prompt)
+            ),
+            Self::Tokens { key, spent, most, .. } if spent >= most => text!(
                 "it is not asked: {key} allows {most} tokens, and {spent} are used",
                 key = key,
                 most = most,
                 spent = spent
+            ),
+            Self::Tokens {
+                key,
+                spent,
+                reserved,
+                prompt,
+                most,
+            } => text!(
+                "it is not asked: {key} allows {most} tokens; {spent} are used or reserved, and its prompt alone has about {prompt}",
+                key = key,
+                most = most,
+                spent = spent + reserved,
+                prompt = prompt
             ),
             Self::UnknownPrice { key } => text!(
                 "it is not asked: {key} is a limit, and its price is not known",

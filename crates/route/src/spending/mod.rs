@@ -1,8 +1,9 @@
 //! What hosted models cost, and how much they may.
 //!
-//! Each request to a model that costs something reserves what it will cost at least, and settles that when it is over, so that many
+//! Each request to a model that costs something reserves what it is likely to cost, and settles that when it is over, so that many
 //! at once cannot pass a limit together. What was spent is kept in one file a day ([`ledger`]). Days are those of UTC.
 
+mod heard;
 mod ledger;
 mod limits;
 mod price;
@@ -12,18 +13,26 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
-use yabby_config::Budget;
-use yabby_core::{ModelRef, Text, Usage, text};
+use yabby_config::{Budget, Limit};
+use yabby_core::{ModelEvent, ModelRef, Text, Usage, text};
 
 pub use ledger::{Day, Entry};
 pub use limits::OverBudget;
 pub use price::Price;
 
+use heard::Heard;
 use ledger::{Ledger, day_of};
-use limits::check;
+use limits::{Taken, check};
+use price::Known;
+
+/// How many days before today a session's limit looks back. One that rests for longer begins anew.
+const SESSION_DAYS: u64 = 30;
 
 /// Money and tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,12 +50,21 @@ pub struct Spending(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     budget: Budget,
-    ledger: Mutex<Ledger>,
+    state: Mutex<State>,
     /// Seconds since 1970.
     clock: fn() -> u64,
+    /// The session of requests that name none: all those of this process.
+    own_session: String,
 }
 
-/// What a request will cost at least. It counts as spent until it is settled or dropped.
+#[derive(Debug, Default)]
+struct State {
+    ledger: Ledger,
+    /// The day of which round sums were told last, and what was spent then.
+    told: Option<(Day, f64)>,
+}
+
+/// A request that costs something, from before it is sent until it is over. What it may cost is reserved as long.
 #[derive(Debug)]
 #[must_use = "what is not kept is not reserved"]
 pub struct Reservation {
@@ -56,16 +74,23 @@ pub struct Reservation {
     price: Option<Price>,
     /// Tokens of the prompt, as estimated.
     prompt: u32,
-    estimate: Spent,
-    /// Whether the server has begun to work on it, so that it costs something whatever comes of it.
-    begun: bool,
+    held: Spent,
+    /// Whether it is on its way, so that it may cost something whatever comes of it.
+    sent: AtomicBool,
+    heard: Heard,
     settled: bool,
 }
 
 impl Spending {
     /// What is kept in this state folder.
     pub fn open(state_dir: &Path, budget: Budget) -> Self {
-        Self::with(Ledger::open(&state_dir.join("spending")), budget, yabby_core::now)
+        let by_session = budget.per_session != Limit::default();
+        let look_back = if by_session { SESSION_DAYS } else { 0 };
+        Self::with(
+            Ledger::open(&state_dir.join("spending"), look_back),
+            budget,
+            yabby_core::now,
+        )
     }
 
     /// What is forgotten with the process.
@@ -74,19 +99,22 @@ impl Spending {
     }
 
     fn with(ledger: Ledger, budget: Budget, clock: fn() -> u64) -> Self {
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        let opened = OPENED.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
             budget,
-            ledger: Mutex::new(ledger),
+            state: Mutex::new(State { ledger, told: None }),
             clock,
+            own_session: format!("run:{}-{}-{opened}", clock(), std::process::id()),
         }))
     }
 
-    /// What was spent today, also by other processes.
+    /// What was spent today, also by other processes; without what is reserved.
     pub fn today(&self) -> Spent {
-        let now = (self.0.clock)();
-        let mut ledger = self.lock();
-        ledger.refresh(day_of(now));
-        ledger.today()
+        let today = day_of((self.0.clock)());
+        let mut state = self.lock();
+        state.refresh(today);
+        state.ledger.spent_on(today)
     }
 
     /// The limits.
@@ -94,49 +122,101 @@ impl Spending {
         &self.0.budget
     }
 
-    /// Reserves what a request with so many tokens will cost at least, if no limit is against it.
+    /// Reserves what a request is likely to cost, if no limit is against it. It is refused only when its prompt alone does not fit
+    /// into what is left beside all that is reserved; `answer` is how many tokens the answer is likely to have.
     pub fn reserve(
         &self,
         model: &ModelRef,
         session: &str,
         price: Option<Price>,
         prompt: u32,
+        answer: u32,
     ) -> Result<Reservation, OverBudget> {
-        let now = (self.0.clock)();
-        let mut ledger = self.lock();
-        ledger.refresh(day_of(now));
-        let estimate = Spent {
-            usd: price.as_ref().map_or(0.0, |price| price.of_prompt(prompt)),
-            tokens: u64::from(prompt),
+        let today = day_of((self.0.clock)());
+        let session = if session.is_empty() {
+            &self.0.own_session
+        } else {
+            session
         };
-        let of_session = ledger.of_session(session);
-        check(&self.0.budget, ledger.today(), of_session, estimate, price.is_some())?;
-        ledger.hold(session, estimate);
+        let costs = |answer: u32| Spent {
+            usd: price.as_ref().map_or(0.0, |price| price.estimate(prompt, answer)),
+            tokens: u64::from(prompt) + u64::from(answer),
+        };
+        let mut state = self.lock();
+        state.refresh(today);
+        let ledger = &mut state.ledger;
+        check(
+            &self.0.budget,
+            Taken {
+                spent: ledger.spent_on(today),
+                reserved: ledger.held(),
+            },
+            Taken {
+                spent: ledger.spent_by(session),
+                reserved: ledger.held_by(session),
+            },
+            costs(0),
+            price.as_ref().map_or(Known::Unknown, Price::kind),
+        )?;
+        let held = costs(answer);
+        ledger.hold(session, held);
+        drop(state);
         Ok(Reservation {
             spending: self.clone(),
             model: model.clone(),
             session: session.to_owned(),
             price,
             prompt,
-            estimate,
-            begun: false,
+            held,
+            sent: AtomicBool::new(false),
+            heard: Heard::default(),
             settled: false,
         })
     }
 
+    /// A word when what was spent today has passed a round sum since this was asked last, and no limit of money for a day would
+    /// stop it.
+    pub(crate) fn milestone(&self) -> Option<Text> {
+        let today = day_of((self.0.clock)());
+        let mut state = self.lock();
+        state.refresh(today);
+        let after = state.ledger.spent_on(today).usd;
+        let (_, before) = state.told.replace((today, after))?;
+        milestone(&self.0.budget, before, after)
+    }
+
     /// The lock is held for a moment: a line is written, or those of other processes are read.
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn refresh(&mut self, today: Day) {
+        self.ledger.refresh(today);
+        if self.told.is_none_or(|(day, _)| day != today) {
+            self.told = Some((today, self.ledger.spent_on(today).usd));
+        }
     }
 }
 
 impl Reservation {
-    /// The server has begun to work on it.
-    pub fn begun(&mut self) {
-        self.begun = true;
+    /// It is on its way: if nothing else is said of it, its prompt is paid.
+    pub fn sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
     }
 
-    /// It is over. What the server does not say is taken from the estimate, so that no bill can hide.
+    /// It was refused, or never reached its server, so that it costs nothing.
+    pub fn free(self) {
+        self.sent.store(false, Ordering::Relaxed);
+    }
+
+    /// A piece of the answer has come.
+    pub fn heard(&mut self, event: &ModelEvent) {
+        self.heard.event(event);
+    }
+
+    /// It is over. What the server does not say is taken from the estimate and from what was heard, so that no bill can hide.
     pub fn settle(mut self, usage: &Usage) -> Entry {
         self.enter(usage)
     }
@@ -144,25 +224,31 @@ impl Reservation {
     fn enter(&mut self, usage: &Usage) -> Entry {
         self.settled = true;
         let input = usage.input_tokens.unwrap_or(self.prompt);
-        let output = usage.output_tokens.unwrap_or(0);
+        let output = match usage.output_tokens {
+            Some(output) if self.heard.ended => output,
+            // What was told before the end is not all of it.
+            told => told.unwrap_or(0).max(self.heard.tokens()),
+        };
         let told = Usage {
             input_tokens: Some(input),
             output_tokens: Some(output),
             ..*usage
         };
+        let said = usage.cost.filter(|usd| usd.is_finite() && *usd >= 0.0);
         let entry = Entry {
             at: (self.spending.0.clock)(),
             model: self.model.clone(),
             session: self.session.clone(),
             input,
             cached: usage.cached_tokens.unwrap_or(0),
+            written: usage.cache_write_tokens.unwrap_or(0),
             output,
-            usd: usage.cost.or_else(|| Some(self.price.as_ref()?.of(&told))),
-            exact: usage.input_tokens.is_some() && usage.output_tokens.is_some(),
+            usd: said.or_else(|| Some(self.price.as_ref()?.of(&told))),
+            exact: self.heard.ended && usage.input_tokens.is_some() && usage.output_tokens.is_some(),
         };
-        let mut ledger = self.spending.lock();
-        ledger.release(&self.session, self.estimate);
-        ledger.enter(&entry);
+        let mut state = self.spending.lock();
+        state.ledger.release(&self.session, self.held);
+        state.ledger.enter(&entry);
         entry
     }
 }
@@ -172,10 +258,10 @@ impl Drop for Reservation {
         if self.settled {
             return;
         }
-        if self.begun {
+        if *self.sent.get_mut() {
             self.enter(&Usage::default());
         } else {
-            self.spending.lock().release(&self.session, self.estimate);
+            self.spending.lock().ledger.release(&self.session, self.held);
         }
     }
 }
@@ -197,24 +283,24 @@ pub(crate) fn spent_line(model: &ModelRef, usd: Option<f64>, today: Spent) -> Te
     }
 }
 
-/// The sums that are worth a word of their own when a day's spending passes them, in dollars.
-const MILESTONES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
-
-/// A word when what was spent today has passed a round sum and no limit would stop it.
-pub(crate) fn milestone(budget: &Budget, before: f64, after: f64) -> Option<Text> {
+/// A word when a sum has passed a round one (1, 2, 5, 10 dollars and so on), and no limit would stop it.
+fn milestone(budget: &Budget, before: f64, after: f64) -> Option<Text> {
     if budget.per_day.usd.is_some() {
         return None;
     }
-    let passed = MILESTONES.iter().rev().find(|sum| before < **sum && after >= **sum)?;
+    let sums = (0..9).flat_map(|power| [1.0, 2.0, 5.0].map(|sum| sum * 10_f64.powi(power)));
+    let passed = sums.rev().find(|sum| before < *sum && *sum <= after)?;
     Some(text!(
         "hosted models have cost more than {sum} today; route.budget.perDay.usd in the config sets a limit",
-        sum = dollars(*passed)
+        sum = dollars(passed)
     ))
 }
 
 /// A sum for people: cents, and smaller parts where there is nothing else.
 pub fn dollars(usd: f64) -> String {
-    if usd != 0.0 && usd.abs() < 0.1 {
+    if 0.0 < usd && usd < 0.000_05 {
+        "<$0.0001".to_owned()
+    } else if usd != 0.0 && usd.abs() < 0.1 {
         format!("${usd:.4}")
     } else {
         format!("${usd:.2}")

@@ -223,7 +223,7 @@ async fn a_turn_has_its_time_and_the_last_one_its_part() {
         hanging.fault(Fault::HangModelCalls);
         last.chat(script![sleep_ms(20_000), text("At last.")]);
         let mut process = Process::of(&[&hanging, &last], "");
-        process.config.agents.defaults.timeout = Some(Duration::from_secs(60));
+        process.config.agents.defaults.timeout = Some(Duration::from_mins(1));
         process.router = Router::new(&Http::default(), &process.config);
         let seen = process.turn(hello()).await;
         assert_eq!(

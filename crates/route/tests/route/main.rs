@@ -9,3 +9,4 @@ mod hosted;
 mod ladder;
 mod live;
 mod scene;
+mod spending;

@@ -46,6 +46,7 @@ fn usage(data: &Value) -> Option<Usage> {
     Some(Usage {
         input_tokens: json::count(usage, "/prompt_tokens"),
         cached_tokens: json::count(usage, "/prompt_tokens_details/cached_tokens"),
+        cache_write_tokens: None,
         output_tokens: json::count(usage, "/completion_tokens"),
         reasoning_tokens: json::count(usage, "/completion_tokens_details/reasoning_tokens")
             .or_else(|| json::count(usage, "/reasoning_tokens")),

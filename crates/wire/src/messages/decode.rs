@@ -43,11 +43,16 @@ fn end_reason(reason: &str) -> EndReason {
 fn usage(holder: &Value) -> Option<Usage> {
     let usage = holder.get("usage").filter(|usage| usage.is_object())?;
     let cached = json::count(usage, "/cache_read_input_tokens");
-    let written = json::count(usage, "/cache_creation_input_tokens").unwrap_or(0);
+    let written = json::count(usage, "/cache_creation_input_tokens");
     let input = json::count(usage, "/input_tokens");
     Some(Usage {
-        input_tokens: input.map(|input| input.saturating_add(cached.unwrap_or(0)).saturating_add(written)),
+        input_tokens: input.map(|input| {
+            input
+                .saturating_add(cached.unwrap_or(0))
+                .saturating_add(written.unwrap_or(0))
+        }),
         cached_tokens: cached,
+        cache_write_tokens: written,
         output_tokens: json::count(usage, "/output_tokens"),
         reasoning_tokens: None,
         cost: None,

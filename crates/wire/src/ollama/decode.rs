@@ -66,6 +66,7 @@ impl Reader {
             // Left out when the whole prompt was cached, in older versions.
             input_tokens: json::count(line, "/prompt_eval_count"),
             cached_tokens: None,
+            cache_write_tokens: None,
             output_tokens: json::count(line, "/eval_count"),
             reasoning_tokens: None,
             cost: None,

@@ -38,6 +38,7 @@ fn usage(response: &Value) -> Option<Usage> {
     Some(Usage {
         input_tokens: json::count(usage, "/input_tokens"),
         cached_tokens: json::count(usage, "/input_tokens_details/cached_tokens"),
+        cache_write_tokens: None,
         output_tokens: json::count(usage, "/output_tokens"),
         reasoning_tokens: json::count(usage, "/output_tokens_details/reasoning_tokens"),
         cost: usage.get("cost").and_then(Value::as_f64),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use yabby_config::Limit;
-use yabby_core::{now, text};
+use yabby_config::Budget;
+use yabby_core::{Text, now, text};
 use yabby_route::{
     Spending,
     spending::{Day, Entry, Spent, dollars},
@@ -35,7 +35,8 @@ pub(crate) fn run(app: &App, arguments: &Usage) -> Exit {
         .filter(|(_, lines)| !lines.is_empty())
         .collect();
     let spent = Spending::open(&app.paths.state_dir, app.config().route.budget).today();
-    let limit = app.config().route.budget.per_day;
+    let budget = app.config().route.budget;
+    let limit = budget.per_day;
     if arguments.json {
         let object = json!({
             "days": days.iter().map(|(day, lines)| json!({"day": day.name(), "models": as_json(lines)})).collect::<Vec<_>>(),
@@ -44,16 +45,11 @@ pub(crate) fn run(app: &App, arguments: &Usage) -> Exit {
                 "usd": limit.usd.map(|most| (most - spent.usd).max(0.0)),
                 "tokens": limit.tokens.map(|most| most.saturating_sub(spent.tokens)),
             },
+            "inDoubt": budget.in_doubt,
         });
         return app.print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&object).unwrap_or_default()
-        ));
-    }
-    if days.is_empty() {
-        return app.print(&format!(
-            "{}\n",
-            app.terminal.say(&text!("no hosted model has been used lately"))
         ));
     }
     let say = |text| app.terminal.say(&text);
@@ -70,8 +66,12 @@ pub(crate) fn run(app: &App, arguments: &Usage) -> Exit {
         .iter()
         .flat_map(|(day, lines)| lines.iter().map(|(model, line)| row(*day, model, line)))
         .collect();
-    let mut out: Vec<String> = table(&head, &rows);
-    out.extend(left(&limit, spent).map(say));
+    let mut out = if rows.is_empty() {
+        vec![say(text!("no hosted model has been used lately"))]
+    } else {
+        table(&head, &rows)
+    };
+    out.extend(left(&budget, spent).into_iter().map(say));
     app.print(&format!("{}\n", out.join("\n")))
 }
 
@@ -112,23 +112,45 @@ fn as_json(lines: &BTreeMap<String, Line>) -> Vec<Value> {
     lines.iter().map(one).collect()
 }
 
-/// What is left of the day's limits.
-fn left(limit: &Limit, spent: Spent) -> impl Iterator<Item = yabby_core::Text> {
-    let money = limit.usd.map(|most| {
-        text!(
-            "today {spent} of {most} are spent (route.budget.perDay.usd)",
-            spent = dollars(spent.usd),
-            most = dollars(most)
-        )
-    });
-    let tokens = limit.tokens.map(|most| {
-        text!(
-            "today {spent} of {most} tokens are used (route.budget.perDay.tokens)",
-            spent = spent.tokens,
-            most = most
-        )
-    });
-    let none = (limit.usd.is_none() && limit.tokens.is_none())
-        .then(|| text!("no limit is set; route.budget in the config sets one"));
-    money.into_iter().chain(tokens).chain(none)
+/// The limits, and what is left of those of the day.
+fn left(budget: &Budget, spent: Spent) -> Vec<Text> {
+    if budget.in_doubt {
+        return vec![text!(
+            "route.budget has a mistake, so that no limit is known; models that cost something are not asked until it is corrected (`yabby config check`)"
+        )];
+    }
+    let (day, session) = (budget.per_day, budget.per_session);
+    let limits = [
+        day.usd.map(|most| {
+            text!(
+                "today {spent} of {most} are spent (route.budget.perDay.usd)",
+                spent = dollars(spent.usd),
+                most = dollars(most)
+            )
+        }),
+        day.tokens.map(|most| {
+            text!(
+                "today {spent} of {most} tokens are used (route.budget.perDay.tokens)",
+                spent = spent.tokens,
+                most = most
+            )
+        }),
+        session.usd.map(|most| {
+            text!(
+                "a session may cost {most} (route.budget.perSession.usd)",
+                most = dollars(most)
+            )
+        }),
+        session.tokens.map(|most| {
+            text!(
+                "a session may use {most} tokens (route.budget.perSession.tokens)",
+                most = most
+            )
+        }),
+    ];
+    let limits: Vec<Text> = limits.into_iter().flatten().collect();
+    if limits.is_empty() {
+        return vec![text!("no limit is set; route.budget in the config sets one")];
+    }
+    limits
 }

@@ -20,7 +20,10 @@ fn what_was_spent_is_shown_and_a_limit_holds_over_runs() {
     let hosted = ModelServer::start_on_thread();
     hosted.default_reply(script![text("Hello."), usage(100_000, 2_000)]);
     let home = home(&hosted, "perDay: { usd: 0.5 }");
-    assert_eq!(home.run(&["usage"]).stdout, "no hosted model has been used lately\n");
+    assert_eq!(
+        home.run(&["usage"]).stdout,
+        "no hosted model has been used lately\ntoday $0.00 of $0.50 are spent (route.budget.perDay.usd)\n"
+    );
     let ran = home.run(&["ask", "Hello?"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"));
     assert!(
@@ -65,4 +68,31 @@ fn a_mistake_in_the_budget_lets_nothing_be_spent() {
         "{}",
         ran.stderr
     );
+    let shown = home.run(&["usage"]).stdout;
+    assert!(
+        shown.contains("models that cost something are not asked until it is corrected"),
+        "{shown}"
+    );
+    let object: serde_json::Value = serde_json::from_str(&home.run(&["usage", "--json"]).stdout).unwrap();
+    assert_eq!(object["inDoubt"], true);
+}
+
+/// Each run is a session of its own, and a chat is one.
+#[test]
+fn a_limit_for_a_session_begins_anew_with_each_run() {
+    let hosted = ModelServer::start_on_thread();
+    hosted.default_reply(script![text("Hello."), usage(100_000, 2_000)]);
+    let home = home(&hosted, "perSession: { tokens: 100000 }");
+    for _ in 0..2 {
+        let ran = home.run(&["ask", "Hello?"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"), "{}", ran.stderr);
+    }
+    let home = home.var("YABBY_LANG", "zh-TW");
+    let shown = home.run(&["usage"]).stdout;
+    let day = |line: &str| {
+        line.split_once("far/m")
+            .map_or_else(|| line.to_owned(), |(_, rest)| format!("DAY far/m{rest}"))
+    };
+    let shown: Vec<String> = shown.lines().map(day).collect();
+    insta::assert_snapshot!(shown.join("\n"));
 }

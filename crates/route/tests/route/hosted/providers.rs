@@ -81,6 +81,7 @@ async fn a_question_with_a_call() {
             assert_eq!(seen.text(), "It rains.", "{kind:?} {delivery:?}");
             let usage = seen.end.unwrap().usage;
             let counts = Usage {
+                cache_write_tokens: None,
                 reasoning_tokens: None,
                 cost: None,
                 ..usage
