@@ -71,7 +71,7 @@ async fn m34_headers_without_end_are_refused() {
 async fn m34_an_error_without_end_is_read_for_two_seconds_at_most() {
     fast(async {
         let head = b"HTTP/1.1 500 Oh\r\nContent-Type: text/plain\r\nContent-Length: 1000000000\r\n\r\noh";
-        for (again, pause) in [(&b"o"[..], seconds(1)), (&[b'o'; 65_536][..], Duration::ZERO)] {
+        for (again, pause) in [(&b"o"[..], seconds(1)), (&[b'o'; 8192][..], Duration::ZERO)] {
             let (url, _tasks) = pouring(head, again, pause).await;
             let other = ModelServer::start().await;
             let world = World::at(&[url, other.base_url()], "");

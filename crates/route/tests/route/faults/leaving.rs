@@ -137,7 +137,7 @@ async fn m28_in_the_line_for_a_slot() {
         drop(second.events);
         assert_eq!((world.in_queue("p0"), server.model_calls().len()), ((0, 1), 1));
         first.leaves().await;
-        assert_eq!(left_early(&server)[0], true);
+        assert!(left_early(&server)[0]);
     })
     .await;
 }
@@ -190,7 +190,7 @@ async fn m28_while_the_prompt_is_read() {
             world.look().await;
             server.chat(script);
             Going::of(&world, &[&server]).during(12).await.leaves().await;
-            assert_eq!(left_early(&server)[0], true);
+            assert!(left_early(&server)[0]);
         }
     })
     .await;
@@ -207,7 +207,7 @@ async fn m28_while_it_thinks_or_answers() {
             let world = World::of(&[&server], "");
             server.chat(script);
             Going::of(&world, &[&server]).until_event(is_text).await.leaves().await;
-            assert_eq!(left_early(&server)[0], true);
+            assert!(left_early(&server)[0]);
         }
     })
     .await;
