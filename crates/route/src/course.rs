@@ -160,6 +160,7 @@ impl Course {
                     let mut asked_for = request.clone();
                     let exact = said.is_empty() || up.go_on(&mut asked_for, &said);
                     let mut seam = Seam::after(&said, exact);
+                    let said_before = said.len();
                     let mut parts = Parts::default();
                     let mut error = None;
                     {
@@ -273,11 +274,13 @@ impl Course {
                     if running.phase > Phase::Head {
                         running.cost = up.settle(&running.usage);
                     }
-                    let visible = !said.is_empty();
+                    // What others said before is no reason to go on to the next: this one may still be loading, or not take
+                    // words that are put into its mouth.
+                    let visible = said.len() > said_before;
                     let calls = !parts.tool_calls.is_empty() || !parts.malformed_calls.is_empty();
                     let error = match (error, parts.end) {
                         (Some(error), _) => error,
-                        (None, Some(reason)) if visible || calls => {
+                        (None, Some(reason)) if !said.is_empty() || calls => {
                             let (usage, cost) = (running.usage, running.cost);
                             for notice in up.succeeded(&asked_for, &usage) {
                                 yield Step::Notice(notice);

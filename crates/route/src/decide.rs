@@ -19,7 +19,7 @@ pub struct Situation {
     pub kind: ErrorKind,
     /// How far the request had come.
     pub phase: Phase,
-    /// Whether the person has seen a part of the answer.
+    /// Whether the person has seen a part of this candidate's answer.
     pub visible: bool,
     /// Whether Yabby runs the server itself.
     pub managed: bool,

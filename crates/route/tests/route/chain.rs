@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use yabby_config::{Environment, load_text};
 use yabby_core::{Attempt, ErrorKind, Message, ModelRef, ModelRequest, Outcome, Zone, ZoneRule};
-use yabby_route::{PlanError, Router, Wanted};
+use yabby_route::{PlanError, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url, script};
 
@@ -339,4 +339,39 @@ async fn a_limit_is_kept_and_told() {
     let failure = process.turn(long).await.end.unwrap_err();
     assert_eq!(failure.errors.last().unwrap().1.kind, ErrorKind::OverBudget);
     assert_eq!(hosted.model_calls().len(), 0);
+}
+
+/// One that does not take words that are put into its mouth is asked to go on.
+#[tokio::test]
+async fn who_refuses_to_go_on_from_words_is_asked_to() {
+    let first = ModelServer::start().await;
+    let second = ModelServer::start().await;
+    second.kind(ServerKind::Anthropic);
+    let text = format!(
+        "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: ['p1/m'] }} }} }}, models: {{ providers: {{
+            p0: {{ baseUrl: '{}', models: [{{ id: 'm' }}] }},
+            p1: {{ baseUrl: '{}', api: 'anthropic-messages', apiKey: 'k', models: [{{ id: 'm' }}] }} }} }} }}",
+        first.base_url(),
+        second.base_url()
+    );
+    let loaded = load_text(&text, &Environment::default());
+    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
+    let router = Router::new(&Http::default(), &loaded.config);
+    first.chat(script![text("The capital of France"), rst()]);
+    let refusal = r#"{"type":"error","error":{"type":"invalid_request_error","message":"This model does not support assistant message prefill. The conversation must end with a user message."}}"#;
+    second.fault_once(Fault::Status(400, refusal.to_owned()));
+    second.messages(script![text("is Paris."), finish("stop")]);
+    let planned = plan(&loaded.config, &fleet, &Wanted::default()).unwrap();
+    let seen = Seen::of(router.answer(planned, hello())).await;
+    assert_eq!(seen.text(), "The capital of France is Paris.");
+    let calls = second.model_calls();
+    let roles = |call: usize| -> Vec<String> {
+        let messages = calls[call].body["messages"].as_array().unwrap();
+        messages
+            .iter()
+            .map(|message| message["role"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(roles(0).last().unwrap(), "assistant");
+    assert_eq!(roles(1).last().unwrap(), "user");
 }

@@ -189,3 +189,26 @@ impl Decode for Reader {
         self.close(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The prompt is the sum, and what was written to the cache, which costs more, is told apart.
+    #[test]
+    fn what_the_cache_gave_and_took_is_counted() {
+        let holder = json!({"usage": {
+            "input_tokens": 10, "cache_read_input_tokens": 2000, "cache_creation_input_tokens": 300, "output_tokens": 5,
+        }});
+        let expected = Usage {
+            input_tokens: Some(2310),
+            cached_tokens: Some(2000),
+            cache_write_tokens: Some(300),
+            output_tokens: Some(5),
+            ..Usage::default()
+        };
+        assert_eq!(usage(&holder), Some(expected));
+    }
+}
