@@ -105,8 +105,8 @@ async fn when_all_fail_each_is_named() {
     assert_eq!(
         answer.json()["error"]["message"],
         "no model has answered. a/m: the server failed inside: boom (look into the server's log: it may have crashed or been \
-         restarted); b/m: the server has no model of this name: The model `m` does not exist (see `yabby models` for what b \
-         has)"
+         restarted); b/m: the server has no model of this name: The model `m` does not exist (b has \
+         test-model: correct the name in the config)"
     );
 }
 

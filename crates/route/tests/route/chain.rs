@@ -307,6 +307,7 @@ async fn what_a_hosted_model_costs_is_told_and_counted() {
     // A stream that breaks off has a price too: the prompt was read.
     hosted.chat(script![text("Half"), rst()]);
     hosted.chat(script![rst()]);
+    hosted.chat(script![rst()]);
     let seen = process.turn(hello()).await;
     let attempts = seen.end.unwrap_err().attempts;
     let broken = attempts.iter().find(|attempt| attempt.bytes > 0).unwrap();

@@ -296,7 +296,7 @@ fn json_is_one_object() {
     }
     object["attempts"][0]["endpoint"] = "…".into();
     let usage =
-        json!({"input_tokens": 20, "cached_tokens": 16, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
+        json!({"input_tokens": 20, "cached_tokens": 16, "cache_write_tokens": null, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
     assert_eq!(
         object,
         json!({

@@ -15,9 +15,9 @@ use self::{
 };
 use crate::run::{cargo, run};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 /// Of each load.
-const SECONDS: f64 = 0.6;
+const SECONDS: f64 = 0.4;
 /// Bytes of a prompt.
 const PROMPTS: [usize; 3] = [1_000, 20_000, 200_000];
 const STREAMS: [usize; 3] = [1, 32, 256];
@@ -29,7 +29,7 @@ const GAPS: [u64; 3] = [2, 10, 40];
 const REFERENCE: &str = "hyper with peek";
 
 /// What one load has shown.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Sample {
     /// Microseconds of processor time per request.
     cpu: f64,
@@ -111,18 +111,16 @@ fn requests(targets: &Targets, bytes: usize, streams: usize) -> Result<(), Strin
         let seconds = if target.is_fast { SECONDS } else { 3.0 };
         (target.is_fast || (bytes == 1_000 && streams <= 32)).then(|| sample(target, streams, bytes, seconds))
     })?;
-    let reference = rows
-        .iter()
-        .find(|(target, ..)| target.name == REFERENCE)
-        .map(|row| (row.1.cpu, row.2));
-    for (target, median, added_p50, added_p99) in &rows {
+    for row in &rows.0 {
         println!(
-            "  {:16} {:>10.1} {added_p50:>10.1} {added_p99:>10.1} {:>10.1} {:>10.0}{}",
-            target.name,
-            median.cpu,
-            median.first_p50,
-            median.per_second,
-            compared(target, reference, median.cpu, *added_p50)
+            "  {:16} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10.0}{}",
+            row.target.name,
+            row.of(|sample| sample.cpu),
+            row.added(&rows, |sample| sample.first_p50),
+            row.added(&rows, |sample| sample.first_p99),
+            row.of(|sample| sample.first_p50),
+            row.of(|sample| sample.per_second),
+            row.compared(&rows, |sample| sample.cpu, |sample| sample.first_p50)
         );
     }
     Ok(())
@@ -136,91 +134,85 @@ fn events(targets: &Targets, streams: usize, gap: u64) -> Result<(), String> {
         "", "core-µs", "added p50", "added p99", "p50 µs"
     );
     targets.mode(FRAMES, Duration::from_millis(gap))?;
-    let seconds = 1.0;
-    let rows = rounds(targets, 3, |target| {
-        target.is_fast.then(|| {
-            let sample = sample(target, streams, 1_000, seconds)?;
-            // The events are looked at as the first bytes are elsewhere.
-            Ok(Sample {
-                first_p50: sample.frame_p50,
-                first_p99: sample.frame_p99,
-                ..sample
-            })
-        })
+    let rows = rounds(targets, ROUNDS, |target| {
+        target.is_fast.then(|| sample(target, streams, 1_000, SECONDS))
     })?;
-    let reference = rows
-        .iter()
-        .find(|(target, ..)| target.name == REFERENCE)
-        .map(|row| (row.1.frame_cpu, row.2));
-    for (target, median, added_p50, added_p99) in &rows {
+    for row in &rows.0 {
         println!(
-            "  {:16} {:>10.1} {added_p50:>10.1} {added_p99:>10.1} {:>10.1}{}",
-            target.name,
-            median.frame_cpu,
-            median.first_p50,
-            compared(target, reference, median.frame_cpu, *added_p50)
+            "  {:16} {:>10.1} {:>10.1} {:>10.1} {:>10.1}{}",
+            row.target.name,
+            row.of(|sample| sample.frame_cpu),
+            row.added(&rows, |sample| sample.frame_p50),
+            row.added(&rows, |sample| sample.frame_p99),
+            row.of(|sample| sample.frame_p50),
+            row.compared(&rows, |sample| sample.frame_cpu, |sample| sample.frame_p50)
         );
     }
     Ok(())
 }
 
-/// Yabby's part of what the reference takes.
-fn compared(target: &Target, reference: Option<(f64, f64)>, cpu: f64, added: f64) -> String {
-    match reference {
-        Some((reference_cpu, reference_added)) if target.name == "yabby" => format!(
-            "   {:.2} times its processor time, {:.2} times its added p50",
-            cpu / reference_cpu,
-            added / reference_added
-        ),
-        _ => String::new(),
+/// All targets, the upstream first.
+struct Rows<'a>(Vec<Row<'a>>);
+
+/// What a target has shown, round by round.
+struct Row<'a> {
+    target: &'a Target,
+    samples: Vec<Sample>,
+}
+
+type Value = fn(&Sample) -> f64;
+
+impl Row<'_> {
+    fn of(&self, value: Value) -> f64 {
+        median(self.samples.iter().map(value).collect())
+    }
+
+    /// What it adds to the upstream in the same round.
+    fn added(&self, rows: &Rows<'_>, value: Value) -> f64 {
+        let Some(upstream) = rows.0.first() else { return 0.0 };
+        let pairs = self.samples.iter().zip(&upstream.samples);
+        median(
+            pairs
+                .map(|(sample, upstream)| value(sample) - value(upstream))
+                .collect(),
+        )
+    }
+
+    /// Yabby's part of what the reference takes in the same round: what else the machine does changes from round to round.
+    fn compared(&self, rows: &Rows<'_>, cpu: Value, time: Value) -> String {
+        let reference = rows.0.iter().find(|row| row.target.name == REFERENCE);
+        let (Some(reference), "yabby") = (reference, self.target.name) else {
+            return String::new();
+        };
+        let pairs = self.samples.iter().zip(&reference.samples);
+        let ratio = median(pairs.map(|(sample, reference)| cpu(sample) / cpu(reference)).collect());
+        format!(
+            "   {ratio:.2} times its processor time, {:.2} times its added p50",
+            self.added(rows, time) / reference.added(rows, time)
+        )
     }
 }
 
-/// All targets in turn, so often; the median of each, and what it adds to the upstream of the same round.
+/// All targets in turn, so often.
 fn rounds(
     targets: &Targets,
     count: usize,
     mut one: impl FnMut(&Target) -> Option<Result<Sample, String>>,
-) -> Result<Vec<(&Target, Sample, f64, f64)>, String> {
-    let mut all: Vec<(&Target, Vec<Sample>)> = targets.all().map(|target| (target, Vec::new())).collect();
+) -> Result<Rows<'_>, String> {
+    let row = |target| Row {
+        target,
+        samples: Vec::new(),
+    };
+    let mut rows: Vec<Row<'_>> = targets.all().map(row).collect();
     for round in 0..count {
-        for (target, samples) in &mut all {
-            if target.is_fast || round == 0 {
-                samples.extend(one(target).transpose()?);
+        for row in &mut rows {
+            if row.target.is_fast || round == 0 {
+                row.samples.extend(one(row.target).transpose()?);
             }
         }
     }
-    let direct = all.first().map(|(_, samples)| samples.clone()).unwrap_or_default();
-    let added = |samples: &[Sample], of: fn(&Sample) -> f64| {
-        median(
-            samples
-                .iter()
-                .zip(&direct)
-                .map(|(sample, direct)| of(sample) - of(direct))
-                .collect(),
-        )
-    };
-    let rows = all
-        .into_iter()
-        .filter(|(_, samples)| !samples.is_empty())
-        .map(|(target, samples)| {
-            let of = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
-            let medians = Sample {
-                cpu: of(|sample| sample.cpu),
-                first_p50: of(|sample| sample.first_p50),
-                first_p99: of(|sample| sample.first_p99),
-                frame_p50: of(|sample| sample.frame_p50),
-                frame_p99: of(|sample| sample.frame_p99),
-                frame_cpu: of(|sample| sample.frame_cpu),
-                per_second: of(|sample| sample.per_second),
-            };
-            let (p50, p99) = (
-                added(&samples, |sample| sample.first_p50),
-                added(&samples, |sample| sample.first_p99),
-            );
-            (target, medians, p50, p99)
-        });
-    Ok(rows.collect())
+    rows.retain(|row| !row.samples.is_empty());
+    Ok(Rows(rows))
 }
 
 fn sample(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Sample, String> {

@@ -122,6 +122,7 @@ async fn the_slot_is_free_when_the_answer_is_complete() {
 
         server.chat(script![text("Half"), rst()]);
         server.chat(script![rst()]);
+        server.chat(script![rst()]);
         let mut broken = scene.events(person("a"), hello(), Deadlines::of);
         while !matches!(broken.next().await, Some(RouteEvent::Failed(_))) {}
         assert_eq!(scene.in_queue("p0"), (0, 0));
