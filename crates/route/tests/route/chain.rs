@@ -348,6 +348,7 @@ async fn who_refuses_to_go_on_from_words_is_asked_to() {
     let first = ModelServer::start().await;
     let second = ModelServer::start().await;
     second.kind(ServerKind::Anthropic);
+    second.models(&["m"]);
     let text = format!(
         "{{ agents: {{ defaults: {{ model: {{ primary: 'p0/m', fallbacks: ['p1/m'] }} }} }}, models: {{ providers: {{
             p0: {{ baseUrl: '{}', models: [{{ id: 'm' }}] }},

