@@ -174,7 +174,7 @@ fn m13_an_answer_that_is_reset_is_kept_when_nobody_can_go_on() {
         "{}",
         ran.stderr
     );
-    // It is asked to go on, once.
+    // It is asked to go on, twice.
     assert_eq!(server.model_calls().len(), 3);
 }
 
