@@ -189,7 +189,8 @@ pub(crate) fn run(
                     {
                         yield RouteEvent::Notice(notice);
                     }
-                    if near && !answered.zone.is_own() {
+                    // A proxy near by may turn out to be hosted; it answers for nobody but itself.
+                    if near && !answered.zone.is_own() && primary.as_ref() != Some(&model) {
                         let today = turn.spending.today();
                         yield RouteEvent::Notice(spent_line(&model, answered.cost, today));
                         if let Some(notice) = turn.spending.milestone() {

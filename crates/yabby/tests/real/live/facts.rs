@@ -110,13 +110,13 @@ fn a_person_sees_it(config: &str, served: &Served, port: u16) {
     let table = out(&run(&mut yabby(home.path(), &["models"]))).replace(&port.to_string(), "PPPPP");
     let lines: Vec<&str> = table.lines().collect();
     let row = format!(
-        "here/smollm2  ready  {}    server  0/{}    http://127.0.0.1:PPPPP/v1  primary, llama.cpp, no native tool calls",
+        "here/smollm2  ready  machine  {}    server  0/{}    http://127.0.0.1:PPPPP/v1  primary, llama.cpp, no native tool calls",
         served.window, served.slots
     );
     assert_eq!(
         lines,
         [
-            "MODEL         STATE  WINDOW  FROM    SLOTS  ENDPOINT                   NOTES",
+            "MODEL         STATE  ZONE     WINDOW  FROM    SLOTS  ENDPOINT                   NOTES",
             &row
         ]
     );
