@@ -14,7 +14,6 @@ mod router;
 mod seam;
 mod sessions;
 pub mod spending;
-mod tally;
 mod telling;
 mod trouble;
 mod turn;
@@ -28,7 +27,5 @@ pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted
 pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd, TurnRecord, Turns};
 pub use refit::{DropOldest, Refit};
 pub use router::{Answer, RouteEvent, RouteFailure, Router};
-pub use sessions::Sessions;
 pub use spending::Spending;
-pub use tally::{Place, PlaceTallied, Tallied, Tally, Total};
 pub use telling::{Telling, progress_words, rounded, waiting_words};

@@ -12,8 +12,9 @@ use yabby_core::{
 use yabby_servers::{Endpoint, Http};
 
 use crate::{
-    Deadlines, DropOldest, Plan, Refit, Sessions, Spending,
+    Deadlines, DropOldest, Plan, Refit, Spending,
     live::LiveUpstream,
+    sessions::Sessions,
     turn::{self, Turn},
     upstream::Upstream,
 };
@@ -124,11 +125,6 @@ impl Router {
             deadlines: Arc::new(deadlines),
             ..self
         }
-    }
-
-    /// What was told in sessions.
-    pub const fn sessions(&self) -> &Sessions {
-        &self.sessions
     }
 
     /// Answers `request` with the first candidate of `plan` that can.

@@ -23,6 +23,7 @@ mod near;
 mod passage;
 pub mod private;
 mod probe;
+mod quirks;
 mod reach;
 mod refused;
 mod replicas;

@@ -13,7 +13,8 @@ use super::{
     world::{Entry, What, World},
 };
 use crate::{
-    DropOldest, Sessions, Spending,
+    DropOldest, Spending,
+    sessions::Sessions,
     turn::{Turn, run},
 };
 

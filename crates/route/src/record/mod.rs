@@ -173,19 +173,6 @@ impl TurnRecord {
         }
     }
 
-    /// Whether another model answered than the first of the plan.
-    pub fn is_fallback(&self) -> bool {
-        let first = self.plan.candidates.first().map(|first| &first.model);
-        self.answered_by().is_some_and(|model| Some(model) != first)
-            || (!self.plan.left_out.is_empty() && self.is_second())
-    }
-
-    /// Whether the first candidate is not the first model of the policy.
-    fn is_second(&self) -> bool {
-        let first = self.plan.candidates.first().map(|first| first.why);
-        self.answered_by().is_some() && matches!(first, Some(Why::Fallback(_)))
-    }
-
     /// Whether a model was to be tried, was left out, or was named.
     pub fn concerns(&self, model: &ModelRef) -> bool {
         let name = model.to_string();

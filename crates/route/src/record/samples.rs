@@ -43,13 +43,3 @@ pub(crate) fn fallback() -> TurnRecord {
     let end = json!({"outcome": "answered", "model": "far/m2", "zone": "hosted", "reason": "stop"});
     turn(&json!([refused(), answered]), &end)
 }
-
-/// Nobody answered.
-pub(crate) fn failed() -> TurnRecord {
-    let unauthorised = json!({
-        "model": "far/m2", "endpoint": "https://far.example/v1", "zone": "hosted",
-        "outcome": "failed", "error": "auth", "message": "no such key", "decision": "stop", "phase": "head",
-        "queued_ms": 0, "sent_ms": 1, "head_ms": null, "first_token_ms": null, "total_ms": 20, "bytes": 0, "usage": {},
-    });
-    turn(&json!([refused(), unauthorised]), &json!({"outcome": "failed"}))
-}

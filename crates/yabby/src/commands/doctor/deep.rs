@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::StreamExt;
 use yabby_core::{Caller, ErrorKind, Message, ModelRef, ModelRequest, Zones, text};
-use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, Router, Why};
+use yabby_route::{Candidate, Deadlines, Plan, RouteEvent, Why};
 
 use yabby_servers::{EndpointOrigin, Fleet, Reach, ServerFacts};
 use yabby_wire::Dialect;
@@ -77,7 +77,7 @@ pub(super) async fn ask(app: &App, candidate: Candidate) -> Finding {
         max_output_tokens: Some(if dialect == Dialect::Responses { 16 } else { 1 }),
         ..ModelRequest::default()
     };
-    let router = Router::new(&app.http, app.config()).with_deadlines(|endpoint| Deadlines {
+    let router = app.router().with_deadlines(|endpoint| Deadlines {
         total: LIMIT,
         ..Deadlines::of(endpoint)
     });
