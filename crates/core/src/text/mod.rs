@@ -123,12 +123,13 @@ pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// The translated texts of each room: an English line, then its translation.
-const ZH_TW_FILES: [&str; 6] = [
+const ZH_TW_FILES: [&str; 7] = [
     include_str!("zh_tw/config.txt"),
     include_str!("zh_tw/wire.txt"),
     include_str!("zh_tw/servers.txt"),
     include_str!("zh_tw/route.txt"),
     include_str!("zh_tw/gateway.txt"),
+    include_str!("zh_tw/store.txt"),
     include_str!("zh_tw/cli.txt"),
 ];
 

@@ -1,0 +1,47 @@
+//! Points at which a test can kill the process, as a power cut would.
+//!
+//! `YABBY_FAIL_AT=OPERATION/STEP:N` kills it when the point is passed for the Nth time. Steps of each operation that writes
+//! are `ran` (its statements have run, nothing is committed), `committed` and `told` (its caller goes on). Without the
+//! feature `fail-points` nothing of this is compiled.
+
+/// A point on the way of a message.
+#[cfg(feature = "fail-points")]
+pub(crate) fn point(operation: &str, step: &str) {
+    use std::sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    struct Wanted {
+        operation: String,
+        step: String,
+        number: u64,
+    }
+
+    static WANTED: LazyLock<Option<Wanted>> = LazyLock::new(|| {
+        let wanted = std::env::var("YABBY_FAIL_AT").ok()?;
+        let (point, number) = wanted.rsplit_once(':')?;
+        let (operation, step) = point.split_once('/')?;
+        Some(Wanted {
+            operation: operation.to_owned(),
+            step: step.to_owned(),
+            number: number.parse().ok()?,
+        })
+    });
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+
+    if let Some(wanted) = &*WANTED
+        && wanted.operation == operation
+        && wanted.step == step
+        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == wanted.number
+    {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// A point on the way of a message.
+#[cfg(not(feature = "fail-points"))]
+pub(crate) const fn point(_operation: &str, _step: &str) {}

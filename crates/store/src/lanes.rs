@@ -1,0 +1,188 @@
+//! Who may work where.
+//!
+//! A lane is a conversation, or a place that is delivered to. One owner at a time has it, for the time of a lease that it
+//! renews. Each new owner gets a higher number (a fencing token); whatever is written for a lane says its number in the
+//! same transaction, and an older one is refused, however late it comes.
+//!
+//! Replicas measure leases by the clock of the database. With SQLite there is one process: its lanes are free when it
+//! has ended, and no clock that jumps takes them away from it.
+
+use std::time::Duration;
+
+use yabby_core::{Time, text};
+
+use crate::{
+    error::{Result, StoreError, StoreErrorKind},
+    sql::{Flavor, Tx, params},
+    store::Store,
+    wakes::Topic,
+};
+
+/// The right to work in a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub(crate) kind: LaneKind,
+    pub(crate) key: String,
+    pub(crate) owner: String,
+    pub(crate) fence: i64,
+}
+
+/// What a lane leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneKind {
+    /// A conversation.
+    In,
+    /// A place that is delivered to.
+    Out,
+}
+
+impl Lease {
+    /// The conversation, or the place that is delivered to.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The fencing token: higher than that of every owner before.
+    pub fn fence(&self) -> i64 {
+        self.fence
+    }
+}
+
+impl LaneKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+
+    /// Who waits for lanes of this kind.
+    pub(crate) const fn topic(self) -> Topic {
+        match self {
+            Self::In => Topic::Inbox,
+            Self::Out => Topic::Outbox,
+        }
+    }
+}
+
+impl Store {
+    /// Takes the lane of a conversation, to work in it without a message that has come in; `None` while another owner
+    /// has it.
+    pub async fn lease_conversation(&self, conversation: &str, time: Duration) -> Result<Option<Lease>> {
+        let conversation = conversation.to_owned();
+        self.write("lease", move |tx| {
+            make(tx, LaneKind::In, &conversation)?;
+            let now = tx.now()?;
+            if is_free(tx, LaneKind::In, &conversation, now)? {
+                take(tx, LaneKind::In, &conversation, now, time).map(Some)
+            } else {
+                Ok(None)
+            }
+        })
+        .await
+    }
+
+    /// Keeps a lane for so long from now. An error of the kind `Fenced` says that another has it.
+    pub async fn renew(&self, lease: &Lease, time: Duration) -> Result<()> {
+        let lease = lease.clone();
+        self.write("renew", move |tx| {
+            let until = tx.now()?.plus(time);
+            let statement = "UPDATE lanes SET until = ?1 WHERE kind = ?2 AND key = ?3 AND owner = ?4 AND fence = ?5";
+            let kept = tx.execute(
+                statement,
+                params![until, lease.kind.name(), &lease.key, &lease.owner, lease.fence],
+            )?;
+            if kept == 1 { Ok(()) } else { Err(fenced(&lease)) }
+        })
+        .await
+    }
+
+    /// Gives a lane back.
+    pub async fn release(&self, lease: &Lease) -> Result<()> {
+        let lease = lease.clone();
+        self.write("release", move |tx| free(tx, &lease, Time(0))).await
+    }
+}
+
+/// Makes a lane where there is none, and locks it until the end of the transaction; the oldest row that waits in it.
+pub(crate) fn make(tx: &mut dyn Tx, kind: LaneKind, key: &str) -> Result<Option<i64>> {
+    let statement = "INSERT INTO lanes (kind, key) VALUES (?1, ?2) \
+                     ON CONFLICT (kind, key) DO UPDATE SET fence = lanes.fence RETURNING head";
+    let row = tx.query_one(statement, params![kind.name(), key])?;
+    row.map_or(Ok(None), |row| row.opt_int(0))
+}
+
+/// Sets the oldest row that waits in a lane.
+pub(crate) fn set_head(tx: &mut dyn Tx, kind: LaneKind, key: &str, head: Option<i64>) -> Result<()> {
+    let statement = "UPDATE lanes SET head = ?1 WHERE kind = ?2 AND key = ?3";
+    tx.execute(statement, params![head, kind.name(), key]).map(drop)
+}
+
+/// The free lane in which something has waited longest, and its head; locked until the end of the transaction.
+pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Result<Option<(String, i64)>> {
+    let statement = format!(
+        "SELECT key, head FROM lanes WHERE kind = ?1 AND head IS NOT NULL AND until <= ?2 AND (owner IS NULL OR ?3 = 1) \
+         ORDER BY head LIMIT 1{}",
+        tx.flavor().skip_locked()
+    );
+    let expires = tx.flavor() == Flavor::Postgres;
+    let row = tx.query_one(&statement, params![kind.name(), now, expires])?;
+    row.map(|row| Ok((row.text(0)?, row.int(1)?))).transpose()
+}
+
+/// Whether nobody has a lane that is locked by this transaction.
+fn is_free(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time) -> Result<bool> {
+    let expires = tx.flavor() == Flavor::Postgres;
+    let statement = "SELECT 1 FROM lanes WHERE kind = ?1 AND key = ?2 AND (owner IS NULL OR (?3 = 1 AND until <= ?4))";
+    let row = tx.query_one(statement, params![kind.name(), key, expires, now])?;
+    Ok(row.is_some())
+}
+
+/// Takes a lane that is free and locked by this transaction.
+pub(crate) fn take(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time, time: Duration) -> Result<Lease> {
+    let owner = tx.me().to_owned();
+    let statement = "UPDATE lanes SET owner = ?1, until = ?2, fence = fence + 1 WHERE kind = ?3 AND key = ?4 \
+                     RETURNING fence";
+    let row = tx.query_one(statement, params![&owner, now.plus(time), kind.name(), key])?;
+    let Some(row) = row else {
+        let message = text!("there is no conversation {key}", key = key);
+        return Err(StoreError::new(StoreErrorKind::Missing, message));
+    };
+    Ok(Lease {
+        kind,
+        key: key.to_owned(),
+        owner,
+        fence: row.int(0)?,
+    })
+}
+
+/// Makes sure that the owner of a lease still has its lane, and keeps that so until the end of the transaction. Every
+/// operation that writes for a lane begins with it.
+pub(crate) fn hold(tx: &mut dyn Tx, lease: &Lease) -> Result<()> {
+    let statement = format!(
+        "SELECT 1 FROM lanes WHERE kind = ?1 AND key = ?2 AND owner = ?3 AND fence = ?4{}",
+        tx.flavor().for_update()
+    );
+    let row = tx.query_one(
+        &statement,
+        params![lease.kind.name(), &lease.key, &lease.owner, lease.fence],
+    )?;
+    if row.is_some() { Ok(()) } else { Err(fenced(lease)) }
+}
+
+/// Gives a lane back; nobody takes it before `not_before`. Who has lost it already has nothing to give back.
+pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, not_before: Time) -> Result<()> {
+    let statement =
+        "UPDATE lanes SET owner = NULL, until = ?1 WHERE kind = ?2 AND key = ?3 AND owner = ?4 AND fence = ?5";
+    tx.execute(
+        statement,
+        params![not_before, lease.kind.name(), &lease.key, &lease.owner, lease.fence],
+    )?;
+    tx.wake(lease.kind.topic())
+}
+
+fn fenced(lease: &Lease) -> StoreError {
+    let message = text!("another Yabby has taken over {key}", key = lease.key);
+    StoreError::new(StoreErrorKind::Fenced, message)
+        .with_hint(text!("nothing was written; the other one goes on with it"))
+}

@@ -1,0 +1,30 @@
+//! Durable state: what was said, what has come in and must be answered, what must go out, and what was done.
+//!
+//! A [`Store`] is a handle to one of two backends that do the same: SQLite in a folder, for one process, or PostgreSQL,
+//! for any number of replicas. Every operation is one transaction, is written once for both (`sql`), and may be repeated:
+//! ids come from the caller, so that an operation whose connection broke off is simply run again.
+//!
+//! When an operation that writes has returned, what it wrote is on the disk.
+
+mod backend;
+mod error;
+mod fail;
+mod files;
+
+mod ids;
+mod lanes;
+mod open;
+mod schema;
+mod sql;
+mod sqlite;
+mod store;
+mod transcript;
+mod wakes;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use ids::new_id;
+pub use lanes::Lease;
+pub use open::{Access, Place};
+pub use store::Store;
+pub use transcript::{Content, FileRef, Item, NewItem};
+pub use wakes::Topic;

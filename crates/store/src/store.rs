@@ -1,0 +1,137 @@
+//! The handle.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+use yabby_core::text;
+
+use crate::{
+    backend::{Backend, Job, Mode},
+    error::{Result, StoreError, StoreErrorKind},
+    fail,
+    open::Place,
+    sql::{Flavor, Tx},
+    wakes::Topic,
+};
+
+/// So many operations may wait for the database at once; more wait here, in order.
+const MOST_WAITING: usize = 1024;
+
+/// Durable state. Clones are the same store; it is closed when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    backend: Box<dyn Backend>,
+    place: Place,
+    room: Semaphore,
+}
+
+/// An operation that was asked for, and who waits for it.
+struct Asked<F, T> {
+    name: &'static str,
+    operation: F,
+    result: Option<T>,
+    told: oneshot::Sender<Result<T>>,
+}
+
+impl Store {
+    pub(crate) fn of(backend: Box<dyn Backend>, place: Place) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                backend,
+                place,
+                room: Semaphore::new(MOST_WAITING),
+            }),
+        }
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.shared.place
+    }
+
+    /// The id of this process in the store.
+    pub fn me(&self) -> &str {
+        self.shared.backend.me()
+    }
+
+    pub(crate) fn flavor(&self) -> Flavor {
+        self.shared.backend.flavor()
+    }
+
+    /// A counter that changes whenever there may be new work, in any process that uses the store.
+    pub fn wakes(&self, topic: Topic) -> watch::Receiver<u64> {
+        self.shared.backend.wakes().subscribe(topic)
+    }
+
+    /// Runs an operation that may change the store. It may run several times, and counts once. When the future is
+    /// dropped, the operation happens all the same, or not at all.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let result = self.run(Mode::Write, name, operation).await;
+        fail::point(name, "told");
+        result
+    }
+
+    /// Runs an operation that sees one state of the store.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(Mode::Read, name, operation).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        mode: Mode,
+        name: &'static str,
+        operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (told, answer) = oneshot::channel();
+        let _room = self.shared.room.acquire().await.map_err(|_| gone())?;
+        self.shared.backend.submit(
+            mode,
+            Box::new(Asked {
+                name,
+                operation,
+                result: None,
+                told,
+            }),
+        );
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, text!("the store is closed"))
+}
+
+// === impl Asked ===
+
+impl<F, T> Job for Asked<F, T>
+where
+    F: FnMut(&mut dyn Tx) -> Result<T> + Send,
+    T: Send,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn run(&mut self, tx: &mut dyn Tx) -> Result<()> {
+        self.result = Some((self.operation)(tx)?);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { result, told, .. } = *self;
+        let _ = told.send(outcome.and_then(|()| result.ok_or_else(gone)));
+    }
+}

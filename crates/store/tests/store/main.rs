@@ -1,0 +1,6 @@
+//! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
+#![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod both;
+mod folder;
+mod lanes;
