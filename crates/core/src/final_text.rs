@@ -4,9 +4,10 @@ use crate::{EndReason, ModelEvent};
 
 /// The visible text of a finished answer.
 ///
-/// It can be made only from [`ModelEvent::Text`] by way of [`Unfinished`], so reasoning cannot get into it:
-/// there is no other constructor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// It can be made only from [`ModelEvent::Text`] by way of [`Unfinished`], or be cut from one
+/// ([`chunks`](Self::chunks)), so reasoning cannot get into it. It is not read from JSON either: the outbox, which keeps
+/// answers, makes them anew from the text that it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FinalText(String);
 
 impl FinalText {
@@ -18,6 +19,11 @@ impl FinalText {
     /// The text, owned.
     pub fn into_string(self) -> String {
         self.0
+    }
+
+    /// A piece of an answer.
+    pub(crate) fn piece(text: String) -> Self {
+        Self(text)
     }
 
     /// Whether there is nothing but white space to deliver.

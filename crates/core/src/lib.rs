@@ -4,6 +4,7 @@
 
 mod attempt;
 mod caller;
+mod chunks;
 mod details;
 mod error;
 mod event;
@@ -22,6 +23,7 @@ mod zone;
 
 pub use attempt::{Attempt, Outcome};
 pub use caller::{Caller, Priority};
+pub use chunks::{ChunkLimit, ChunkUnit};
 pub use details::{ErrorDetails, Numbers, Refused};
 pub use error::{ErrorKind, ModelError, Phase};
 pub use event::{EndReason, ModelEvent, Progress, Usage};

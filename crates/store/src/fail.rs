@@ -6,7 +6,8 @@
 
 /// A point on the way of a message.
 #[cfg(feature = "fail-points")]
-pub(crate) fn point(operation: &str, step: &str) {
+#[expect(clippy::disallowed_methods, reason = "only tests set it, and only for this")]
+pub fn point(operation: &str, step: &str) {
     use std::sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},

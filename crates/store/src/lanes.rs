@@ -130,6 +130,16 @@ pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Res
     row.map(|row| Ok((row.text(0)?, row.int(1)?))).transpose()
 }
 
+/// When a lane in which something waits becomes free without anybody being told; none when there is no such lane.
+pub(crate) fn next_due(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Result<Option<Duration>> {
+    let statement = "SELECT MIN(until) FROM lanes WHERE kind = ?1 AND head IS NOT NULL AND until > ?2 \
+                     AND (owner IS NULL OR ?3 = 1)";
+    let expires = tx.flavor() == Flavor::Postgres;
+    let row = tx.query_one(statement, params![kind.name(), now, expires])?;
+    let due = row.map_or(Ok(None), |row| row.opt_time(0))?;
+    Ok(due.map(|due| due.since(now)))
+}
+
 /// Whether nobody has a lane that is locked by this transaction.
 fn is_free(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time) -> Result<bool> {
     let expires = tx.flavor() == Flavor::Postgres;

@@ -7,24 +7,36 @@
 //! When an operation that writes has returned, what it wrote is on the disk.
 
 mod backend;
+mod effects;
 mod error;
 mod fail;
 mod files;
 
 mod ids;
+mod inbox;
+mod json;
 mod lanes;
 mod open;
+mod outbox;
 mod schema;
 mod sql;
 mod sqlite;
 mod store;
 mod transcript;
 mod wakes;
+mod work;
 
+pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
 pub use ids::new_id;
+pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, TurnEnd, TurnOutcome};
 pub use lanes::Lease;
 pub use open::{Access, Place};
+pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
 pub use store::Store;
 pub use transcript::{Content, FileRef, Item, NewItem};
 pub use wakes::Topic;
+pub use work::{Answered, Deliver, Deliveries, LookedUp, Pace, Sending, Turn, TurnHandler, Turns};
+
+#[cfg(feature = "fail-points")]
+pub use fail::point as fail_point;

@@ -2,5 +2,9 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod both;
+mod effects;
 mod folder;
+mod given;
+mod inbox;
 mod lanes;
+mod outbox;

@@ -18,18 +18,24 @@ CREATE TABLE lanes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lanes_waiting ON lanes (kind, head) WHERE head IS NOT NULL;
 
--- What has come in. `state`: received, claimed, running, done, failed (will be tried again), dead.
+-- What has come in. `state`: received, claimed, running, done, failed (will be tried again), dead. `peer` and `thread` say
+-- where in the channel it was said. `claims` counts since the last end; `fence` is that of the last claim.
 CREATE TABLE inbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   channel TEXT NOT NULL,
   account TEXT NOT NULL,
   message TEXT NOT NULL,
   conversation TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  thread TEXT,
   state TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   body TEXT NOT NULL,
   label TEXT NOT NULL,
   claims INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
+  fence INTEGER NOT NULL DEFAULT 0,
   turn TEXT,
   problem TEXT,
   ended_at INTEGER,
@@ -38,7 +44,8 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_open ON inbox (conversation, id) WHERE ended_at IS NULL;
 CREATE INDEX inbox_ended ON inbox (ended_at) WHERE ended_at IS NOT NULL;
 
--- What must go out. `state`: pending, sending, sent, failed, unknown, held (the owner is asked).
+-- What must go out. `state`: pending, sending, sent, failed, unknown, held (the owner is asked). `fence` is that of the last
+-- claim.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   key TEXT NOT NULL UNIQUE,
@@ -54,6 +61,7 @@ CREATE TABLE outbox (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   tries INTEGER NOT NULL DEFAULT 0,
+  fence INTEGER NOT NULL DEFAULT 0,
   receipt TEXT,
   problem TEXT,
   ended_at INTEGER
@@ -61,7 +69,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_open ON outbox (lane, id) WHERE ended_at IS NULL;
 CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL;
 
--- What tools did, or may have done. `state`: intent, done, unknown.
+-- What tools did, or may have done. `state`: intent, done, unknown. `begun_by` is the one beginning that may do it.
 CREATE TABLE effects (
   key TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -69,6 +77,7 @@ CREATE TABLE effects (
   call TEXT NOT NULL,
   state TEXT NOT NULL,
   begun_at INTEGER NOT NULL,
+  begun_by TEXT NOT NULL,
   outcome TEXT,
   ended_at INTEGER
 ) STRICT, WITHOUT ROWID;

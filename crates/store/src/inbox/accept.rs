@@ -1,0 +1,157 @@
+//! Taking a message in.
+
+use yabby_core::{Label, Time, text};
+
+use super::InboundState;
+use crate::{
+    error::{Result, StoreError, StoreErrorKind},
+    json,
+    lanes::{self, LaneKind},
+    outbox::Target,
+    sql::{Row, Tx, params},
+    store::Store,
+    wakes::Topic,
+};
+
+/// A message as a channel has received it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewInbound {
+    /// The channel's id of it, unique within a channel and an account: by it a message that is sent again is known.
+    pub message: String,
+    /// Where it was said, and where answers to it go.
+    pub origin: Target,
+    /// The conversation that it belongs to.
+    pub conversation: String,
+    /// The agent that answers.
+    pub agent: String,
+    /// When.
+    pub received_at: Time,
+    /// What was said; the store does not look into it.
+    pub body: serde_json::Value,
+    /// Whose word it is.
+    pub label: Label,
+}
+
+/// Whether a message was known. Both mean that it is on the disk, and may be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is new.
+    New {
+        /// Its number in the inbox.
+        id: i64,
+    },
+    /// It was there already.
+    Known {
+        /// Its number in the inbox.
+        id: i64,
+        /// How far it has come.
+        state: InboundState,
+    },
+}
+
+impl Store {
+    /// Takes a message in. When this returns, it is on the disk and may be acknowledged.
+    pub async fn accept(&self, new: NewInbound) -> Result<Accepted> {
+        self.write("accept", move |tx| {
+            // Most that comes again is seen here, without a lock.
+            if let Some(known) = known(tx, &new)? {
+                return Ok(known);
+            }
+            // The lane is locked until the end, so that numbers within a conversation are in the order of commits.
+            let head = lanes::make(tx, LaneKind::In, &new.conversation)?;
+            // Whoever looked for work meanwhile has passed over the lane.
+            tx.wake(Topic::Inbox)?;
+            match insert(tx, &new)? {
+                Some(id) => {
+                    if head.is_none() {
+                        lanes::set_head(tx, LaneKind::In, &new.conversation, Some(id))?;
+                    }
+                    Ok(Accepted::New { id })
+                }
+                None => known(tx, &new)?.ok_or_else(gone),
+            }
+        })
+        .await
+    }
+
+    /// A message by its number in the inbox, and how far it has come.
+    pub async fn inbound(&self, id: i64) -> Result<Option<(NewInbound, InboundState)>> {
+        self.read("inbound", move |tx| {
+            let statement = format!("SELECT {COLUMNS}, state FROM inbox WHERE id = ?1");
+            let Some(row) = tx.query_one(&statement, params![id])? else {
+                return Ok(None);
+            };
+            Ok(Some((inbound(&row)?, InboundState::of_name(&row.text(COUNT)?)?)))
+        })
+        .await
+    }
+}
+
+fn known(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<Accepted>> {
+    let statement = "SELECT id, state FROM inbox WHERE channel = ?1 AND account = ?2 AND message = ?3";
+    let row = tx.query_one(
+        statement,
+        params![&new.origin.channel, &new.origin.account, &new.message],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Accepted::Known {
+        id: row.int(0)?,
+        state: InboundState::of_name(&row.text(1)?)?,
+    }))
+}
+
+/// Its number, unless it is there already.
+fn insert(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<i64>> {
+    let statement = "INSERT INTO inbox \
+                     (channel, account, message, conversation, agent, peer, thread, state, received_at, body, label) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                     ON CONFLICT (channel, account, message) DO NOTHING RETURNING id";
+    let row = tx.query_one(
+        statement,
+        params![
+            &new.origin.channel,
+            &new.origin.account,
+            &new.message,
+            &new.conversation,
+            &new.agent,
+            &new.origin.peer,
+            new.origin.thread.clone(),
+            InboundState::Received.name(),
+            new.received_at,
+            json::to_text(&new.body)?,
+            json::to_text(&new.label)?,
+        ],
+    )?;
+    row.map(|row| row.int(0)).transpose()
+}
+
+/// The columns that [`inbound`] reads, and how many they are.
+pub(super) const COLUMNS: &str =
+    "channel, account, message, conversation, agent, peer, thread, received_at, body, label";
+pub(super) const COUNT: usize = 10;
+
+/// A message of a row that begins with [`COLUMNS`].
+pub(super) fn inbound(row: &Row) -> Result<NewInbound> {
+    Ok(NewInbound {
+        origin: Target {
+            channel: row.text(0)?,
+            account: row.text(1)?,
+            peer: row.text(5)?,
+            thread: row.opt_text(6)?,
+        },
+        message: row.text(2)?,
+        conversation: row.text(3)?,
+        agent: row.text(4)?,
+        received_at: row.time(7)?,
+        body: row.json(8)?,
+        label: row.json(9)?,
+    })
+}
+
+/// Somebody has deleted it in this moment: the channel sends it again.
+fn gone() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        yabby_core::text!("the message was deleted meanwhile"),
+    )
+}

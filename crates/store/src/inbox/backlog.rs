@@ -1,0 +1,40 @@
+//! How much there is to do.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::Result,
+    sql::{Tx, params},
+    store::Store,
+};
+
+/// How many messages are in which state. What has ended long ago is not counted any more: it is deleted in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Of the inbox: `received`, `claimed`, `running`, `done`, `failed`, `dead`.
+    pub inbox: BTreeMap<String, u64>,
+    /// Of the outbox: `pending`, `sending`, `sent`, `failed`, `unknown`, `held`.
+    pub outbox: BTreeMap<String, u64>,
+}
+
+impl Store {
+    /// How many messages are in which state.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        self.read("backlog", |tx| {
+            Ok(Backlog {
+                inbox: count(tx, "inbox")?,
+                outbox: count(tx, "outbox")?,
+            })
+        })
+        .await
+    }
+}
+
+fn count(tx: &mut dyn Tx, table: &str) -> Result<BTreeMap<String, u64>> {
+    let rows = tx.query(
+        &format!("SELECT state, count(*) FROM {table} GROUP BY state"),
+        params![],
+    )?;
+    let counted = |row: &crate::sql::Row| Ok((row.text(0)?, u64::try_from(row.int(1)?).unwrap_or(0)));
+    rows.iter().map(counted).collect()
+}

@@ -1,0 +1,94 @@
+//! Taking messages to work on.
+
+use std::time::Duration;
+
+use yabby_core::Time;
+
+use super::{
+    InboundState,
+    accept::{COLUMNS, COUNT, NewInbound, inbound},
+    next_open,
+};
+use crate::{
+    error::Result,
+    lanes::{self, LaneKind, Lease},
+    sql::{Tx, params},
+    store::Store,
+};
+
+/// A message that the caller works on, as long as the lease lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The right to work in the conversation.
+    pub lease: Lease,
+    /// Its number in the inbox.
+    pub id: i64,
+    /// The message.
+    pub message: NewInbound,
+    /// How often it was claimed, with this time, since somebody last came to an end with it.
+    pub claims: u64,
+    /// How often a turn has failed.
+    pub failures: u64,
+    /// The turn of an earlier try, which goes on.
+    pub turn: Option<String>,
+}
+
+/// What there is to do now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found<T> {
+    pub(crate) work: Vec<T>,
+    /// When there may be more, with nobody being told; `None` when nothing else waits.
+    pub(crate) due: Option<Duration>,
+}
+
+impl Store {
+    /// Takes the oldest message of the free conversation that has waited longest, for the time of a lease. `None` when
+    /// there is nothing to do.
+    pub async fn claim_message(&self, lease: Duration) -> Result<Option<Claimed>> {
+        Ok(self.claim_messages(lease, 1).await?.work.pop())
+    }
+
+    /// The same for several conversations at once.
+    pub(crate) async fn claim_messages(&self, lease: Duration, most: usize) -> Result<Found<Claimed>> {
+        self.write("claim_message", move |tx| {
+            let now = tx.now()?;
+            let mut work = Vec::new();
+            while work.len() < most {
+                let Some((conversation, head)) = lanes::longest_waiting(tx, LaneKind::In, now)? else {
+                    let due = lanes::next_due(tx, LaneKind::In, now)?;
+                    return Ok(Found { work, due });
+                };
+                match claim(tx, &conversation, head, now, lease)? {
+                    Some(claimed) => work.push(claimed),
+                    // It was deleted, or has ended.
+                    None => {
+                        let next = next_open(tx, &conversation)?.filter(|next| *next != head);
+                        lanes::set_head(tx, LaneKind::In, &conversation, next)?;
+                    }
+                }
+            }
+            Ok(Found { work, due: None })
+        })
+        .await
+    }
+}
+
+/// Takes a message of a lane that is locked and free.
+fn claim(tx: &mut dyn Tx, conversation: &str, id: i64, now: Time, time: Duration) -> Result<Option<Claimed>> {
+    let statement = format!(
+        "UPDATE inbox SET state = ?1, claims = claims + 1 WHERE id = ?2 AND conversation = ?3 AND ended_at IS NULL \
+         RETURNING {COLUMNS}, claims, failures, turn"
+    );
+    let row = tx.query_one(&statement, params![InboundState::Claimed.name(), id, conversation])?;
+    let Some(row) = row else { return Ok(None) };
+    let lease = lanes::take(tx, LaneKind::In, conversation, now, time)?;
+    tx.execute("UPDATE inbox SET fence = ?1 WHERE id = ?2", params![lease.fence, id])?;
+    Ok(Some(Claimed {
+        lease,
+        id,
+        message: inbound(&row)?,
+        claims: u64::try_from(row.int(COUNT)?).unwrap_or(0),
+        failures: u64::try_from(row.int(COUNT + 1)?).unwrap_or(0),
+        turn: row.opt_text(COUNT + 2)?,
+    }))
+}

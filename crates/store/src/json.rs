@@ -1,0 +1,14 @@
+//! What is kept as JSON.
+
+use serde::Serialize;
+use yabby_core::text;
+
+use crate::error::{Result, StoreError, StoreErrorKind};
+
+/// A value as the text that is kept.
+pub(crate) fn to_text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| {
+        let message = text!("this cannot be kept: {error}", error = error);
+        StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    })
+}

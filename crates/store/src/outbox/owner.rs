@@ -1,0 +1,155 @@
+//! What the owner decides about deliveries that have stopped.
+
+use yabby_core::{Text, Time, text};
+
+use super::{Said, Target, ask::answered};
+use crate::{
+    error::{Result, StoreError, StoreErrorKind},
+    inbox::unknown_state,
+    json,
+    lanes::{self, LaneKind},
+    sql::{Row, Tx, params},
+    store::Store,
+    wakes::Topic,
+};
+
+/// How far a delivery has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxState {
+    /// It waits.
+    Pending,
+    /// Somebody sends it.
+    Sending,
+    /// The channel has it.
+    Sent,
+    /// It was not sent.
+    Failed,
+    /// It may have been sent.
+    Unknown,
+    /// It has become stale before it was sent.
+    Held,
+}
+
+/// A delivery that has stopped, for the owner to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoppedDelivery {
+    /// Its number in the outbox.
+    pub id: i64,
+    /// The conversation that it comes from.
+    pub conversation: String,
+    /// Where to.
+    pub to: Target,
+    /// What.
+    pub content: Said,
+    /// `Failed`, `Unknown` or `Held`.
+    pub state: OutboxState,
+    /// When it was kept.
+    pub created_at: Time,
+    /// Why it has stopped.
+    pub problem: Option<Text>,
+}
+
+impl OutboxState {
+    fn of_name(name: &str) -> Result<Self> {
+        Ok(match name {
+            "pending" => Self::Pending,
+            "sending" => Self::Sending,
+            "sent" => Self::Sent,
+            "failed" => Self::Failed,
+            "unknown" => Self::Unknown,
+            "held" => Self::Held,
+            other => return Err(unknown_state(other)),
+        })
+    }
+}
+
+impl Store {
+    /// Deliveries that have stopped, the oldest first, so many at the most.
+    pub async fn stopped_deliveries(&self, most: usize) -> Result<Vec<StoppedDelivery>> {
+        self.read("stopped_deliveries", move |tx| {
+            let statement = "SELECT id, conversation, channel, account, peer, thread, body, state, created_at, problem \
+                             FROM outbox WHERE state IN ('failed', 'unknown', 'held') ORDER BY id LIMIT ?1";
+            let rows = tx.query(statement, params![most])?;
+            rows.iter().map(stopped).collect()
+        })
+        .await
+    }
+
+    /// How far a delivery has come.
+    pub async fn delivery_state(&self, delivery: i64) -> Result<Option<OutboxState>> {
+        self.read("delivery_state", move |tx| {
+            let row = tx.query_one("SELECT state FROM outbox WHERE id = ?1", params![delivery])?;
+            row.map(|row| OutboxState::of_name(&row.text(0)?)).transpose()
+        })
+        .await
+    }
+
+    /// Sends a delivery that has stopped all the same: the owner has said so. It goes before what is newer, and does not
+    /// become stale any more.
+    pub async fn requeue_delivery(&self, delivery: i64) -> Result<()> {
+        self.write("requeue_delivery", move |tx| {
+            let lane = lane_of(tx, delivery)?;
+            let head = lanes::make(tx, LaneKind::Out, &lane)?;
+            let statement = "UPDATE outbox SET state = 'pending', tries = 0, problem = NULL, ended_at = NULL, \
+                             expires_at = NULL WHERE id = ?1 AND state IN ('failed', 'unknown', 'held')";
+            if tx.execute(statement, params![delivery])? == 1 {
+                // Whoever sends something now goes on with the oldest afterwards.
+                let first = head.map_or(delivery, |head| head.min(delivery));
+                lanes::set_head(tx, LaneKind::Out, &lane, Some(first))?;
+            }
+            answered(tx, delivery, "granted")?;
+            tx.wake(Topic::Outbox)
+        })
+        .await
+    }
+
+    /// Gives a delivery up that has stopped: the owner has said so.
+    pub async fn drop_delivery(&self, delivery: i64) -> Result<()> {
+        self.write("drop_delivery", move |tx| {
+            let lane = lane_of(tx, delivery)?;
+            lanes::make(tx, LaneKind::Out, &lane)?;
+            let now = tx.now()?;
+            let problem = json::to_text(&text!("its owner did not want it to be sent any more"))?;
+            let statement = "UPDATE outbox SET state = 'failed', problem = ?1, ended_at = ?2 \
+                             WHERE id = ?3 AND state IN ('failed', 'unknown', 'held')";
+            tx.execute(statement, params![problem, now, delivery])?;
+            answered(tx, delivery, "denied")?;
+            // Whoever looked for work meanwhile has passed over the lane.
+            tx.wake(Topic::Outbox)
+        })
+        .await
+    }
+}
+
+fn lane_of(tx: &mut dyn Tx, delivery: i64) -> Result<String> {
+    let row = tx.query_one("SELECT lane FROM outbox WHERE id = ?1", params![delivery])?;
+    let row = row.ok_or_else(|| {
+        StoreError::new(
+            StoreErrorKind::Missing,
+            text!("there is no delivery {id}", id = delivery),
+        )
+    })?;
+    row.text(0)
+}
+
+fn stopped(row: &Row) -> Result<StoppedDelivery> {
+    let problem = if row.opt_text(9)?.is_some() {
+        Some(row.json(9)?)
+    } else {
+        None
+    };
+    Ok(StoppedDelivery {
+        id: row.int(0)?,
+        conversation: row.text(1)?,
+        to: Target {
+            channel: row.text(2)?,
+            account: row.text(3)?,
+            peer: row.text(4)?,
+            thread: row.opt_text(5)?,
+        },
+        content: Said::of_kept(&row.text(6)?)?,
+        state: OutboxState::of_name(&row.text(7)?)?,
+        created_at: row.time(8)?,
+        problem,
+    })
+}

@@ -1,0 +1,67 @@
+//! Keeping what must go out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::NewDelivery;
+use crate::{
+    error::Result,
+    lanes::{self, LaneKind},
+    sql::{Tx, params},
+    store::Store,
+    wakes::Topic,
+};
+
+impl Store {
+    /// Keeps deliveries that no turn ends with, for a conversation. When this returns they are on the disk. Keys that are
+    /// known already are passed over.
+    pub async fn deliver(&self, conversation: &str, deliveries: Vec<NewDelivery>) -> Result<()> {
+        let conversation = conversation.to_owned();
+        self.write("deliver", move |tx| put(tx, &conversation, None, &deliveries))
+            .await
+    }
+}
+
+/// Keeps deliveries. Their lanes are locked in the order of their names, so that nobody waits for each other.
+pub(crate) fn put(tx: &mut dyn Tx, conversation: &str, turn: Option<&str>, deliveries: &[NewDelivery]) -> Result<()> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now()?;
+    let lanes: BTreeSet<String> = deliveries.iter().map(|delivery| delivery.to.lane()).collect();
+    let mut heads = BTreeMap::new();
+    for lane in lanes {
+        let head = lanes::make(tx, LaneKind::Out, &lane)?;
+        heads.insert(lane, head);
+    }
+    let statement = "INSERT INTO outbox \
+                     (key, conversation, turn, lane, channel, account, peer, thread, body, state, created_at, expires_at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10, ?11) \
+                     ON CONFLICT (key) DO NOTHING RETURNING id";
+    for delivery in deliveries {
+        let to = &delivery.to;
+        let lane = to.lane();
+        let kept = tx.query_one(
+            statement,
+            params![
+                &delivery.key,
+                conversation,
+                turn.map(str::to_owned),
+                &lane,
+                &to.channel,
+                &to.account,
+                &to.peer,
+                to.thread.clone(),
+                delivery.content.to_kept()?,
+                now,
+                delivery.expires_at,
+            ],
+        )?;
+        let Some(kept) = kept else { continue };
+        if let Some(head @ None) = heads.get_mut(&lane) {
+            let id = kept.int(0)?;
+            lanes::set_head(tx, LaneKind::Out, &lane, Some(id))?;
+            *head = Some(id);
+        }
+    }
+    tx.wake(Topic::Outbox)
+}

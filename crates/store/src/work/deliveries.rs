@@ -1,0 +1,161 @@
+//! Sending what must go out.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use yabby_core::{Text, text};
+
+use super::{
+    Deliver, LookedUp, Pace, Sending,
+    backoff::insist,
+    crew::{self, Station},
+    keep::keep,
+};
+use crate::{
+    error::{Result, StoreErrorKind},
+    fail,
+    inbox::Found,
+    lanes::Lease,
+    outbox::{ClaimedDelivery, DeliveryOutcome},
+    sql::Flavor,
+    store::Store,
+    wakes::Topic,
+};
+
+/// The loop that sends what must go out.
+#[derive(Debug)]
+pub struct Deliveries<D> {
+    store: Store,
+    channel: D,
+    pace: Pace,
+}
+
+/// A delivery, and since when it is ours.
+pub(super) struct Taken {
+    claimed: ClaimedDelivery,
+    since: Instant,
+}
+
+impl<D: Deliver> Deliveries<D> {
+    /// A loop that has not begun.
+    pub fn new(store: Store, channel: D, pace: Pace) -> Self {
+        Self { store, channel, pace }
+    }
+
+    /// Works until `stop` is ready, and what was begun has ended or was given back.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        crew::run(self, stop).await;
+    }
+
+    /// One delivery, to the end of this try.
+    async fn one(&self, taken: &Taken) -> Result<()> {
+        let claimed = &taken.claimed;
+        let outcome = if claimed.was_sending {
+            self.looked_up(claimed).await
+        } else if self.is_late(taken) {
+            // This process has slept. Nothing was sent, and another one may take it.
+            self.failed(
+                claimed,
+                text!("the channel was not reached in time"),
+                Some(Duration::ZERO),
+            )
+        } else {
+            fail::point("deliver", "before");
+            let sending = self.channel.send(claimed).await;
+            fail::point("deliver", "sent");
+            match sending {
+                Sending::Sent { receipt } => DeliveryOutcome::Sent { receipt },
+                Sending::NotSent {
+                    problem, again: false, ..
+                } => DeliveryOutcome::Failed { problem },
+                Sending::NotSent { problem, after, .. } => self.failed(claimed, problem, after),
+                Sending::MayHaveBeenSent { problem } => self.unknown(claimed, problem).await,
+            }
+        };
+        insist(|| self.store.end_delivery(&claimed.lease, claimed.id, outcome.clone())).await
+    }
+
+    /// Whether the lease may have passed before anything was sent.
+    fn is_late(&self, taken: &Taken) -> bool {
+        self.store.flavor() == Flavor::Postgres && taken.since.elapsed() > self.pace.lease / 2
+    }
+
+    /// What somebody else began to send.
+    async fn looked_up(&self, claimed: &ClaimedDelivery) -> DeliveryOutcome {
+        let problem = text!("Yabby was interrupted while it was being sent, so it may have arrived or not");
+        self.unknown(claimed, problem).await
+    }
+
+    /// It may have been sent: the channel says whether it was, or nobody does.
+    async fn unknown(&self, claimed: &ClaimedDelivery, problem: Text) -> DeliveryOutcome {
+        match self.channel.look_up(claimed).await {
+            LookedUp::Sent { receipt } => DeliveryOutcome::Sent { receipt },
+            LookedUp::NotSent => self.failed(claimed, problem, Some(Duration::ZERO)),
+            LookedUp::CannotTell => DeliveryOutcome::Unknown { problem },
+        }
+    }
+
+    /// It was not sent. It is tried again, unless it was often enough.
+    fn failed(&self, claimed: &ClaimedDelivery, problem: Text, after: Option<Duration>) -> DeliveryOutcome {
+        if claimed.tries >= self.pace.most_tries {
+            return DeliveryOutcome::Failed { problem };
+        }
+        DeliveryOutcome::Retry {
+            after: after.unwrap_or_else(|| self.pace.wait(claimed.tries)),
+            problem,
+        }
+    }
+}
+
+impl<D: Deliver> Station for Deliveries<D> {
+    type Work = Taken;
+    type Held = Lease;
+
+    const TOPIC: Topic = Topic::Outbox;
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    async fn take(&self, most: usize) -> Result<Found<Taken>> {
+        let since = Instant::now();
+        let Found { work, due } = self.store.claim_deliveries(self.pace.lease, most).await?;
+        let taken = work.into_iter().map(|claimed| Taken { claimed, since });
+        Ok(Found {
+            work: taken.collect(),
+            due,
+        })
+    }
+
+    fn held(&self, taken: &Taken) -> Lease {
+        taken.claimed.lease.clone()
+    }
+
+    async fn work(self: Arc<Self>, taken: Taken) {
+        let lease = &taken.claimed.lease;
+        tokio::select! {
+            ended = self.one(&taken) => {
+                if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
+                    // Nothing to be done about it here: whoever takes it next tries again, but not at once.
+                    tokio::time::sleep(self.pace.first_wait).await;
+                    let _ = self.store.release(lease).await;
+                }
+            }
+            // Another replica goes on with it.
+            () = keep(&self.store, lease, self.pace.lease) => {}
+        }
+    }
+
+    async fn give_back(&self, lease: Lease) {
+        // It stays `sending`: whoever takes it next looks it up.
+        let _ = self.store.release(&lease).await;
+    }
+
+    async fn panicked(&self, lease: Lease) {
+        self.give_back(lease).await;
+    }
+}

@@ -1,0 +1,31 @@
+//! Keeping a lease while something is done.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{error::StoreErrorKind, lanes::Lease, sql::Flavor, store::Store};
+
+/// Keeps a lease, and returns when it is lost, or may be: when it was not renewed in its time.
+pub(super) async fn keep(store: &Store, lease: &Lease, time: Duration) {
+    if store.flavor() == Flavor::Sqlite {
+        // Nobody can take it.
+        return std::future::pending().await;
+    }
+    let mut last = Instant::now();
+    let mut wait = time / 3;
+    loop {
+        sleep(wait).await;
+        let asked = Instant::now();
+        match timeout_at(last + time, store.renew(lease, time)).await {
+            Ok(Ok(())) => {
+                last = asked;
+                wait = time / 3;
+            }
+            Ok(Err(error)) if error.kind == StoreErrorKind::Fenced => return,
+            // The database is away.
+            Ok(Err(_)) => wait = time / 12,
+            Err(_) => return,
+        }
+    }
+}
