@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod both;
+mod crash;
 mod effects;
 mod folder;
 mod given;
