@@ -25,15 +25,25 @@ const CARGO_FUZZ: Tool = Tool {
     version: "0.13.2",
 };
 
+/// Where Debian's PostgreSQL is, a folder for each version.
+const POSTGRES: &str = "/usr/lib/postgresql";
+
+/// What Debian does when PostgreSQL is installed.
+const CREATE_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
+
 /// As Yabby needs it for the llama.cpp wheel.
 const PYTHON: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
 
-/// python3 with venv for the llama.cpp wheel, rustfmt and clippy. The C compiler and linker need no look: without them
-/// cargo could not have built this program.
+/// python3 with venv for the llama.cpp wheel, PostgreSQL for the store, rustfmt and clippy. The C compiler and linker need
+/// no look: without them cargo could not have built this program.
 pub(crate) fn ensure() -> Result<(), String> {
     if !works("python3", &["-c", PYTHON]) {
         install_python()?;
     }
+    let postgres = match postgres() {
+        Some(found) => found,
+        None => install_postgres()?,
+    };
     for component in ["fmt", "clippy"] {
         if works("cargo", &[component, "--version"]) {
             continue;
@@ -43,6 +53,7 @@ pub(crate) fn ensure() -> Result<(), String> {
             .map_err(|error| format!("{error}\nInstall the Rust component {name}, then run this again."))?;
     }
     println!("python3 with venv, rustfmt and clippy are there");
+    println!("PostgreSQL: {}", postgres.display());
     let deny = cargo_deny()?;
     println!("cargo-deny: {}", deny.display());
     Ok(())
@@ -64,6 +75,32 @@ fn install_python() -> Result<(), String> {
     Err(format!(
         "apt-get installed python3 and python3-venv, and still there is no {needed}: `python3` in PATH is {found}"
     ))
+}
+
+/// The folder of PostgreSQL's programs. `yabby_testkit::Postgres` looks in the same places.
+fn postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir(POSTGRES).into_iter().flatten();
+    let ours = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    let others = output("pg_config", &["--bindir"]).map(PathBuf::from);
+    ours.chain(others)
+        .find(|folder| works(folder.join("initdb"), &["--version"]))
+}
+
+/// Only the programs: each run of the tests has a cluster of its own, and this machine gets none.
+fn install_postgres() -> Result<PathBuf, String> {
+    if !is_debian_as_root() {
+        return Err(
+            "Missing on this machine: PostgreSQL with initdb. On Debian or Ubuntu: sudo apt-get install postgresql. On \
+             macOS: brew install postgresql. Then run this again."
+                .to_owned(),
+        );
+    }
+    // It comes with the file that says whether the next package makes a cluster and starts it.
+    apt_install(&["postgresql-common"])?;
+    let no_cluster = "s/^#*create_main_cluster *=.*/create_main_cluster = false/";
+    run(&mut program("sed", &["-i", no_cluster, CREATE_CLUSTER]))?;
+    apt_install(&["postgresql"])?;
+    postgres().ok_or_else(|| format!("apt-get installed postgresql, and still there is no initdb in {POSTGRES}/*/bin"))
 }
 
 fn is_debian_as_root() -> bool {

@@ -35,7 +35,11 @@ pub use model_ref::{InvalidModelRef, ModelRef};
 pub use opaque::{Opaque, OpaqueSource};
 pub use request::{Delivery, ModelRequest, OutputSchema, PromptCache, Tool, ToolChoice, ToolMode};
 pub use secret::Secret;
-pub use session::{Confidentiality, Integrity, Label, Time};
+pub use session::{
+    Activity, Confidentiality, DmScope, GroupScope, IdentityLinks, Integrity, InvalidSessionKey, KeyRules, Label,
+    Origin, Origins, Peer, PeerKind, Reset, ResetMode, ResetPolicy, ResetReason, ResetRules, ResetTriggers, ResetType,
+    Scope, SessionKey, SessionKind, Time, session_key,
+};
 pub use text::{Lang, Text};
 pub use tokens::{Exactness, TokenCount};
 pub use zone::{InvalidZone, Zone, ZoneRule, Zones};

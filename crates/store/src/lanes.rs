@@ -86,7 +86,7 @@ impl Store {
     pub async fn renew(&self, lease: &Lease, time: Duration) -> Result<()> {
         let lease = lease.clone();
         self.write("renew", move |tx| {
-            let until = tx.now()?.plus(time);
+            let until = tx.now()? + time;
             let statement = "UPDATE lanes SET until = ?1 WHERE kind = ?2 AND key = ?3 AND owner = ?4 AND fence = ?5";
             let kept = tx.execute(
                 statement,
@@ -153,7 +153,7 @@ pub(crate) fn take(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time, time: 
     let owner = tx.me().to_owned();
     let statement = "UPDATE lanes SET owner = ?1, until = ?2, fence = fence + 1 WHERE kind = ?3 AND key = ?4 \
                      RETURNING fence";
-    let row = tx.query_one(statement, params![&owner, now.plus(time), kind.name(), key])?;
+    let row = tx.query_one(statement, params![&owner, now + time, kind.name(), key])?;
     let Some(row) = row else {
         let message = text!("there is no conversation {key}", key = key);
         return Err(StoreError::new(StoreErrorKind::Missing, message));

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::sources::{read, rooms, root, rust_files, short};
 
 /// Which rooms a room may use. `testkit` is for tests everywhere, and uses nobody.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("yabby-core", &[]),
     ("yabby-config", &["yabby-core"]),
+    ("yabby-store", &["yabby-core"]),
     ("yabby-wire", &["yabby-core"]),
     ("yabby-servers", &["yabby-core", "yabby-wire", "yabby-config"]),
     (
@@ -36,6 +37,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
             "yabby-servers",
             "yabby-route",
             "yabby-gateway",
+            "yabby-store",
         ],
     ),
 ];

@@ -150,8 +150,5 @@ pub(super) fn inbound(row: &Row) -> Result<NewInbound> {
 
 /// Somebody has deleted it in this moment: the channel sends it again.
 fn gone() -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Unavailable,
-        yabby_core::text!("the message was deleted meanwhile"),
-    )
+    StoreError::new(StoreErrorKind::Unavailable, text!("the message was deleted meanwhile"))
 }

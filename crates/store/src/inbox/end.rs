@@ -177,7 +177,7 @@ fn settle(tx: &mut dyn Tx, lease: &Lease, end: &TurnEnd) -> Result<()> {
     let now = tx.now()?;
     let (problem, ended, not_before) = match &end.how {
         TurnOutcome::Done => (None, Some(now), Time(0)),
-        TurnOutcome::Failed { problem, retry_after } => (Some(problem), None, now.plus(*retry_after)),
+        TurnOutcome::Failed { problem, retry_after } => (Some(problem), None, now + *retry_after),
         TurnOutcome::Dead { problem } => (Some(problem), Some(now), Time(0)),
     };
     let problem = problem.map(json::to_text).transpose()?;

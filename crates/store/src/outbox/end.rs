@@ -59,7 +59,7 @@ impl Store {
             let next = next_open(tx, &lease.key)?;
             lanes::set_head(tx, LaneKind::Out, &lease.key, next)?;
             let not_before = match &outcome {
-                DeliveryOutcome::Retry { after, .. } => tx.now()?.plus(*after),
+                DeliveryOutcome::Retry { after, .. } => tx.now()? + *after,
                 _ => Time(0),
             };
             lanes::free(tx, &lease, not_before)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yabby_core::{EndReason, FinalText, Label, ModelEvent, Time, Unfinished, text};
+use yabby_core::{Confidentiality, EndReason, FinalText, Integrity, Label, ModelEvent, Time, Unfinished, text};
 use yabby_store::{Accepted, Claimed, NewDelivery, NewInbound, Said, Store, Target, TurnEnd, TurnOutcome};
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(crate) fn inbound(conversation: &str, message: &str) -> NewInbound {
         agent: "main".to_owned(),
         received_at: Time(1_700_000_000_000),
         body: serde_json::json!({"text": message}),
-        label: Label::owner(),
+        label: Label::new(Integrity::Owner, Confidentiality::Private, "test"),
     }
 }
 

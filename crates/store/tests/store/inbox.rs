@@ -47,7 +47,7 @@ async fn a_message_that_comes_again_a_day_later_is_known() {
         drop(store);
         let store = open(place).await;
         let mut later = inbound("c", "m");
-        later.received_at = later.received_at.plus(Duration::from_hours(24));
+        later.received_at = later.received_at + Duration::from_hours(24);
         let state = InboundState::Done;
         assert_eq!(store.accept(later).await.unwrap(), Accepted::Known { id, state });
         assert_eq!(store.claim_message(LONG).await.unwrap(), None);

@@ -8,4 +8,5 @@ mod handle;
 mod hosted;
 mod loading;
 mod ollama;
+mod postgres;
 mod shapes;
