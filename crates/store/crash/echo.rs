@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 use yabby_core::{ChunkLimit, ChunkUnit, EndReason, FinalText, Label, Message, ModelEvent, Time, Unfinished};
 use yabby_store::{
-    Answered, Begun, Content, NewDelivery, NewItem, NewItems, StoreError, Turn, TurnHandler, TurnOutcome, fail_point,
+    Answered, Begun, Content, NewDelivery, NewItem, NewItems, StoreError, Target, Turn, TurnHandler, TurnOutcome,
+    fail_point,
 };
 
 use crate::ledger;
@@ -54,20 +55,26 @@ impl TurnHandler for Echo {
             turn: Some(turn.turn.clone()),
             at: Time(0),
             content: Content::Message { message },
-            label: Label::owner(),
+            label: Label::of_nothing(),
             attempts: Vec::new(),
             files: Vec::new(),
         };
         Ok(Answered {
             how: TurnOutcome::Done,
             items: Some(NewItems {
-                session: turn.message.conversation.clone(),
+                session: turn.message.conversation.as_str().to_owned(),
                 items: vec![
                     item("question", Message::user(message)),
                     item("answer", Message::assistant(&text)),
                 ],
             }),
-            deliveries: NewDelivery::answer(&turn.turn, &turn.message.origin, &answer(text), LIMIT, None),
+            deliveries: NewDelivery::answer(
+                &turn.turn,
+                &Target::answering(&turn.message.origin),
+                &answer(text),
+                LIMIT,
+                None,
+            ),
         })
     }
 }

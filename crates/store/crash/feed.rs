@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use yabby_core::{Label, Time};
-use yabby_store::{NewInbound, Store, StoreError, Target};
+use yabby_core::{Label, Origin, Peer, PeerKind, SessionKey, Time};
+use yabby_store::{NewInbound, Store, StoreError};
 
 use crate::ledger;
 
@@ -43,16 +43,19 @@ fn name(n: usize) -> String {
 fn message(n: usize, conversation: usize) -> NewInbound {
     NewInbound {
         message: name(n),
-        origin: Target {
+        origin: Origin {
             channel: "ledger".to_owned(),
-            account: "a".to_owned(),
-            peer: format!("p{conversation}"),
+            account: None,
+            peer: Peer {
+                kind: PeerKind::Direct,
+                id: format!("p{conversation}"),
+            },
             thread: None,
+            sender: None,
         },
-        conversation: format!("c{conversation}"),
-        agent: "main".to_owned(),
+        conversation: SessionKey::hook("main", &format!("c{conversation}")),
         received_at: Time(0),
         body: serde_json::json!(name(n)),
-        label: Label::owner(),
+        label: Label::of_nothing(),
     }
 }
