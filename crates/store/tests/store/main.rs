@@ -9,3 +9,4 @@ mod given;
 mod inbox;
 mod lanes;
 mod outbox;
+mod work;
