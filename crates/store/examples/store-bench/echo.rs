@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{io::AsyncReadExt as _, process::Command, sync::oneshot, task::JoinSet, time::sleep};
-use yabby_core::{Confidentiality, Integrity, Label, Text, Time, text};
+use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Text, Time, text};
 use yabby_store::{
     Access, Answered, ClaimedDelivery, Deliver, Deliveries, NewDelivery, NewInbound, Pace, Said, Sending, Store,
     StoreError, Target, Turn, TurnHandler, TurnOutcome, Turns,
@@ -31,7 +31,7 @@ impl TurnHandler for Echo {
             items: None,
             deliveries: vec![NewDelivery {
                 key: format!("{}-0", turn.turn),
-                to: turn.message.origin.clone(),
+                to: Target::answering(&turn.message.origin),
                 content: Said::Notice(said),
                 expires_at: None,
             }],
@@ -51,14 +51,17 @@ impl Deliver for Taken {
 pub(crate) fn message(conversation: &str, number: u64) -> NewInbound {
     NewInbound {
         message: format!("{conversation}-{number}"),
-        origin: Target {
+        origin: Origin {
             channel: "bench".to_owned(),
-            account: "a".to_owned(),
-            peer: conversation.to_owned(),
+            account: None,
+            peer: Peer {
+                kind: PeerKind::Direct,
+                id: conversation.to_owned(),
+            },
             thread: None,
+            sender: None,
         },
-        conversation: format!("agent:main:bench:direct:{conversation}"),
-        agent: "main".to_owned(),
+        conversation: SessionKey::hook("main", conversation),
         received_at: Time(0),
         body: serde_json::json!({"text": "The quick brown fox jumps over the lazy dog."}),
         label: Label::new(Integrity::Owner, Confidentiality::Private, "bench"),
