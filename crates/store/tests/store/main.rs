@@ -2,9 +2,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod both;
+mod crash;
 mod effects;
 mod folder;
 mod given;
 mod inbox;
 mod lanes;
 mod outbox;
+mod work;
