@@ -2,9 +2,12 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod both;
+mod check;
 mod effects;
+mod everything;
 mod folder;
 mod given;
 mod inbox;
 mod lanes;
 mod outbox;
+mod portable;
