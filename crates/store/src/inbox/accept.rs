@@ -1,13 +1,12 @@
 //! Taking a message in.
 
-use yabby_core::{Label, Time, text};
+use yabby_core::{Label, Origin, SessionKey, Time, text};
 
 use super::InboundState;
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
     json,
     lanes::{self, LaneKind},
-    outbox::Target,
     sql::{Row, Tx, params},
     store::Store,
     wakes::Topic,
@@ -19,11 +18,9 @@ pub struct NewInbound {
     /// The channel's id of it, unique within a channel and an account: by it a message that is sent again is known.
     pub message: String,
     /// Where it was said, and where answers to it go.
-    pub origin: Target,
-    /// The conversation that it belongs to.
-    pub conversation: String,
-    /// The agent that answers.
-    pub agent: String,
+    pub origin: Origin,
+    /// The conversation that it belongs to, of the agent that answers.
+    pub conversation: SessionKey,
     /// When.
     pub received_at: Time,
     /// What was said; the store does not look into it.
@@ -58,13 +55,13 @@ impl Store {
                 return Ok(known);
             }
             // The lane is locked until the end, so that numbers within a conversation are in the order of commits.
-            let head = lanes::make(tx, LaneKind::In, &new.conversation)?;
+            let head = lanes::make(tx, LaneKind::In, new.conversation.as_str())?;
             // Whoever looked for work meanwhile has passed over the lane.
             tx.wake(Topic::Inbox)?;
             match insert(tx, &new)? {
                 Some(id) => {
                     if head.is_none() {
-                        lanes::set_head(tx, LaneKind::In, &new.conversation, Some(id))?;
+                        lanes::set_head(tx, LaneKind::In, new.conversation.as_str(), Some(id))?;
                     }
                     Ok(Accepted::New { id })
                 }
@@ -89,10 +86,7 @@ impl Store {
 
 fn known(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<Accepted>> {
     let statement = "SELECT id, state FROM inbox WHERE channel = ?1 AND account = ?2 AND message = ?3";
-    let row = tx.query_one(
-        statement,
-        params![&new.origin.channel, &new.origin.account, &new.message],
-    )?;
+    let row = tx.query_one(statement, params![&new.origin.channel, account(new), &new.message])?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Accepted::Known {
         id: row.int(0)?,
@@ -103,19 +97,17 @@ fn known(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<Accepted>> {
 /// Its number, unless it is there already.
 fn insert(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<i64>> {
     let statement = "INSERT INTO inbox \
-                     (channel, account, message, conversation, agent, peer, thread, state, received_at, body, label) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                     (channel, account, message, conversation, origin, state, received_at, body, label) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
                      ON CONFLICT (channel, account, message) DO NOTHING RETURNING id";
     let row = tx.query_one(
         statement,
         params![
             &new.origin.channel,
-            &new.origin.account,
+            account(new),
             &new.message,
-            &new.conversation,
-            &new.agent,
-            &new.origin.peer,
-            new.origin.thread.clone(),
+            new.conversation.as_str(),
+            json::to_text(&new.origin)?,
             InboundState::Received.name(),
             new.received_at,
             json::to_text(&new.body)?,
@@ -125,26 +117,24 @@ fn insert(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<i64>> {
     row.map(|row| row.int(0)).transpose()
 }
 
+/// The account as a part of what makes a message unique: the only one has no name.
+fn account(new: &NewInbound) -> &str {
+    new.origin.account.as_deref().unwrap_or_default()
+}
+
 /// The columns that [`inbound`] reads, and how many they are.
-pub(super) const COLUMNS: &str =
-    "channel, account, message, conversation, agent, peer, thread, received_at, body, label";
-pub(super) const COUNT: usize = 10;
+pub(super) const COLUMNS: &str = "message, origin, conversation, received_at, body, label";
+pub(super) const COUNT: usize = 6;
 
 /// A message of a row that begins with [`COLUMNS`].
 pub(super) fn inbound(row: &Row) -> Result<NewInbound> {
     Ok(NewInbound {
-        origin: Target {
-            channel: row.text(0)?,
-            account: row.text(1)?,
-            peer: row.text(5)?,
-            thread: row.opt_text(6)?,
-        },
-        message: row.text(2)?,
-        conversation: row.text(3)?,
-        agent: row.text(4)?,
-        received_at: row.time(7)?,
-        body: row.json(8)?,
-        label: row.json(9)?,
+        message: row.text(0)?,
+        origin: row.json(1)?,
+        conversation: row.session_key(2)?,
+        received_at: row.time(3)?,
+        body: row.json(4)?,
+        label: row.json(5)?,
     })
 }
 

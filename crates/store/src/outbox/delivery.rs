@@ -1,16 +1,16 @@
 //! One message to one place.
 
 use serde::{Deserialize, Serialize};
-use yabby_core::{ChunkLimit, FinalText, Time};
+use yabby_core::{ChunkLimit, FinalText, Origin, Time};
 
 use super::Said;
 
-/// A place where messages come from and go to.
+/// A place that messages go to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// `telegram`, `whatsapp`, …
     pub channel: String,
-    /// Which of the channel's accounts.
+    /// Which of the channel's accounts; empty for the only one.
     pub account: String,
     /// The person or group, as the channel names it.
     pub peer: String,
@@ -34,6 +34,16 @@ pub struct NewDelivery {
 }
 
 impl Target {
+    /// Where the answer to a message goes.
+    pub fn answering(origin: &Origin) -> Self {
+        Self {
+            channel: origin.channel.clone(),
+            account: origin.account.clone().unwrap_or_default(),
+            peer: origin.peer.id.clone(),
+            thread: origin.thread.clone(),
+        }
+    }
+
     /// The lane: things go to each place one after another.
     pub(crate) fn lane(&self) -> String {
         // As JSON, so that no two places share one.

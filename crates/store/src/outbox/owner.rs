@@ -1,6 +1,6 @@
 //! What the owner decides about deliveries that have stopped.
 
-use yabby_core::{Text, Time, text};
+use yabby_core::{SessionKey, Text, Time, text};
 
 use super::{Said, Target, ask::answered};
 use crate::{
@@ -36,7 +36,7 @@ pub struct StoppedDelivery {
     /// Its number in the outbox.
     pub id: i64,
     /// The conversation that it comes from.
-    pub conversation: String,
+    pub conversation: SessionKey,
     /// Where to.
     pub to: Target,
     /// What.
@@ -140,7 +140,7 @@ fn stopped(row: &Row) -> Result<StoppedDelivery> {
     };
     Ok(StoppedDelivery {
         id: row.int(0)?,
-        conversation: row.text(1)?,
+        conversation: row.session_key(1)?,
         to: Target {
             channel: row.text(2)?,
             account: row.text(3)?,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use yabby_core::SessionKey;
+
 use super::NewDelivery;
 use crate::{
     error::Result,
@@ -14,8 +16,8 @@ use crate::{
 impl Store {
     /// Keeps deliveries that no turn ends with, for a conversation. When this returns they are on the disk. Keys that are
     /// known already are passed over.
-    pub async fn deliver(&self, conversation: &str, deliveries: Vec<NewDelivery>) -> Result<()> {
-        let conversation = conversation.to_owned();
+    pub async fn deliver(&self, conversation: &SessionKey, deliveries: Vec<NewDelivery>) -> Result<()> {
+        let conversation = conversation.as_str().to_owned();
         self.write("deliver", move |tx| put(tx, &conversation, None, &deliveries))
             .await
     }

@@ -1,7 +1,7 @@
 //! What a query returns.
 
 use serde::de::DeserializeOwned;
-use yabby_core::{Time, text};
+use yabby_core::{InvalidSessionKey, SessionKey, Time, text};
 
 use super::Value;
 use crate::error::{Result, StoreError, StoreErrorKind};
@@ -60,6 +60,12 @@ impl Row {
 
     pub(crate) fn opt_time(&self, at: usize) -> Result<Option<Time>> {
         Ok(self.opt_int(at)?.map(Time))
+    }
+
+    pub(crate) fn session_key(&self, at: usize) -> Result<SessionKey> {
+        let text = self.text(at)?;
+        text.parse()
+            .map_err(|error: InvalidSessionKey| unexpected(at, "no session key").with_source(error))
     }
 
     /// A text that is JSON.

@@ -15,7 +15,7 @@ use crate::{
     ids::new_id,
     inbox::{Claimed, Found, TurnEnd, TurnOutcome},
     lanes::Lease,
-    outbox::{NewDelivery, Said},
+    outbox::{NewDelivery, Said, Target},
     store::Store,
     wakes::Topic,
 };
@@ -132,7 +132,7 @@ impl<H: TurnHandler> Turns<H> {
             items: None,
             deliveries: vec![NewDelivery {
                 key: format!("{}/given-up", taken.turn),
-                to: taken.claimed.message.origin.clone(),
+                to: Target::answering(&taken.claimed.message.origin),
                 content: Said::Notice(notice),
                 expires_at: None,
             }],

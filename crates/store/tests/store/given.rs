@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use yabby_core::{Confidentiality, EndReason, FinalText, Integrity, Label, ModelEvent, Time, Unfinished, text};
+use yabby_core::{
+    Confidentiality, EndReason, FinalText, Integrity, Label, ModelEvent, Origin, Peer, PeerKind, SessionKey, Time,
+    Unfinished, text,
+};
 use yabby_store::{Accepted, Claimed, NewDelivery, NewInbound, Said, Store, Target, TurnEnd, TurnOutcome};
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -17,13 +20,25 @@ pub(crate) fn target(peer: &str) -> Target {
     }
 }
 
+pub(crate) fn session(name: &str) -> SessionKey {
+    SessionKey::within("main", name).expect("a key")
+}
+
 /// A message of a person, in a conversation of its own.
 pub(crate) fn inbound(conversation: &str, message: &str) -> NewInbound {
     NewInbound {
         message: message.to_owned(),
-        origin: target(conversation),
-        conversation: conversation.to_owned(),
-        agent: "main".to_owned(),
+        origin: Origin {
+            channel: "test".to_owned(),
+            account: Some("a".to_owned()),
+            peer: Peer {
+                kind: PeerKind::Direct,
+                id: conversation.to_owned(),
+            },
+            thread: None,
+            sender: None,
+        },
+        conversation: session(conversation),
         received_at: Time(1_700_000_000_000),
         body: serde_json::json!({"text": message}),
         label: Label::new(Integrity::Owner, Confidentiality::Private, "test"),
@@ -52,7 +67,7 @@ pub(crate) fn done(claimed: &Claimed, turn: &str) -> TurnEnd {
         turn: turn.to_owned(),
         how: TurnOutcome::Done,
         items: None,
-        deliveries: vec![delivery(&format!("{turn}/0"), &claimed.message.origin.peer)],
+        deliveries: vec![delivery(&format!("{turn}/0"), &claimed.message.origin.peer.id)],
         keep_lease: false,
     }
 }

@@ -8,7 +8,7 @@ use yabby_store::{Accepted, Content, InboundState, NewItem, NewItems, StoreError
 
 use crate::{
     both::{on_both, open},
-    given::{LONG, accept, answer_next, claim, delivery, done, inbound, problem},
+    given::{LONG, accept, answer_next, claim, delivery, done, inbound, problem, session},
 };
 
 fn counts(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -53,7 +53,7 @@ async fn a_message_that_comes_again_a_day_later_is_known() {
         assert_eq!(store.claim_message(LONG).await.unwrap(), None);
         // The same name in another account is another message.
         let mut other = inbound("c", "m");
-        other.origin.account = "b".to_owned();
+        other.origin.account = None;
         assert!(matches!(store.accept(other).await.unwrap(), Accepted::New { .. }));
     })
     .await;
@@ -246,7 +246,7 @@ async fn a_key_goes_out_once() {
         accept(&store, "c", "m").await;
         let claimed = claim(&store).await;
         store
-            .deliver("c", vec![delivery("k", "p"), delivery("k", "p")])
+            .deliver(&session("c"), vec![delivery("k", "p"), delivery("k", "p")])
             .await
             .unwrap();
         let mut end = done(&claimed, "t");

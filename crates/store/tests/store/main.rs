@@ -1,8 +1,9 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod both;
 mod check;
+mod crash;
 mod effects;
 mod everything;
 mod folder;
@@ -11,3 +12,4 @@ mod inbox;
 mod lanes;
 mod outbox;
 mod portable;
+mod work;

@@ -9,7 +9,7 @@ use yabby_store::{
 
 use crate::{
     both::{on_both, open},
-    given::{LONG, answer, delivery, problem},
+    given::{LONG, answer, delivery, problem, session},
 };
 
 async fn claim(store: &Store) -> ClaimedDelivery {
@@ -38,7 +38,7 @@ async fn each_place_gets_things_in_order() {
     on_both(async |place| {
         let store = open(place).await;
         let all = ["p1", "p2", "q1", "p3"].map(|key| delivery(key, &key[..1]));
-        store.deliver("c", all.into()).await.unwrap();
+        store.deliver(&session("c"), all.into()).await.unwrap();
         let first = claim(&store).await;
         let other = claim(&store).await;
         assert_eq!((first.key.as_str(), other.key.as_str()), ("p1", "q1"));
@@ -71,7 +71,7 @@ async fn each_place_gets_things_in_order() {
 async fn what_was_being_sent_is_known() {
     on_both(async |place| {
         let store = open(place).await;
-        store.deliver("c", vec![delivery("k", "p")]).await.unwrap();
+        store.deliver(&session("c"), vec![delivery("k", "p")]).await.unwrap();
         let short = Duration::from_millis(1);
         let first = store.claim_delivery(short).await.unwrap().expect("a delivery");
         assert!(!first.was_sending);
@@ -93,7 +93,7 @@ async fn the_owner_is_asked_about_what_may_have_been_sent() {
         let store = open(place).await;
         let mut asked = store.wakes(Topic::Approvals);
         store
-            .deliver("c", vec![delivery("k", "p"), delivery("l", "p")])
+            .deliver(&session("c"), vec![delivery("k", "p"), delivery("l", "p")])
             .await
             .unwrap();
         let first = claim(&store).await;
@@ -136,7 +136,10 @@ async fn what_is_stale_is_held() {
             expires_at: Some(Time(1)),
             ..delivery("old", "p")
         };
-        store.deliver("c", vec![stale, delivery("new", "p")]).await.unwrap();
+        store
+            .deliver(&session("c"), vec![stale, delivery("new", "p")])
+            .await
+            .unwrap();
         let new = claim(&store).await;
         assert_eq!(new.key, "new");
         end(&store, &new, sent()).await;
@@ -159,7 +162,7 @@ async fn places_do_not_wait_for_each_other() {
         let store = open(place).await;
         for n in 0..50 {
             store
-                .deliver("c", vec![delivery(&new_id(), &format!("p{n}"))])
+                .deliver(&session("c"), vec![delivery(&new_id(), &format!("p{n}"))])
                 .await
                 .unwrap();
         }

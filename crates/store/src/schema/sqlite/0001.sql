@@ -18,17 +18,15 @@ CREATE TABLE lanes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lanes_waiting ON lanes (kind, head) WHERE head IS NOT NULL;
 
--- What has come in. `state`: received, claimed, running, done, failed (will be tried again), dead. `peer` and `thread` say
--- where in the channel it was said. `claims` counts since the last end; `fence` is that of the last claim.
+-- What has come in. `state`: received, claimed, running, done, failed (will be tried again), dead. `claims` counts since the
+-- last end; `fence` is that of the last claim.
 CREATE TABLE inbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   channel TEXT NOT NULL,
   account TEXT NOT NULL,
   message TEXT NOT NULL,
   conversation TEXT NOT NULL,
-  agent TEXT NOT NULL,
-  peer TEXT NOT NULL,
-  thread TEXT,
+  origin TEXT NOT NULL,
   state TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   body TEXT NOT NULL,

@@ -1,0 +1,485 @@
+//! The loops that work off what waits.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinSet,
+};
+use yabby_core::Lang;
+use yabby_store::{
+    Answered, ClaimedDelivery, Deliver, Deliveries, DeliveryOutcome, LookedUp, NewDelivery, Pace, Place, Said, Sending,
+    Store, StoreError, Target, Turn, TurnHandler, TurnOutcome, Turns,
+};
+
+use crate::{
+    both::{on_both, open},
+    given::{LONG, accept, answer, claim, delivery, problem, session},
+};
+
+/// Small waits, and large limits.
+fn pace() -> Pace {
+    Pace {
+        lease: LONG,
+        look: Duration::from_secs(5),
+        drain: Duration::from_secs(30),
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(20),
+        ..Pace::default()
+    }
+}
+
+/// What a test does for a message.
+struct Do<F>(F);
+
+impl<F, R> TurnHandler for Do<F>
+where
+    F: Fn(Turn) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Answered, StoreError>> + Send,
+{
+    fn turn(&self, turn: Turn) -> impl Future<Output = Result<Answered, StoreError>> + Send {
+        (self.0)(turn)
+    }
+}
+
+/// What a test does for a delivery, and what it says when it is asked about one.
+struct Send1<F>(F, LookedUp);
+
+impl<F> Deliver for Send1<F>
+where
+    F: Fn(&ClaimedDelivery) -> Sending + Send + Sync + 'static,
+{
+    async fn send(&self, delivery: &ClaimedDelivery) -> Sending {
+        (self.0)(delivery)
+    }
+
+    async fn look_up(&self, _delivery: &ClaimedDelivery) -> LookedUp {
+        self.1.clone()
+    }
+}
+
+fn answered(turn: &Turn) -> Answered {
+    Answered {
+        how: TurnOutcome::Done,
+        items: None,
+        deliveries: vec![NewDelivery {
+            key: format!("{}/0", turn.turn),
+            to: Target::answering(&turn.message.origin),
+            content: Said::Answer(answer(&turn.message.message)),
+            expires_at: None,
+        }],
+    }
+}
+
+/// Runs a loop until `done` says so, and stops it then.
+async fn until(running: impl AsyncFnOnce(oneshot::Receiver<()>), done: impl AsyncFn() -> bool) {
+    let (stop, stopped) = oneshot::channel();
+    let watch = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let _ = stop.send(());
+    };
+    let both = async { tokio::join!(running(stopped), watch) };
+    tokio::time::timeout(LONG, both).await.expect("it ends");
+}
+
+async fn turns<H: TurnHandler>(store: &Store, handler: H, pace: Pace, done: impl AsyncFn() -> bool) {
+    let turns = Turns::new(store.clone(), handler, pace);
+    let run = async |stopped: oneshot::Receiver<()>| {
+        turns
+            .run(async {
+                let _ = stopped.await;
+            })
+            .await;
+    };
+    until(run, done).await;
+}
+
+async fn deliveries<D: Deliver>(store: &Store, channel: D, done: impl AsyncFn() -> bool) {
+    let deliveries = Deliveries::new(store.clone(), channel, pace());
+    let run = async |stopped: oneshot::Receiver<()>| {
+        deliveries
+            .run(async {
+                let _ = stopped.await;
+            })
+            .await;
+    };
+    until(run, done).await;
+}
+
+async fn inbox_is(store: &Store, state: &str, count: u64) -> bool {
+    let backlog = store.backlog().await.expect("a backlog");
+    backlog.inbox == BTreeMap::from([(state.to_owned(), count)])
+}
+
+async fn outbox_is(store: &Store, state: &str, count: u64) -> bool {
+    let backlog = store.backlog().await.expect("a backlog");
+    backlog.outbox == BTreeMap::from([(state.to_owned(), count)])
+}
+
+/// Another process, where there can be one.
+async fn another(place: &Place, store: &Store) -> Store {
+    match place {
+        Place::Folder(_) => store.clone(),
+        Place::Postgres { .. } => open(place).await,
+    }
+}
+
+#[tokio::test]
+async fn many_conversations_side_by_side_each_in_order() {
+    on_both(async |place| {
+        let store = open(place).await;
+        for n in 0..200 {
+            accept(&store, &format!("c{}", n % 20), &format!("m{n}")).await;
+        }
+        let seen = Arc::new(Mutex::new(BTreeMap::<String, Vec<String>>::new()));
+        let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let noted = (Arc::clone(&seen), Arc::clone(&most));
+        let handler = Do(move |turn: Turn| {
+            let (seen, at_once, most) = (Arc::clone(&seen), Arc::clone(&at_once), Arc::clone(&most));
+            async move {
+                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                let conversation = turn.message.conversation.as_str().to_owned();
+                seen.lock()
+                    .expect("a list")
+                    .entry(conversation)
+                    .or_default()
+                    .push(turn.message.message.clone());
+                at_once.fetch_sub(1, Ordering::SeqCst);
+                Ok(answered(&turn))
+            }
+        });
+        turns(&store, handler, pace(), async || inbox_is(&store, "done", 200).await).await;
+        let wanted: BTreeMap<String, Vec<String>> = (0..20)
+            .map(|c| {
+                let messages = (c..200).step_by(20).map(|n| format!("m{n}"));
+                (session(&format!("c{c}")).as_str().to_owned(), messages.collect())
+            })
+            .collect();
+        assert_eq!(*noted.0.lock().expect("a list"), wanted);
+        assert!(noted.1.load(Ordering::SeqCst) > 1, "they waited for each other");
+        let channel = Send1(
+            |_: &ClaimedDelivery| Sending::Sent { receipt: None },
+            LookedUp::CannotTell,
+        );
+        deliveries(&store, channel, async || outbox_is(&store, "sent", 200).await).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_of_what_comes() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let writer = another(place, &store).await;
+        let slow = Pace {
+            // Far too long to be what finds it.
+            look: LONG * 60,
+            ..pace()
+        };
+        let handler = Do(|turn: Turn| async move { Ok(answered(&turn)) });
+        let sent = AtomicUsize::new(0);
+        turns(&store, handler, slow, async || {
+            let n = sent.load(Ordering::SeqCst);
+            if n > 0 && !inbox_is(&store, "done", n as u64).await {
+                return false;
+            }
+            if n == 20 {
+                return true;
+            }
+            accept(&writer, "c", &format!("m{n}")).await;
+            sent.store(n + 1, Ordering::SeqCst);
+            false
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_processes_answer_each_message_once() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let other = another(place, &store).await;
+        let mut tasks = JoinSet::new();
+        for n in 0..1000 {
+            let store = store.clone();
+            tasks.spawn(async move { accept(&store, &format!("c{}", n % 100), &format!("m{n}")).await });
+        }
+        tasks.join_all().await;
+        let seen = Arc::new(Mutex::new(BTreeMap::<i64, u64>::new()));
+        let handler = || {
+            let seen = Arc::clone(&seen);
+            Do(move |turn: Turn| {
+                *seen.lock().expect("a list").entry(turn.id).or_default() += 1;
+                async move { Ok(answered(&turn)) }
+            })
+        };
+        let done = async || inbox_is(&store, "done", 1000).await;
+        tokio::join!(
+            turns(&store, handler(), pace(), done),
+            turns(&other, handler(), pace(), done)
+        );
+        let seen = seen.lock().expect("a list");
+        assert_eq!((seen.len(), seen.values().max()), (1000, Some(&1)));
+        assert!(outbox_is(&store, "pending", 1000).await);
+    })
+    .await;
+}
+
+/// The notice that a person got.
+async fn notice(store: &Store) -> String {
+    let claimed = store.claim_delivery(LONG).await.expect("a store").expect("a delivery");
+    let Said::Notice(text) = &claimed.content else {
+        panic!("{claimed:?}");
+    };
+    text.render(Lang::En)
+}
+
+#[tokio::test]
+async fn what_kills_everybody_is_given_up_and_its_sender_is_told() {
+    on_both(async |place| {
+        let store = open(place).await;
+        accept(&store, "c", "m").await;
+        for _ in 0..3 {
+            store.release(&claim(&store).await.lease).await.unwrap();
+        }
+        let handler = Do(|_: Turn| async move { panic!("nobody should be asked") });
+        turns(&store, handler, pace(), async || inbox_is(&store, "dead", 1).await).await;
+        assert_eq!(
+            notice(&store).await,
+            "I could not answer your message, and do not try again by myself: Yabby was interrupted 3 times while it worked \
+             on it. Send it once more to have me try."
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_until_it_works() {
+    on_both(async |place| {
+        let store = open(place).await;
+        accept(&store, "c", "m").await;
+        let turn_ids = Arc::new(Mutex::new(Vec::new()));
+        let ids = Arc::clone(&turn_ids);
+        let handler = Do(move |turn: Turn| {
+            ids.lock().expect("a list").push(turn.turn.clone());
+            async move {
+                assert!(turn.failures != 1, "a fault in a turn");
+                let how = TurnOutcome::Failed {
+                    problem: problem(),
+                    retry_after: Duration::ZERO,
+                };
+                Ok(match turn.failures {
+                    0 => Answered {
+                        how,
+                        deliveries: Vec::new(),
+                        items: None,
+                    },
+                    _ => answered(&turn),
+                })
+            }
+        });
+        turns(&store, handler, pace(), async || inbox_is(&store, "done", 1).await).await;
+        let ids = turn_ids.lock().expect("a list").clone();
+        assert_eq!(ids, [ids[0].as_str(); 3]);
+        assert!(outbox_is(&store, "pending", 1).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_always_fails_is_given_up_and_its_sender_is_told() {
+    on_both(async |place| {
+        let store = open(place).await;
+        accept(&store, "c", "m").await;
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let handler = Do(move |turn: Turn| {
+            tries.fetch_add(1, Ordering::SeqCst);
+            async move {
+                // What a handler meets when it asks for something that is not there.
+                turn.store.requeue_delivery(-1).await?;
+                Ok(answered(&turn))
+            }
+        });
+        turns(&store, handler, pace(), async || inbox_is(&store, "dead", 1).await).await;
+        assert_eq!(counted.load(Ordering::SeqCst), 8);
+        assert_eq!(
+            notice(&store).await,
+            "I could not answer your message, and do not try again by myself: there is no delivery -1. Send it once more to \
+             have me try."
+        );
+    })
+    .await;
+}
+
+/// R10, as far as the store goes.
+#[tokio::test]
+async fn a_loop_that_stops_lets_turns_end_and_gives_back_the_rest() {
+    on_both(async |place| {
+        let store = open(place).await;
+        accept(&store, "quick", "m").await;
+        accept(&store, "endless", "n").await;
+        let begun = Arc::new(AtomicUsize::new(0));
+        let stopping = Arc::new(Notify::new());
+        let (count, stops) = (Arc::clone(&begun), Arc::clone(&stopping));
+        let handler = Do(move |turn: Turn| {
+            let (count, stops) = (Arc::clone(&count), Arc::clone(&stops));
+            async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                if turn.message.message == "n" {
+                    std::future::pending::<()>().await;
+                }
+                stops.notified().await;
+                Ok(answered(&turn))
+            }
+        });
+        let short = Pace {
+            drain: Duration::from_millis(300),
+            ..pace()
+        };
+        turns(&store, handler, short, async || {
+            let all = begun.load(Ordering::SeqCst) == 2;
+            if all {
+                stopping.notify_one();
+            }
+            all
+        })
+        .await;
+        let backlog = store.backlog().await.unwrap();
+        assert_eq!(
+            backlog.inbox,
+            BTreeMap::from([("done".to_owned(), 1), ("received".to_owned(), 1)])
+        );
+        let again = claim(&store).await;
+        assert_eq!((again.message.message.as_str(), again.claims), ("n", 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_not_sent_for_sure_is_sent_again() {
+    on_both(async |place| {
+        let store = open(place).await;
+        store
+            .deliver(&session("c"), vec![delivery("k", "p"), delivery("l", "p")])
+            .await
+            .unwrap();
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&sent);
+        let channel = Send1(
+            move |delivery: &ClaimedDelivery| {
+                sent.lock()
+                    .expect("a list")
+                    .push((delivery.key.clone(), delivery.tries));
+                match (delivery.key.as_str(), delivery.tries) {
+                    ("k", 1) => Sending::NotSent {
+                        problem: problem(),
+                        again: true,
+                        after: Some(Duration::from_millis(30)),
+                    },
+                    ("k", 2) => Sending::NotSent {
+                        problem: problem(),
+                        again: true,
+                        after: None,
+                    },
+                    _ => Sending::Sent { receipt: None },
+                }
+            },
+            LookedUp::CannotTell,
+        );
+        deliveries(&store, channel, async || outbox_is(&store, "sent", 2).await).await;
+        let wanted = [("k", 1), ("k", 2), ("k", 3), ("l", 1)].map(|(key, tries)| (key.to_owned(), tries));
+        assert_eq!(*noted.lock().expect("a list"), wanted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_never_works_is_given_up() {
+    on_both(async |place| {
+        let store = open(place).await;
+        store.deliver(&session("c"), vec![delivery("k", "p")]).await.unwrap();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let channel = Send1(
+            move |_: &ClaimedDelivery| {
+                tries.fetch_add(1, Ordering::SeqCst);
+                Sending::NotSent {
+                    problem: problem(),
+                    again: true,
+                    after: None,
+                }
+            },
+            LookedUp::CannotTell,
+        );
+        deliveries(&store, channel, async || outbox_is(&store, "failed", 1).await).await;
+        assert_eq!(counted.load(Ordering::SeqCst), 8);
+        assert_eq!(store.stopped_deliveries(5).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+/// R3: what the last owner began to send.
+#[tokio::test]
+async fn what_may_have_been_sent_is_looked_up_or_left() {
+    on_both(async |place| {
+        let store = open(place).await;
+        for (n, (found, sends, state)) in [
+            (LookedUp::Sent { receipt: None }, 0, "sent"),
+            (LookedUp::NotSent, 1, "sent"),
+            (LookedUp::CannotTell, 0, "unknown"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let key = format!("k{n}");
+            store.deliver(&session("c"), vec![delivery(&key, "p")]).await.unwrap();
+            let claimed = store.claim_delivery(LONG).await.unwrap().expect("a delivery");
+            // As if it had died.
+            store.release(&claimed.lease).await.unwrap();
+            let count = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&count);
+            let channel = Send1(
+                move |_: &ClaimedDelivery| {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    Sending::Sent { receipt: None }
+                },
+                found,
+            );
+            let ended = async || {
+                let state_now = store.delivery_state(claimed.id).await.unwrap().expect("a delivery");
+                format!("{state_now:?}").to_lowercase() == state
+            };
+            deliveries(&store, channel, ended).await;
+            assert_eq!(counted.load(Ordering::SeqCst), sends, "{state}");
+        }
+        let late = DeliveryOutcome::Sent { receipt: None };
+        assert!(store.end_delivery(&store_lease(&store).await, 1, late).await.is_err());
+    })
+    .await;
+}
+
+/// A lease of another place.
+async fn store_lease(store: &Store) -> yabby_store::Lease {
+    store
+        .deliver(&session("c"), vec![delivery("other", "q")])
+        .await
+        .expect("kept");
+    store
+        .claim_delivery(LONG)
+        .await
+        .expect("a store")
+        .expect("a delivery")
+        .lease
+}
