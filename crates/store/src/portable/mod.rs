@@ -17,5 +17,6 @@ pub use import::{ImportMode, Imported};
 
 pub(crate) use attached::{Attached, hash_of};
 pub(crate) use backup::size;
+pub(crate) use line::hex;
 pub(crate) use pages::each_row;
 pub(crate) use tables::{Kind, TABLES, Table};

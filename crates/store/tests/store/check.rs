@@ -206,7 +206,9 @@ async fn a_vacuum_gives_space_back_and_loses_nothing() {
         crate::given::accept(&store, &format!("c{number}"), &format!("{number}{}", "m".repeat(4000))).await;
     }
     drop(store);
-    given.change("DELETE FROM inbox WHERE conversation LIKE 'c%'; DELETE FROM lanes WHERE key LIKE 'c%'");
+    given.change(
+        "DELETE FROM inbox WHERE conversation LIKE 'agent:main:c_%'; DELETE FROM lanes WHERE key LIKE 'agent:main:c_%'",
+    );
     let store = open(&given.place).await;
     let before = store.overview().await.expect("numbers");
     let tidied = store.vacuum().await.expect("smaller");

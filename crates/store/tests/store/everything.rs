@@ -33,6 +33,7 @@ pub(crate) fn export(rows: &[(&str, Value)]) -> String {
 /// Something of everything, in the order in which it is exported.
 pub(crate) fn rows() -> Vec<(&'static str, Value)> {
     let label = r#"{"i":"owner","c":"private","o":["test"]}"#;
+    let origin = r#"{"channel":"test","account":"a","peer":{"kind":"direct","id":"c"}}"#;
     let out = r#"["test","a","c",null]"#;
     let said = |text: &str| json!({"kind": "message", "message": {"role": "user", "text": text}}).to_string();
     vec![
@@ -49,16 +50,16 @@ pub(crate) fn rows() -> Vec<(&'static str, Value)> {
         (
             "inbox",
             json!({
-                "id": 1, "channel": "test", "account": "a", "message": "m1", "conversation": "agent:main:c", "agent": "main",
-                "peer": "c", "state": "done", "received_at": 10, "body": "{\"text\":\"你好\\u0000\"}", "label": label,
+                "id": 1, "channel": "test", "account": "a", "message": "m1", "conversation": "agent:main:c", "origin": origin,
+                "state": "done", "received_at": 10, "body": "{\"text\":\"你好\\u0000\"}", "label": label,
                 "claims": 0, "failures": 0, "fence": 2, "turn": "t1", "ended_at": 12,
             }),
         ),
         (
             "inbox",
             json!({
-                "id": 2, "channel": "test", "account": "a", "message": "m2", "conversation": "agent:main:c", "agent": "main",
-                "peer": "c", "thread": "x", "state": "received", "received_at": 11, "body": "{}", "label": label,
+                "id": 2, "channel": "test", "account": "a", "message": "m2", "conversation": "agent:main:c", "origin": origin,
+                "state": "received", "received_at": 11, "body": "{}", "label": label,
                 "claims": 0, "failures": 0, "fence": 0,
             }),
         ),

@@ -12,4 +12,5 @@ mod inbox;
 mod lanes;
 mod outbox;
 mod portable;
+mod secrets;
 mod work;
