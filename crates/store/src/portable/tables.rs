@@ -230,6 +230,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("expires_at", Int),
             ("answered_at", Int),
             ("answered_by", Text),
+            ("answered_in", Text),
             ("answer", Text),
         ],
         key: &["id"],
@@ -255,6 +256,7 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[
             ("id", Text),
             ("conversation", Text),
+            ("begins_at", Int),
             ("due_at", Int),
             ("every_ms", Int),
             ("body", Json),

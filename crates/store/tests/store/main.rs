@@ -1,6 +1,7 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
+mod approvals;
 mod both;
 mod check;
 mod crash;
@@ -8,9 +9,13 @@ mod effects;
 mod everything;
 mod folder;
 mod given;
+mod grants;
 mod inbox;
 mod lanes;
+mod learned;
 mod outbox;
 mod portable;
 mod secrets;
+mod spending;
+mod timers;
 mod work;
