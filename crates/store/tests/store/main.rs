@@ -13,4 +13,5 @@ mod lanes;
 mod outbox;
 mod portable;
 mod secrets;
+mod transcript;
 mod work;
