@@ -35,5 +35,7 @@ pub(crate) fn append(tx: &mut dyn Tx, conversation: &str, session: &str, items: 
             ],
         )?;
     }
-    Ok(())
+    let statement =
+        "UPDATE sessions SET next_seq = (SELECT COUNT(*) FROM items WHERE items.session = sessions.id) WHERE id = ?1";
+    tx.execute(statement, params![session]).map(drop)
 }
