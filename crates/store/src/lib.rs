@@ -14,7 +14,6 @@ mod effects;
 mod error;
 mod fail;
 mod files;
-
 mod ids;
 mod inbox;
 mod json;
@@ -24,6 +23,7 @@ mod openclaw;
 mod outbox;
 mod overview;
 mod portable;
+mod postgres;
 mod schema;
 mod secrets;
 mod sql;

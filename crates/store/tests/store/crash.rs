@@ -13,7 +13,7 @@ use std::{
 
 use yabby_store::{Access, OutboxState, Place, Said, Store, new_id};
 
-use crate::both::on_both;
+use crate::both::{self, on_both};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_yabby-store-crash");
 /// Far more than any run needs.
@@ -246,7 +246,7 @@ async fn one_kill(place: &Place, kill: Kill, look_up: bool) -> usize {
 fn empty(place: &Place, folder: &Path) -> Place {
     match place {
         Place::Folder(_) => Place::Folder(folder.join("store")),
-        postgres @ Place::Postgres { .. } => postgres.clone(),
+        Place::Postgres { .. } => both::empty_database(folder),
     }
 }
 
