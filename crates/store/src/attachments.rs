@@ -25,6 +25,14 @@ pub(crate) struct Kept {
     pub(crate) limits: Limits,
 }
 
+impl Limits {
+    /// As large as they are.
+    pub(crate) const NONE: Self = Self {
+        attachment: u64::MAX,
+        item: u64::MAX,
+    };
+}
+
 impl Default for Limits {
     /// 25 MB and 4 MB.
     fn default() -> Self {

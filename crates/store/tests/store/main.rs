@@ -10,6 +10,7 @@ mod folder;
 mod given;
 mod inbox;
 mod lanes;
+mod openclaw;
 mod outbox;
 mod portable;
 mod secrets;
