@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod bell;
 mod budget;
 mod line;
 mod memory;
