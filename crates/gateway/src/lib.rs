@@ -13,6 +13,7 @@ mod server;
 mod skim;
 mod tail;
 mod trial;
+mod turn;
 mod watch;
 
 pub use server::{BindError, Gateway, House, Records};
