@@ -7,6 +7,7 @@
 //! When an operation that writes has returned, what it wrote is on the disk.
 
 mod approvals;
+mod attachments;
 mod backend;
 mod calendar;
 mod check;
@@ -22,12 +23,15 @@ mod json;
 mod lanes;
 mod learned;
 mod open;
+mod openclaw;
 mod outbox;
 mod overview;
 mod portable;
 mod postgres;
 mod schema;
+mod search;
 mod secrets;
+mod sessions;
 mod spending;
 mod sql;
 mod sqlite;
@@ -39,6 +43,7 @@ mod wakes;
 mod work;
 
 pub use approvals::{Answer, AnswerOutcome, Approval, ApprovalState, NewApproval};
+pub use attachments::Limits;
 pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
@@ -48,10 +53,13 @@ pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, 
 pub use lanes::Lease;
 pub use learned::Learned;
 pub use open::{Access, Place};
+pub use openclaw::{FromOpenclaw, Skipped, read_openclaw_transcript};
 pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
 pub use overview::Overview;
 pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
+pub use search::Hit;
 pub use secrets::{KeptSecret, SecretsKey};
+pub use sessions::{Conversation, KeepFor, Page, Pruned, Session, SessionFilter};
 pub use spending::{Expense, Spent, day_of};
 pub use store::Store;
 pub use tidy::Tidied;
