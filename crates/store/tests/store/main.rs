@@ -4,9 +4,11 @@
 mod both;
 mod check;
 mod crash;
+mod damage;
 mod effects;
 mod everything;
 mod folder;
+mod full;
 mod given;
 mod inbox;
 mod lanes;
