@@ -28,6 +28,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use yabby_core::{Text, text};
 
 use crate::{
+    attachments::{Kept, Limits},
     error::{Result, StoreError, StoreErrorKind},
     store::Store,
 };
@@ -86,7 +87,12 @@ impl Store {
             let put = if dry_run {
                 self.read("openclaw_look", move |tx| put::look(tx, &planned)).await?
             } else {
-                self.write("openclaw", move |tx| put::put(tx, &planned)).await?
+                // What was kept before is kept, however large it is.
+                let kept = Kept {
+                    limits: Limits::NONE,
+                    ..self.kept()
+                };
+                self.write("openclaw", move |tx| put::put(tx, &kept, &planned)).await?
             };
             match put {
                 put::Put::New(items) => {

@@ -2,6 +2,7 @@
 
 use super::plan::Planned;
 use crate::{
+    attachments::Kept,
     error::Result,
     json,
     lanes::{self, LaneKind},
@@ -25,7 +26,7 @@ pub(super) fn look(tx: &mut dyn Tx, planned: &Planned) -> Result<Put> {
     })
 }
 
-pub(super) fn put(tx: &mut dyn Tx, planned: &Planned) -> Result<Put> {
+pub(super) fn put(tx: &mut dyn Tx, kept: &Kept, planned: &Planned) -> Result<Put> {
     let key = planned.conversation.as_str();
     lanes::make(tx, LaneKind::In, key)?;
     let found = there(tx, planned)?;
@@ -63,7 +64,7 @@ pub(super) fn put(tx: &mut dyn Tx, planned: &Planned) -> Result<Put> {
         )?;
     }
     if !new.is_empty() {
-        transcript::append(tx, key, &planned.session, new)?;
+        transcript::append(tx, kept, key, &planned.session, new)?;
         // When it was active, and not when it was imported.
         let statement = "UPDATE sessions SET active_at = ?1 WHERE id = ?2";
         tx.execute(statement, params![planned.active_at, &planned.session])?;

@@ -16,4 +16,5 @@ mod openclaw;
 mod outbox;
 mod portable;
 mod secrets;
+mod transcript;
 mod work;
