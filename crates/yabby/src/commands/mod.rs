@@ -9,5 +9,6 @@ pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod sessions;
 pub(crate) mod setup;
+pub(crate) mod store;
 pub(crate) mod up;
 pub(crate) mod usage;
