@@ -17,7 +17,7 @@ use crate::both::on_both;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_yabby-store-crash");
 /// Far more than any run needs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 /// How long another replica waits.
 const LEASE: Duration = Duration::from_millis(600);
 

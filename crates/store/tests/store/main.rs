@@ -1,5 +1,5 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 mod both;
 mod crash;
