@@ -9,4 +9,6 @@ mod given;
 mod inbox;
 mod lanes;
 mod outbox;
+mod replicas;
+mod trial;
 mod work;
