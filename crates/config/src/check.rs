@@ -7,6 +7,7 @@ use std::path::Path;
 use yabby_core::{Text, text};
 
 use crate::{
+    closed,
     diagnostic::{Diagnostic, DiagnosticKind, UnusedKey},
     known,
     path::{Seg, dotted, matches},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Sections that are off as a whole when something in them is wrong.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 12] = [
     "models.providers.*",
     "models.providers.*.models.*",
     "agents.list.*",
@@ -27,6 +28,10 @@ const SECTIONS: [&str; 8] = [
     "agents.entries.*.privacy",
     "agents.defaults.models.*",
     "agents.defaults.privacy",
+    "session.reset",
+    "session.resetByType.*",
+    "session.resetByChannel.*",
+    "session.maintenance",
 ];
 
 /// What the check found.
@@ -86,6 +91,10 @@ impl Checker<'_> {
             self.limits(node, shape, path)?;
         } else {
             self.missing_variables(node, path);
+            if !shape.choices().is_empty() {
+                // It is none of the words, and nothing behind this check can read another one.
+                return Err(Bad);
+            }
         }
         match &mut node.value {
             Value::Object(members) => {
@@ -300,6 +309,9 @@ fn consequence(path: &[Seg]) -> Text {
     }
     if privacy::is_privacy(&off) {
         return privacy::consequence();
+    }
+    if let Some(consequence) = closed::consequence(&off) {
+        return consequence;
     }
     text!("{key} is off until this is corrected; the rest is used", key = off)
 }

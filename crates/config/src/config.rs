@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, ApiKey, BaseUrl, Modality, params};
+use crate::{Api, ApiKey, BaseUrl, Modality, SessionSettings, StoreSettings, params};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,10 @@ pub struct Config {
     pub models: Models,
     /// How a request finds its model.
     pub route: Route,
+    /// Which conversations share a session, and when a session starts afresh.
+    pub session: SessionSettings,
+    /// Where sessions and messages are kept.
+    pub store: StoreSettings,
 }
 
 /// How a request finds its model.

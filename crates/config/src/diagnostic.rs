@@ -54,6 +54,8 @@ pub enum DiagnosticKind {
     UselessFallback,
     /// Token limits contradict each other.
     TokenLimits,
+    /// A key is there and does nothing.
+    NoEffect,
 }
 
 /// One finding. Holds no secret value.

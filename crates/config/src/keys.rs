@@ -159,7 +159,8 @@ impl Resolver<'_> {
         keys.collect()
     }
 
-    fn key(&mut self, raw: Option<&raw::SecretInput>, path: &[Seg]) -> Option<ApiKey> {
+    /// The secret that is written at `path`, and where it came from.
+    pub(crate) fn key(&mut self, raw: Option<&raw::SecretInput>, path: &[Seg]) -> Option<ApiKey> {
         let text = match raw? {
             raw::SecretInput::Reference(reference) => return self.referenced(reference, path),
             raw::SecretInput::Text(text) => text.trim(),

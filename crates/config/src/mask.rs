@@ -253,6 +253,8 @@ mod tests {
             ("{maxTokens: 5, token: 12345}", "{maxTokens: 5, token: *****}"),
             ("{u: 'http://me:pw@h/v1'}", "{u: 'http://*****@h/v1'}"),
             ("{u: 'http://h/v1?key=s'}", "{u: 'http://h/v1?*****'}"),
+            ("{u: 'http://me@h/v1?key=s'}", "{u: 'http://*************'}"),
+            ("{u: 'host=h password=s'}", "{u: '****** **********'}"),
             ("{} // sk-1\n", "{} // ****\n"),
         ];
         for (text, masked) in cases {

@@ -9,6 +9,7 @@ use yabby_core::{Text, Zone, text};
 
 use crate::{
     check::did_you_mean,
+    closed,
     config::Privacy,
     diagnostic::{Diagnostic, DiagnosticKind, Severity},
     known,
@@ -42,6 +43,11 @@ impl Doubts {
             if is_of_budget(found) {
                 found.severity = Severity::Error;
                 doubts.push(BUDGET.to_owned());
+                continue;
+            }
+            if let Some(key) = closed::hidden_by(found) {
+                found.severity = Severity::Error;
+                doubts.push(key.to_owned());
                 continue;
             }
             match found.kind {
@@ -83,7 +89,7 @@ impl Doubts {
     }
 
     /// Whether there is one about what stands at `key`.
-    fn about(&self, key: &str) -> bool {
+    pub(crate) fn about(&self, key: &str) -> bool {
         self.0.iter().any(|doubt| is_within(key, doubt))
     }
 
@@ -225,16 +231,16 @@ fn is_above(key: &str) -> bool {
     )
 }
 
-fn is_within(key: &str, section: &str) -> bool {
+pub(crate) fn is_within(key: &str, section: &str) -> bool {
     let rest = key.strip_prefix(section);
     section.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn last(key: &str) -> &str {
+pub(crate) fn last(key: &str) -> &str {
     key.rsplit(['.', '[']).next().unwrap_or_default()
 }
 
-fn parent(key: &str) -> &str {
+pub(crate) fn parent(key: &str) -> &str {
     key.rfind(['.', '[']).map_or("", |end| &key[..end])
 }
 

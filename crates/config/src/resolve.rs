@@ -53,6 +53,8 @@ impl Resolver<'_> {
             agents: agents::agents(root.agents, self),
             models: self.models(root.models),
             route: agents::route(&root.route, self.doubts.about_budget()),
+            session: self.session(root.session),
+            store: self.store(&root.store),
         }
     }
 

@@ -38,8 +38,11 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
         || PARTS.iter().any(|part| name.contains(part))
 }
 
-/// Whether a value looks like the key of an API.
+/// Whether a value looks like the key of an API, or like the address of a database with its password among parameters.
 pub(crate) fn is_secret_value(text: &str) -> bool {
+    if text.to_ascii_lowercase().contains("password=") {
+        return true;
+    }
     ["sk-", "xoxb-", "xapp-", "ghp_", "github_pat_", "hf_", "gsk_", "AIza"]
         .iter()
         .any(|prefix| text.starts_with(prefix))
@@ -59,11 +62,13 @@ pub(crate) fn credentials(text: &str, expected: bool) -> Option<std::ops::Range<
     let scheme_end = text.find("://").map(|at| at + 3);
     let start = scheme_end.or_else(|| expected.then_some(0))?;
     let authority_end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    if let Some(at) = text[start..authority_end].rfind('@') {
-        return Some(start..start + at);
+    let query = text.find('?');
+    match (text[start..authority_end].rfind('@'), query) {
+        // What stands between the two goes with them.
+        (Some(_), Some(_)) => Some(start..text.len()),
+        (Some(at), None) => Some(start..start + at),
+        (None, query) => Some(query? + 1..text.len()),
     }
-    let query = text.find('?')?;
-    Some(query + 1..text.len())
 }
 
 /// Replaces every secret below `path` with `***`, the value at `path` included.

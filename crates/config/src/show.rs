@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use yabby_core::Secret;
+use yabby_core::{Reset, ResetMode, ResetRules, ResetType, Secret};
 
 use crate::{
-    Config, Loaded, Modality,
+    Config, Loaded, Modality, SessionSettings, StoreSettings,
     config::{
         Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
     },
@@ -64,7 +64,109 @@ fn config(config: &Config) -> Value {
             "providers": config.providers().map(provider).collect::<Map<_, _>>(),
         },
         "route": route,
+        "session": session(&config.session),
+        "store": store(&config.store),
     })
+}
+
+fn session(session: &SessionSettings) -> Value {
+    let links = session.keys.links.iter();
+    let links: Map<String, Value> = links.map(|(name, ids)| (name.to_owned(), ids.into())).collect();
+    let by_type = session.resets.by_type.iter();
+    let by_type = by_type.map(|(kind, rule)| {
+        let kind = match kind {
+            ResetType::Direct => "direct",
+            ResetType::Group => "group",
+            ResetType::Thread => "thread",
+        };
+        (kind.to_owned(), reset(rule))
+    });
+    let by_channel = session.resets.by_channel.iter();
+    let by_channel = by_channel.map(|(channel, rule)| (channel.clone(), reset(rule)));
+    let mut out = Map::new();
+    put(&mut out, "scope", serde_json::to_value(session.keys.scope).ok());
+    put(&mut out, "dmScope", serde_json::to_value(session.keys.dm).ok());
+    put(&mut out, "groupScope", serde_json::to_value(session.keys.group).ok());
+    put_map(&mut out, "identityLinks", &links);
+    put(&mut out, "reset", Some(reset_of_all(session.resets.all)));
+    put_map(&mut out, "resetByType", &by_type.collect());
+    put_map(&mut out, "resetByChannel", &by_channel.collect());
+    put(&mut out, "resetTriggers", Some(session.triggers.words()));
+    let mut maintenance = Map::new();
+    put(
+        &mut maintenance,
+        "pruneAfter",
+        session.maintenance.prune_after.map(seconds),
+    );
+    put(&mut maintenance, "maxEntries", session.maintenance.max_entries);
+    put(
+        &mut maintenance,
+        "preserveRecent",
+        session.maintenance.preserve_recent.map(seconds),
+    );
+    put_map(&mut out, "maintenance", &maintenance);
+    out.into()
+}
+
+/// The rule for all, with what it leaves out.
+fn reset_of_all(all: Option<Reset>) -> Value {
+    let Some(all_written) = all else {
+        return json!({ "mode": "none" });
+    };
+    let alone = ResetRules {
+        all,
+        ..ResetRules::default()
+    };
+    reset(&Reset {
+        mode: all_written.mode.or(Some(ResetMode::Daily)),
+        at_hour: alone.policy(ResetType::Direct, None).daily_at.or(all_written.at_hour),
+        ..all_written
+    })
+}
+
+fn reset(reset: &Reset) -> Value {
+    let mode = reset.mode.map(|mode| match mode {
+        ResetMode::None => "none",
+        ResetMode::Daily => "daily",
+        ResetMode::Idle => "idle",
+    });
+    let mut out = Map::new();
+    put(&mut out, "mode", mode);
+    put(&mut out, "atHour", reset.at_hour);
+    put(&mut out, "idleMinutes", reset.idle_minutes);
+    out.into()
+}
+
+fn store(store: &StoreSettings) -> Value {
+    let days = |time: Duration| time.as_secs() / (24 * 3600);
+    let mut retention = Map::new();
+    put(&mut retention, "days", store.retention.sessions.map(days));
+    put(&mut retention, "inboxDays", Some(days(store.retention.inbox)));
+    put(&mut retention, "maxSessions", store.retention.max_sessions);
+    let megabytes = |bytes: u64| bytes / (1024 * 1024);
+    let mut out = Map::new();
+    put(
+        &mut out,
+        "url",
+        store.database.as_ref().map(|database| database.shown.as_str()),
+    );
+    put(&mut out, "path", store.path.as_ref().and_then(|path| path.to_str()));
+    put(&mut out, "retention", Some(retention));
+    let limits = json!({
+        "attachmentMb": megabytes(store.limits.attachment),
+        "itemMb": megabytes(store.limits.item),
+    });
+    put(&mut out, "limits", Some(limits));
+    put(
+        &mut out,
+        "secretsKey",
+        store.secrets_key.as_ref().map(ToString::to_string),
+    );
+    out.into()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs_f64())
 }
 
 fn policy(policy: &ModelPolicy) -> Value {

@@ -19,5 +19,7 @@ mod suite {
     mod properties;
     mod search;
     mod secrets;
+    mod session;
+    mod store;
     pub(crate) mod support;
 }

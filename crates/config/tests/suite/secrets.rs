@@ -34,6 +34,9 @@ fn outputs(loaded: &yabby_config::Loaded) -> String {
         "env.vars.SECRET",
         "env",
         "gateway",
+        "store",
+        "store.url",
+        "store.secretsKey",
     ];
     for key in keys {
         let explained = format!("{:?}\n", loaded.explain(key));
@@ -69,6 +72,7 @@ fn the_canary_is_nowhere() {
         "headers: {'X-A': 'CANARY' 'X-B': 3}",
         "baseUrl: 'http://me:CANARY@h/v1/'",
         "baseUrl: 'http://h/v1?key=CANARY'",
+        "baseUrl: 'http://me@h/v1?key=CANARY'",
         "baseUrl: 'me:CANARY@h:1/v1'",
         "baseUrl: 'ftp://me:CANARY@h/v1'",
         "models: [{id: 'm', params: {token: 'CANARY'}, bad: 1}]",
@@ -100,6 +104,31 @@ fn the_canary_is_nowhere() {
                 let out = outputs(&with_env(&text, vars));
                 assert!(!plain.is_in(&out), "{fields}\n{out}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_canary_of_the_store_is_nowhere() {
+    let plain = Canary::new();
+    for fields in [
+        "url: 'postgres://me:CANARY@h/db', bad: 1",
+        "url: 'postgres://me@h/db?password=CANARY', bad: 1",
+        "url: 'postgres://h/db?sslpassword=CANARY', bad: 1",
+        "url: 'host=h password=CANARY', bad: 1",
+        "url: 'mysql://me:CANARY@h/db', bad: 1",
+        "url: 'postgres://me:CANARY@h/db', path: 5",
+        "url: 'postgres://me:${SECRET}@h/db', bad: 1",
+        "url: '${SECRET}', bad: 1",
+        "url: ['postgres://me:CANARY@h/db']",
+        "url: {value: 'CANARY'}",
+        "secretsKey: 'CANARY', bad: 1",
+        "secretsKey: ['CANARY'], url: 'postgres://me:CANARY@h/db'",
+    ] {
+        let text = format!("{{store: {{{fields}}}}}").replace("CANARY", plain.expose());
+        for vars in [&[][..], &[("SECRET", plain.expose())]] {
+            let out = outputs(&with_env(&text, vars));
+            assert!(!plain.is_in(&out), "{fields}\n{out}");
         }
     }
 }

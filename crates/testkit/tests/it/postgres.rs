@@ -61,11 +61,7 @@ fn it_ends_with_the_process_that_has_started_it() {
     child.wait().expect("a child that ends");
     let start = Instant::now();
     while folder.exists() {
-        assert!(
-            start.elapsed() < Duration::from_mins(1),
-            "{} is left",
-            folder.display()
-        );
+        assert!(start.elapsed() < Duration::from_mins(1), "{} is left", folder.display());
         thread::sleep(Duration::from_millis(20));
     }
 }

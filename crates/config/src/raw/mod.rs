@@ -2,12 +2,19 @@
 //!
 //! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
 
+mod session;
+mod store;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::{
+    session::{Age, DmScope, GroupScope, Maintenance, MaintenanceMode, Reset, ResetMode, Scope, Session},
+    store::{Retention, Store, StoreLimits},
+};
 use crate::params::RequestParams;
 
 /// A config for Yabby. Keys of OpenClaw keep OpenClaw's meaning.
@@ -26,6 +33,10 @@ pub(crate) struct Root {
     pub(crate) models: Models,
     /// How a request finds its model. A section of Yabby's own.
     pub(crate) route: Route,
+    /// Which conversations share a session, and when a session starts afresh.
+    pub(crate) session: Session,
+    /// Where sessions, messages and what was decided are kept. A section of Yabby's own.
+    pub(crate) store: Store,
 }
 
 /// How a request finds its model.
