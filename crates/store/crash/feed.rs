@@ -20,7 +20,13 @@ const AHEAD: i64 = 20;
 const SLOWLY: Duration = Duration::from_millis(20);
 
 /// Takes in all messages that were not acknowledged; number N belongs to conversation N modulo `conversations`.
-pub(crate) async fn feed(store: &Store, acked: &Path, messages: usize, conversations: usize) -> Result<(), StoreError> {
+pub(crate) async fn feed(
+    store: &Store,
+    acked: &Path,
+    messages: usize,
+    conversations: usize,
+    ahead: &Arc<AtomicI64>,
+) -> Result<(), StoreError> {
     let known: BTreeSet<usize> = ledger::lines(acked)
         .iter()
         .filter_map(|name| name[1..].parse().ok())
