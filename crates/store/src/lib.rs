@@ -11,13 +11,13 @@ mod effects;
 mod error;
 mod fail;
 mod files;
-
 mod ids;
 mod inbox;
 mod json;
 mod lanes;
 mod open;
 mod outbox;
+mod postgres;
 mod schema;
 mod sql;
 mod sqlite;

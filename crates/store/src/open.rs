@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use yabby_core::Secret;
 
-use crate::{error::Result, sqlite, store::Store};
+use crate::{error::Result, postgres, sqlite, store::Store};
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -43,10 +43,7 @@ impl Store {
     pub async fn open(place: &Place, access: Access) -> Result<Self> {
         match place {
             Place::Folder(folder) => sqlite::open(folder, access).await,
-            Place::Postgres { .. } => Err(crate::error::StoreError::new(
-                crate::error::StoreErrorKind::Unavailable,
-                yabby_core::text!("the store is closed"),
-            )),
+            Place::Postgres { url, .. } => postgres::open(place, url, access, postgres::Limits::default()).await,
         }
     }
 }

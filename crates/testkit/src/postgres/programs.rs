@@ -83,6 +83,7 @@ impl Programs {
     pub(super) fn is_ready(&self, folder: &Path, port: u16) -> bool {
         let mut command = Command::new(self.folder.join("pg_isready"));
         command.arg("--host").arg(folder).args(["--port", &port.to_string()]);
+        command.args(["--username=postgres", "--dbname=postgres"]);
         command
             .stdout(Stdio::null())
             .status()

@@ -1,0 +1,86 @@
+//! Bringing an older database up to date, once, whoever comes first.
+
+use std::time::Duration;
+
+use yabby_core::text;
+
+use super::{errors::Failure, session::Session, tx::PostgresTx};
+use crate::{
+    error::{Result, StoreError, StoreErrorKind},
+    open::Access,
+    schema,
+    sql::{Flavor, Tx as _, params},
+};
+
+/// For all steps of one replica, or for waiting for another one that takes them.
+const LONGEST: Duration = Duration::from_mins(30);
+
+/// Replicas that start at the same moment come one after the other; the key is `yabby` in ASCII.
+const LOCK: &str = "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+                    SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(521510349433)";
+
+/// Makes sure that the tables are those of this version, and makes them so where that is allowed.
+pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Result<(), Failure> {
+    let found = version(session)?;
+    if found > schema::VERSION {
+        return Err(schema::newer(found).into());
+    }
+    if found == schema::VERSION {
+        return Ok(());
+    }
+    match access {
+        Access::Write => up_to_date(session),
+        Access::Read if found == 0 => {
+            let message = text!("there is no store in {folder} yet", folder = place);
+            Err(StoreError::new(StoreErrorKind::Missing, message)
+                .with_hint(text!("it is made by the first chat: yabby up"))
+                .into())
+        }
+        Access::Read => {
+            let message = text!("the store was written by an older version of Yabby");
+            Err(StoreError::new(StoreErrorKind::Invalid, message)
+                .with_hint(text!(
+                    "bring it up to date with any command that writes: yabby store check"
+                ))
+                .into())
+        }
+    }
+}
+
+/// Takes the steps that are missing, all or none. There is no copy before them: when a step fails, it has not happened.
+fn up_to_date(session: &mut Session) -> Result<(), Failure> {
+    session.batch_within(LONGEST, LOCK)?;
+    let done = take_steps(session);
+    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = session.batch(end);
+    done.and(ended)
+}
+
+fn take_steps(session: &mut Session) -> Result<(), Failure> {
+    // Another replica may have taken them meanwhile.
+    let found = version(session)?;
+    if found > schema::VERSION {
+        return Err(schema::newer(found).into());
+    }
+    for step in schema::steps(Flavor::Postgres).iter().skip(found) {
+        session.batch_within(LONGEST, step)?;
+    }
+    let mut tx = PostgresTx::inside(session);
+    let noted = schema::set_version(&mut tx, schema::VERSION);
+    tx.outcome(noted)
+}
+
+/// The version of the tables; a database without any has 0.
+fn version(session: &mut Session) -> Result<usize, Failure> {
+    let mut tx = PostgresTx::inside(session);
+    let found = found(&mut tx);
+    let version = found.as_ref().ok().copied().unwrap_or_default();
+    tx.outcome(found.map(drop)).map(|()| version)
+}
+
+fn found(tx: &mut PostgresTx<'_>) -> Result<usize> {
+    match tx.query_one("SELECT 1 WHERE to_regclass('meta') IS NOT NULL", params![])? {
+        Some(_) => schema::version(tx),
+        None => Ok(0),
+    }
+}

@@ -1,0 +1,7 @@
+//! What only this backend has to bear: servers that end, transactions that meet, connections that break off.
+
+mod access;
+mod given;
+mod lost;
+mod tls;
+mod wakes;

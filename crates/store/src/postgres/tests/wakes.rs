@@ -1,0 +1,104 @@
+//! Who waits is told, in every process.
+
+use std::sync::{Arc, Barrier};
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use yabby_testkit::Postgres;
+
+use super::given::{note, open};
+use crate::{
+    postgres::{WORKERS, closed},
+    store::Store,
+    wakes::Topic,
+};
+
+async fn until_woken(wakes: &mut watch::Receiver<u64>) {
+    wakes.changed().await.expect("a store that is open");
+}
+
+async fn wake(store: &Store, topic: Topic) {
+    let waking = store.write("wake", move |tx| {
+        note(tx, "wake")?;
+        tx.wake(topic)
+    });
+    waking.await.unwrap();
+}
+
+/// Waits until it listens: that wakes everybody.
+async fn listening(store: &Store) -> watch::Receiver<u64> {
+    let mut wakes = store.wakes(Topic::Timers);
+    wakes.wait_for(|count| *count > 0).await.expect("a store that is open");
+    wakes
+}
+
+#[tokio::test]
+async fn one_store_wakes_another() {
+    let url = Postgres::shared().new_database();
+    let (one, two) = (open(&url).await, open(&url).await);
+    listening(&two).await;
+    let mut outbox = two.wakes(Topic::Outbox);
+    let timers = two.wakes(Topic::Timers);
+    wake(&one, Topic::Outbox).await;
+    until_woken(&mut outbox).await;
+    assert!(!timers.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_undone_wakes_nobody() {
+    let url = Postgres::shared().new_database();
+    let (one, two) = (open(&url).await, open(&url).await);
+    listening(&two).await;
+    let inbox = two.wakes(Topic::Inbox);
+    let mut outbox = two.wakes(Topic::Outbox);
+    let undone = one.write("undone", |tx| {
+        tx.wake(Topic::Inbox)?;
+        Err::<(), _>(closed())
+    });
+    undone.await.unwrap_err();
+    // Notes arrive in order, so the first would be there before the second.
+    wake(&one, Topic::Outbox).await;
+    until_woken(&mut outbox).await;
+    assert!(!inbox.has_changed().unwrap());
+}
+
+/// The listener is cut off, and cannot come back before the note was sent.
+#[tokio::test]
+async fn a_note_that_nobody_heard_is_not_lost() {
+    let server = Postgres::shared();
+    let url = server.new_database();
+    let (one, two) = (open(&url).await, open(&url).await);
+    use_all_connections(&one).await;
+    listening(&two).await;
+    let name = url.split(['/', '?']).nth(3).expect("a name");
+    let elsewhere = server.socket_url("postgres");
+    let sql = |statement: &str| server.sql(&elsewhere, statement).expect("a statement");
+    let mut inbox = two.wakes(Topic::Inbox);
+    sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    let listeners = format!("datname = '{name}' AND query IN ('LISTEN yabby', 'SELECT 1')");
+    let ended = sql(&format!(
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE {listeners}"
+    ));
+    assert_eq!(ended, "2");
+    inbox.mark_unchanged();
+    wake(&one, Topic::Inbox).await;
+    assert!(!inbox.has_changed().unwrap(), "it was not cut off");
+    sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    until_woken(&mut inbox).await;
+}
+
+/// Makes all connections that it may need later.
+async fn use_all_connections(store: &Store) {
+    let met = Arc::new(Barrier::new(WORKERS));
+    let jobs = (0..WORKERS).map(|_| {
+        let met = Arc::clone(&met);
+        store.write("meet", move |tx| {
+            tx.now()?;
+            met.wait();
+            Ok(())
+        })
+    });
+    for job in join_all(jobs).await {
+        job.unwrap();
+    }
+}
