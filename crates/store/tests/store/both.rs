@@ -1,5 +1,7 @@
 //! One case, on each database in turn.
 
+use std::path::Path;
+
 use yabby_core::Secret;
 use yabby_store::{Access, Place, Store};
 use yabby_testkit::Postgres;
@@ -10,11 +12,18 @@ pub(crate) async fn on_both(case: impl AsyncFn(&Place)) {
     println!("on SQLite");
     case(&Place::Folder(folder.path().join("store"))).await;
     println!("on PostgreSQL");
-    case(&Place::Postgres {
-        url: Secret::new(Postgres::shared().new_database()),
-        folder: folder.path().join("files"),
-    })
-    .await;
+    case(&empty_database(&folder.path().join("files"))).await;
+}
+
+/// A database of its own, on the server of all tests.
+pub(crate) fn empty_database(files: &Path) -> Place {
+    let server = Postgres::shared();
+    // Without a password, which takes long to check in a program that is not optimized.
+    let url = server.socket_url(&server.new_database());
+    Place::Postgres {
+        url: Secret::new(url),
+        folder: files.to_owned(),
+    }
 }
 
 /// The store of a place, to write.

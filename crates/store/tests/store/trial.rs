@@ -11,6 +11,8 @@ use std::{
 use tempfile::TempDir;
 use yabby_store::{Access, OutboxState, Place, Said, Store};
 
+use crate::both::empty_database;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_yabby-store-crash");
 /// Far more than any run needs.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -201,6 +203,6 @@ impl Trial {
 fn another(like: &Place, folder: &std::path::Path) -> Place {
     match like {
         Place::Folder(_) => Place::Folder(folder.join("store")),
-        postgres @ Place::Postgres { .. } => postgres.clone(),
+        Place::Postgres { .. } => empty_database(folder),
     }
 }
