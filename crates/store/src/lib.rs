@@ -7,6 +7,9 @@
 //! When an operation that writes has returned, what it wrote is on the disk.
 
 mod backend;
+mod calendar;
+mod check;
+mod derived;
 mod effects;
 mod error;
 mod fail;
@@ -17,15 +20,20 @@ mod json;
 mod lanes;
 mod open;
 mod outbox;
+mod overview;
+mod portable;
 mod postgres;
 mod schema;
+mod secrets;
 mod sql;
 mod sqlite;
 mod store;
+mod tidy;
 mod transcript;
 mod wakes;
 mod work;
 
+pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
 pub use ids::new_id;
@@ -33,7 +41,11 @@ pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, 
 pub use lanes::Lease;
 pub use open::{Access, Place};
 pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
+pub use overview::Overview;
+pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
+pub use secrets::{KeptSecret, SecretsKey};
 pub use store::Store;
+pub use tidy::Tidied;
 pub use transcript::{Content, FileRef, Item, NewItem};
 pub use wakes::Topic;
 pub use work::{Answered, Deliver, Deliveries, LookedUp, Pace, Sending, Turn, TurnHandler, Turns};
