@@ -1,6 +1,11 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
 mod both;
 mod check;

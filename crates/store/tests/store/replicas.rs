@@ -6,7 +6,8 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use yabby_store::Place;
+use tokio::task::JoinSet;
+use yabby_store::{Access, Place, Store};
 
 use crate::{
     both::on_both,
@@ -21,6 +22,22 @@ async fn on_postgres(case: impl AsyncFn(&Place)) {
     on_both(async |place| {
         if matches!(place, Place::Postgres { .. }) {
             case(place).await;
+        }
+    })
+    .await;
+}
+
+/// They find an empty database at the same moment.
+#[tokio::test]
+async fn many_may_come_first() {
+    on_postgres(async |place| {
+        let mut opening = JoinSet::new();
+        for _ in 0..8 {
+            let place = place.clone();
+            opening.spawn(async move { Store::open(&place, Access::Write).await.map(drop) });
+        }
+        for opened in opening.join_all().await {
+            opened.expect("a store");
         }
     })
     .await;
