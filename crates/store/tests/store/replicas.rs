@@ -14,8 +14,8 @@ use crate::{
     trial::{Fate, Gateway, Trial},
 };
 
-const MESSAGES: usize = 60;
-const CONVERSATIONS: usize = 6;
+const MESSAGES: usize = 40;
+const CONVERSATIONS: usize = 4;
 
 /// Replicas work on PostgreSQL alone.
 async fn on_postgres(case: impl AsyncFn(&Place)) {
@@ -60,14 +60,11 @@ async fn both_work_and_nothing_is_done_twice() {
 async fn one_is_killed_and_the_other_goes_on() {
     on_postgres(async |place| {
         for point in [
-            "claim_message/committed",
-            "begin_turn/ran",
-            "begin_effect/told",
+            "begin_turn/told",
             "effect/before",
             "effect/after",
             "end_turn/ran",
             "end_turn/committed",
-            "deliver/before",
             "deliver/sent",
         ] {
             let trial = Trial::new(place, MESSAGES, CONVERSATIONS);
@@ -79,11 +76,13 @@ async fn one_is_killed_and_the_other_goes_on() {
             let other = trial.start(None, false);
             let dies = trial.start(Some(fate), true).wait();
             assert_eq!(dies.signal(), Some(9), "{fate:?} was not met: {dies}");
+            let dead = Instant::now();
             // What it has not taken in comes to a third one.
             let third = trial.start(None, true);
             for gateway in [other, third] {
                 assert!(gateway.wait().success(), "{fate:?}");
             }
+            println!("killed at {point}: all was done {:.1?} later", dead.elapsed());
             trial.check(&format!("{fate:?}")).await;
         }
     })
@@ -97,7 +96,6 @@ async fn one_that_has_slept_writes_nothing_more() {
     on_postgres(async |place| {
         for (point, look_up) in [
             ("claim_message/told", true),
-            ("begin_turn/told", true),
             ("effect/before", true),
             ("effect/after", true),
             ("claim_delivery/told", true),
