@@ -19,6 +19,7 @@ mod ledger;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -106,13 +107,14 @@ async fn run(asked: &Asked) -> Result<(), StoreError> {
             let _ = stopping.wait_for(|stop| *stop).await;
         }
     };
-    let echo = Echo::new(ledger("effects"));
+    let ahead = Arc::new(AtomicI64::new(0));
+    let echo = Echo::new(ledger("effects"), Arc::clone(&ahead));
     let turns = Turns::new(store.clone(), echo, pace.clone()).run(stopped());
     let channel = Channel::new(ledger("deliveries"), asked.look_up);
     let deliveries = Deliveries::new(store.clone(), channel, pace).run(stopped());
     let all = async {
         if asked.feed {
-            feed(&store, &ledger("acked"), asked.messages, asked.conversations).await?;
+            feed(&store, &ledger("acked"), asked.messages, asked.conversations, &ahead).await?;
         }
         until_empty(&store, asked.messages).await?;
         stop.send_replace(true);

@@ -6,7 +6,6 @@ use super::{Said, Target, ask::answered};
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
     inbox::unknown_state,
-    json,
     lanes::{self, LaneKind},
     sql::{Row, Tx, params},
     store::Store,
@@ -28,6 +27,8 @@ pub enum OutboxState {
     Unknown,
     /// It has become stale before it was sent.
     Held,
+    /// The owner has given it up.
+    Dropped,
 }
 
 /// A delivery that has stopped, for the owner to decide.
@@ -58,6 +59,7 @@ impl OutboxState {
             "failed" => Self::Failed,
             "unknown" => Self::Unknown,
             "held" => Self::Held,
+            "dropped" => Self::Dropped,
             other => return Err(unknown_state(other)),
         })
     }
@@ -109,10 +111,9 @@ impl Store {
             let lane = lane_of(tx, delivery)?;
             lanes::make(tx, LaneKind::Out, &lane)?;
             let now = tx.now()?;
-            let problem = json::to_text(&text!("its owner did not want it to be sent any more"))?;
-            let statement = "UPDATE outbox SET state = 'failed', problem = ?1, ended_at = ?2 \
-                             WHERE id = ?3 AND state IN ('failed', 'unknown', 'held')";
-            tx.execute(statement, params![problem, now, delivery])?;
+            let statement = "UPDATE outbox SET state = 'dropped', ended_at = ?1 \
+                             WHERE id = ?2 AND state IN ('failed', 'unknown', 'held')";
+            tx.execute(statement, params![now, delivery])?;
             answered(tx, delivery, "denied")?;
             // Whoever looked for work meanwhile has passed over the lane.
             tx.wake(Topic::Outbox)
