@@ -79,7 +79,9 @@ fn version(session: &mut Session) -> Result<usize, Failure> {
 }
 
 fn found(tx: &mut PostgresTx<'_>) -> Result<usize> {
-    match tx.query_one("SELECT 1 WHERE to_regclass('meta') IS NOT NULL", params![])? {
+    // Not `to_regclass`: in a transaction that has waited for a lock it may answer from before.
+    let exists = "SELECT 1 FROM pg_class WHERE relname = 'meta' AND pg_table_is_visible(oid)";
+    match tx.query_one(exists, params![])? {
         Some(_) => schema::version(tx),
         None => Ok(0),
     }

@@ -166,9 +166,11 @@ async fn a_commit_is_on_the_disk_also_where_the_database_is_set_up_for_less() {
 
 #[tokio::test]
 async fn replicas_that_start_together_make_the_tables_once() {
-    let url = Postgres::shared().new_database();
-    let opening = (0..4).map(|_| try_open(&url, Access::Write, Limits::default()));
-    for store in futures_util::future::join_all(opening).await {
-        store.unwrap();
+    for _ in 0..3 {
+        let url = Postgres::shared().new_database();
+        let opening = (0..8).map(|_| try_open(&url, Access::Write, Limits::default()));
+        for store in futures_util::future::join_all(opening).await {
+            store.unwrap();
+        }
     }
 }
