@@ -10,6 +10,7 @@
 //! Jobs that write run on one thread, which commits what waits together: a commit waits for the disk once for all of
 //! them. Jobs that read run on another, and wait for nobody.
 
+mod apart;
 mod connection;
 mod errors;
 mod lock;
@@ -25,6 +26,7 @@ use std::{
 
 use yabby_core::text;
 
+pub(crate) use apart::{backup, compact};
 pub(crate) use opened::open;
 
 use self::lock::Lock;

@@ -1,12 +1,18 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod both;
+mod check;
 mod crash;
 mod effects;
+mod everything;
 mod folder;
 mod given;
 mod inbox;
 mod lanes;
+mod openclaw;
 mod outbox;
+mod portable;
+mod secrets;
+mod transcript;
 mod work;
