@@ -39,7 +39,7 @@ pub(super) fn listen(shared: &Shared, mut closed: watch::Receiver<bool>) {
     let address = Rc::new(shared.address.clone());
     let mut patience = Patience::RECONNECT;
     loop {
-        if let Ok(mut session) = Session::connect(&runtime, &address) {
+        if let Ok(mut session) = Session::connect(&runtime, &address, shared.limits) {
             if session.batch(&format!("LISTEN {CHANNEL}")).is_ok() {
                 patience = Patience::RECONNECT;
                 shared.wakes.wake_all();

@@ -54,6 +54,8 @@ pub(crate) struct Limits {
     pub(crate) total: Duration,
     /// For a server that does not answer yet, when a store is opened.
     pub(crate) starting: Duration,
+    /// For one answer. The server ends a statement after 30 s by itself; who waits longer waits for nobody.
+    pub(crate) answer: Duration,
 }
 
 /// The backend.
@@ -90,6 +92,7 @@ impl Default for Limits {
         Self {
             total: Duration::from_secs(30),
             starting: Duration::from_secs(5),
+            answer: Duration::from_secs(40),
         }
     }
 }

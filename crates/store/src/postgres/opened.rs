@@ -80,7 +80,7 @@ fn prepare(address: &Address, access: Access, limits: Limits) -> Result<()> {
     let mut patience = Patience::RECONNECT;
     let start = Instant::now();
     let once = || -> Result<(), Failure> {
-        let mut session = Session::connect(&runtime, &address)?;
+        let mut session = Session::connect(&runtime, &address, limits)?;
         session.check_encoding()?;
         migrate::check(&mut session, &address.shown, access)?;
         session.close();

@@ -141,7 +141,7 @@ impl Worker {
                 return Err(error.again().into());
             }
         }
-        match Session::connect(&self.runtime, &self.address) {
+        match Session::connect(&self.runtime, &self.address, self.shared.limits) {
             Ok(session) => {
                 self.down = None;
                 self.session = Some(session);
