@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_mins(30);
 
 /// Replicas that start at the same moment come one after the other; the key is `yabby` in ASCII.
 const LOCK: &str = "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
-                    SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(521510349433)";
+                    SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(521324880505)";
 
 /// Makes sure that the tables are those of this version, and makes them so where that is allowed.
 pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Result<(), Failure> {
