@@ -46,7 +46,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
+    pub(crate) async fn wait(mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a status") {
@@ -56,7 +56,7 @@ impl Gateway {
                 let _ = self.process.kill();
                 panic!("it hangs; its fate was {:?}", self.fate);
             }
-            std::thread::sleep(Duration::from_millis(3));
+            tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
 }
@@ -101,8 +101,8 @@ impl Trial {
     }
 
     /// Runs one that feeds to its end.
-    pub(crate) fn run(&self, fate: Option<Fate>) -> ExitStatus {
-        self.start(fate, true).wait()
+    pub(crate) async fn run(&self, fate: Option<Fate>) -> ExitStatus {
+        self.start(fate, true).wait().await
     }
 
     /// The lines of a ledger.
