@@ -1,17 +1,20 @@
 //! Request bodies in memory, each with a limit and all together.
 
 use std::{
+    future::poll_fn,
+    mem,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use http_body_util::BodyExt as _;
 use hyper::{
     StatusCode,
-    body::{Body as _, Bytes, Incoming},
+    body::{Body as _, Bytes, Frame, Incoming},
 };
 use tokio::time::timeout;
 
@@ -66,7 +69,7 @@ impl Budget {
         };
         let mut all = Collected::new(&self.pool);
         loop {
-            let Ok(frame) = timeout(SILENCE, body.frame()).await else {
+            let Some(frame) = next(&mut body).await else {
                 return Err(Refusal::new(
                     StatusCode::REQUEST_TIMEOUT,
                     "timeout",
@@ -109,6 +112,26 @@ impl Budget {
     }
 }
 
+/// The next piece; nothing when none comes for too long.
+async fn next(body: &mut Incoming) -> Option<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    // The connection is read within the same task, before this is asked again: what comes need not wake it.
+    let mut piece = poll_fn(|_| Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop())));
+    let mut is_first = true;
+    let soon = poll_fn(|cx| match Pin::new(&mut piece).poll(cx) {
+        Poll::Ready(frame) => Poll::Ready(Some(frame)),
+        // Only now does the connection know that more is wanted, and most often it has it already: no clock for that.
+        Poll::Pending if mem::take(&mut is_first) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Ready(None),
+    });
+    match soon.await {
+        Some(frame) => Some(frame),
+        None => timeout(SILENCE, piece).await.ok(),
+    }
+}
+
 fn too_large() -> Refusal {
     Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -137,5 +160,58 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.used.fetch_sub(self.mine, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Mutex};
+
+    use hyper::{Response, server::conn::http1, service::service_fn};
+    use hyper_util::rt::TokioIo;
+    use tokio::{
+        io::AsyncWriteExt as _,
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+
+    /// Reads the body of a request whose parts come so many seconds after each other.
+    async fn read(parts: &[(u64, &str)]) -> Result<Bytes, StatusCode> {
+        let (mut client, server) = tokio::io::duplex(1 << 10);
+        let (budget, said) = (Budget::default(), Mutex::new(None));
+        let (budget_there, said_there) = (&budget, &said);
+        let service = service_fn(move |request: hyper::Request<Incoming>| async move {
+            let read = budget_there.read(request.into_body()).await;
+            *said_there.lock().unwrap() = Some(read.map(|body| body.bytes()).map_err(|refusal| refusal.status));
+            Ok::<_, Infallible>(Response::new(String::new()))
+        });
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        let sending = async {
+            for (after, part) in parts {
+                sleep(Duration::from_secs(*after)).await;
+                client.write_all(part.as_bytes()).await.unwrap();
+            }
+            sleep(2 * SILENCE).await;
+            drop(client);
+        };
+        let (served, ()) = tokio::join!(serving, sending);
+        drop(served);
+        said.into_inner().unwrap().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_come_slowly_but_not_stop() {
+        let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n";
+        assert_eq!(read(&[(0, head), (0, "abcdef")]).await.unwrap(), "abcdef");
+        assert_eq!(
+            read(&[(0, head), (59, "ab"), (59, "cd"), (59, "ef")]).await.unwrap(),
+            "abcdef"
+        );
+        for silent in [&[(0, head)][..], &[(0, head), (1, "abc")]] {
+            let begun = Instant::now();
+            assert_eq!(read(silent).await.unwrap_err(), StatusCode::REQUEST_TIMEOUT);
+            assert!(begun.elapsed() > SILENCE);
+        }
     }
 }

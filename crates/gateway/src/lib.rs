@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod bell;
 mod budget;
 mod line;
 mod memory;
@@ -12,6 +13,7 @@ mod server;
 mod skim;
 mod tail;
 mod trial;
+mod turn;
 mod watch;
 
 pub use server::{BindError, Gateway, House, Records};

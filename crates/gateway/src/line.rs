@@ -29,6 +29,8 @@ use tokio::{net::TcpStream, time::Instant};
 use tower_service::Service;
 use yabby_servers::{Endpoint, Http, Reach};
 
+use crate::bell::Bell;
+
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Near by. llama.cpp ends idle connections after 5 s (measured); one that is used again must be younger than that.
@@ -69,6 +71,8 @@ pub(crate) struct Line {
     sender: SendRequest<Sent>,
     /// Large, and moved often.
     connection: Box<Connection<Stream, Sent>>,
+    /// Rings when the connection has something to do.
+    bell: Bell,
     ended: bool,
     place: Weak<Place>,
     /// Whether it has carried a request before: the server may have closed it at the moment of the next one.
@@ -117,6 +121,7 @@ impl Place {
         Ok(Line {
             sender,
             connection: Box::new(connection),
+            bell: Bell::default(),
             ended: false,
             place: Arc::downgrade(self),
             used: false,
@@ -203,12 +208,13 @@ impl Line {
     /// Sends a request and waits for the head of its response.
     pub(crate) async fn send(&mut self, request: Request<Sent>) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(self.sender.try_send_request(request));
+        let (connection, bell, ended) = (&mut self.connection, &self.bell, &mut self.ended);
         poll_fn(|cx| {
-            if !self.ended && Pin::new(self.connection.as_mut()).poll(cx).is_ready() {
-                self.ended = true;
-            }
             // It becomes ready only through what the connection does, which is driven here.
-            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            bell.drive(cx, |own| {
+                drive(connection, ended, own);
+                answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            })
         })
         .await
         .map_err(|failed| failed.into_error().into())
@@ -220,22 +226,17 @@ impl Line {
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.drive(cx);
-        // As above: nobody but this connection fills the body. That the body is wanted wakes the connection, and with it
-        // the request.
-        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
-    }
-
-    /// Lets the connection go on.
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.ended && Pin::new(self.connection.as_mut()).poll(cx).is_ready() {
-            self.ended = true;
-        }
+        // As above: nobody but this connection fills the body. That more of it is wanted rings the bell.
+        self.bell.drive(cx, |own| {
+            drive(&mut self.connection, &mut self.ended, own);
+            Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop()))
+        })
     }
 
     /// Whether it can take a request, as far as is known.
     fn is_open(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        let (connection, ended) = (&mut self.connection, &mut self.ended);
+        self.bell.rest(|own| drive(connection, ended, own));
         !self.ended && self.sender.is_ready()
     }
 
@@ -246,6 +247,13 @@ impl Line {
         {
             place.keep(self);
         }
+    }
+}
+
+/// Lets a connection go on.
+fn drive(connection: &mut Connection<Stream, Sent>, ended: &mut bool, cx: &mut Context<'_>) {
+    if !*ended && Pin::new(connection).poll(cx).is_ready() {
+        *ended = true;
     }
 }
 

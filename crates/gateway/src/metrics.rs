@@ -201,6 +201,11 @@ impl Counts {
         InFlight(Arc::clone(self))
     }
 
+    /// Whether other requests are in flight.
+    pub(crate) fn has_others(&self) -> bool {
+        load(&self.in_flight) > 1
+    }
+
     pub(crate) fn first_byte(&self, after: Duration) {
         let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         let at = BOUNDS

@@ -24,6 +24,7 @@ use crate::{
     routes::{Routes, Target, Way},
     skim::skim,
     trial::{Failure, Opened, Trial, has_type},
+    turn::after_others,
 };
 
 /// How long it may take to find out where a server stands.
@@ -136,10 +137,12 @@ impl Relay {
             target.endpoint.used();
             let sent = Sent::new(found.spliced(&asked.body, &way.model, way.provider.as_ref()));
             let queued = entered.elapsed();
+            after_others(target).await;
             let opened = self
                 .ask(asked, (target, way, last), &sent, queued, &mut slot, &mut tried)
                 .await;
             if let Some((opened, trial)) = opened {
+                after_others(target).await;
                 return Ok(passing(asked.api, tried.attempts, way, opened, trial, slot));
             }
         }

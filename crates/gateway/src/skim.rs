@@ -53,10 +53,10 @@ pub(crate) fn skim(body: &[u8]) -> Result<Skim, NotAnObject> {
             at.expect(b':')?;
             at.space();
             let value = at.value()?;
-            match unquoted(&body[key]).as_deref() {
-                Some("model") => found.model.push(value),
-                Some("provider") => found.provider.push(value),
-                Some("stream") => found.stream = &body[value] == b"true",
+            match &*plain(&body[key]) {
+                b"\"model\"" => found.model.push(value),
+                b"\"provider\"" => found.provider.push(value),
+                b"\"stream\"" => found.stream = &body[value] == b"true",
                 _ => {}
             }
             at.space();
@@ -82,6 +82,15 @@ fn unquoted(raw: &[u8]) -> Option<Cow<'_, str>> {
         return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
     }
     serde_json::from_slice::<String>(raw).ok().map(Cow::Owned)
+}
+
+/// A key with its quotes, and what is escaped in it written out.
+fn plain(key: &[u8]) -> Cow<'_, [u8]> {
+    let written = || Some(format!("\"{}\"", unquoted(key)?).into_bytes());
+    match memchr::memchr(b'\\', key).and_then(|_| written()) {
+        Some(written) => written.into(),
+        None => key.into(),
+    }
 }
 
 struct Cursor<'a> {

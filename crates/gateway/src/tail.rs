@@ -1,6 +1,8 @@
 //! The beginning and the end of an answer that passes, for what the record of the attempt says of it: tokens, and whether
 //! the stream had its end. Nothing in between is read.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memmem};
 use serde::{Deserialize, de::IgnoredAny};
 use yabby_core::Usage;
@@ -105,7 +107,8 @@ fn finishes(data: &[u8]) -> bool {
 /// The last object that is named `usage`.
 fn last_usage(text: &[u8]) -> Option<Usage> {
     const NAME: &[u8] = b"\"usage\"";
-    memmem::rfind_iter(text, NAME).find_map(|at| {
+    static FINDER: LazyLock<memmem::FinderRev<'_>> = LazyLock::new(|| memmem::FinderRev::new(NAME));
+    FINDER.rfind_iter(text).find_map(|at| {
         let rest = text.get(at + NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?;
         // What follows the object does not matter, and need not be whole.
         let told = serde_json::Deserializer::from_slice(rest)

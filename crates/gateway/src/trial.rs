@@ -139,7 +139,7 @@ impl Trial {
             }
         };
         self.heard(Phase::FirstToken);
-        self.head_ms = Some(self.elapsed());
+        self.head_ms = Some(millis(self.watch.last().duration_since(self.start)));
         self.begun(api, line, response).await
     }
 
@@ -179,8 +179,7 @@ impl Trial {
                 return Box::pin(self.whole(api, line, response, first)).await;
             }
         }
-        self.first_byte();
-        self.piece(api, &first);
+        self.first_piece(api, &first);
         Ok(Opened { line, response, first })
     }
 
@@ -197,8 +196,7 @@ impl Trial {
         if is_error(&all) || !ended {
             return Err(Box::pin(self.refusal(line, response, all.into())).await);
         }
-        self.first_byte();
-        self.piece(api, &all);
+        self.first_piece(api, &all);
         Ok(Opened {
             line,
             response,
@@ -233,9 +231,11 @@ impl Trial {
         self.target.endpoint.broke_off(self.phase, false, error)
     }
 
-    fn first_byte(&mut self) {
-        self.first_ms = Some(self.elapsed());
-        self.target.counts.first_byte(self.start.elapsed());
+    fn first_piece(&mut self, api: Api, piece: &[u8]) {
+        self.piece(api, piece);
+        let after = self.watch.last().duration_since(self.start);
+        self.first_ms = Some(millis(after));
+        self.target.counts.first_byte(after);
         if let Some(reservation) = &self.reservation {
             reservation.sent();
         }
@@ -288,17 +288,13 @@ impl Trial {
             outcome,
             decision,
             phase: self.phase,
-            queued_ms: u64::try_from(self.queued.as_millis()).unwrap_or(u64::MAX),
+            queued_ms: millis(self.queued),
             head_ms: self.head_ms,
             first_ms: self.first_ms,
-            total_ms: self.elapsed(),
+            total_ms: millis(self.start.elapsed()),
             bytes: self.bytes,
             usage,
         });
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -316,6 +312,10 @@ impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
         Self { error, said: None }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn request(way: &Way, key: KeyUse, api: Api, client: &HeaderMap, sent: &Sent) -> Request<Sent> {

@@ -60,6 +60,11 @@ impl Watch {
         self.end.saturating_duration_since(Instant::now())
     }
 
+    /// When the last byte came.
+    pub(crate) fn last(&self) -> Instant {
+        self.last
+    }
+
     /// A byte came, or a request is sent.
     pub(crate) fn alive(&mut self, now: Instant) {
         self.last = now;

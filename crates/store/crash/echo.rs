@@ -57,6 +57,11 @@ impl TurnHandler for Echo {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
         self.ahead.fetch_sub(1, Ordering::SeqCst);
         let effect = self.effect(&turn).await?;
+        let session = turn.message.conversation.as_str();
+        let origin = Some(&turn.message.origin);
+        turn.store
+            .begin_session(&turn.lease, origin, "new", (session, Time(0)))
+            .await?;
         let message = &turn.message.message;
         let text = format!("{message} is {effect}.\n\nEnd of {message}.");
         let item = |end: &str, message: Message| NewItem {
@@ -71,7 +76,7 @@ impl TurnHandler for Echo {
         Ok(Answered {
             how: TurnOutcome::Done,
             items: Some(NewItems {
-                session: turn.message.conversation.as_str().to_owned(),
+                session: session.to_owned(),
                 items: vec![
                     item("question", Message::user(message)),
                     item("answer", Message::assistant(&text)),

@@ -2,6 +2,7 @@
 
 use crate::{
     error::Result,
+    search,
     sql::{Flavor, Tx, params},
 };
 
@@ -17,6 +18,7 @@ const NEXT: &str = "SELECT COALESCE(MAX(seq) + 1, 0) FROM items WHERE items.sess
 pub(crate) fn after_import(tx: &mut dyn Tx) -> Result<()> {
     heads(tx)?;
     next_seqs(tx)?;
+    search::index_all(tx)?;
     numbers(tx)
 }
 

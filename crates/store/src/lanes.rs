@@ -149,6 +149,11 @@ fn is_free(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time) -> Result<bool
     Ok(row.is_some())
 }
 
+/// Whether somebody has a lane that is locked by this transaction.
+pub(crate) fn is_owned(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time) -> Result<bool> {
+    is_free(tx, kind, key, now).map(|free| !free)
+}
+
 /// Takes a lane that is free and locked by this transaction.
 pub(crate) fn take(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time, time: Duration) -> Result<Lease> {
     let owner = tx.me().to_owned();

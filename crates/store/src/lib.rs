@@ -6,6 +6,7 @@
 //!
 //! When an operation that writes has returned, what it wrote is on the disk.
 
+mod attachments;
 mod backend;
 mod calendar;
 mod check;
@@ -19,12 +20,15 @@ mod inbox;
 mod json;
 mod lanes;
 mod open;
+mod openclaw;
 mod outbox;
 mod overview;
 mod portable;
 mod postgres;
 mod schema;
+mod search;
 mod secrets;
+mod sessions;
 mod sql;
 mod sqlite;
 mod store;
@@ -33,6 +37,7 @@ mod transcript;
 mod wakes;
 mod work;
 
+pub use attachments::Limits;
 pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
@@ -40,10 +45,13 @@ pub use ids::new_id;
 pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, TurnEnd, TurnOutcome};
 pub use lanes::Lease;
 pub use open::{Access, Place};
+pub use openclaw::{FromOpenclaw, Skipped, read_openclaw_transcript};
 pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
 pub use overview::Overview;
 pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
+pub use search::Hit;
 pub use secrets::{KeptSecret, SecretsKey};
+pub use sessions::{Conversation, KeepFor, Page, Pruned, Session, SessionFilter};
 pub use store::Store;
 pub use tidy::Tidied;
 pub use transcript::{Content, FileRef, Item, NewItem};

@@ -1,15 +1,17 @@
 //! The handle.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 use yabby_core::text;
 
 use crate::{
+    attachments::{Kept, Limits},
     backend::{Backend, Job, Mode},
     error::{Result, StoreError, StoreErrorKind},
     fail,
     open::Place,
+    portable::Attached,
     sql::{Flavor, Tx},
     wakes::Topic,
 };
@@ -28,6 +30,7 @@ struct Shared {
     backend: Box<dyn Backend>,
     place: Place,
     room: Semaphore,
+    limits: OnceLock<Limits>,
 }
 
 /// An operation that was asked for, and who waits for it.
@@ -45,7 +48,23 @@ impl Store {
                 backend,
                 place,
                 room: Semaphore::new(MOST_WAITING),
+                limits: OnceLock::new(),
             }),
+        }
+    }
+
+    /// With other limits than the usual ones. They are set once.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let _ = self.shared.limits.set(limits);
+        self
+    }
+
+    /// Where attachments are kept, and how large they may be.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            attached: Attached::of(self.place().folder()),
+            limits: self.shared.limits.get().copied().unwrap_or_default(),
         }
     }
 

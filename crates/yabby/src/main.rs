@@ -31,6 +31,11 @@ use crate::{
     terminal::Terminal,
 };
 
+/// It gives memory back after a busy minute; ARCHITECTURE.md says how much.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let env = Environment::from_process();
     let lang = env.lang();

@@ -49,16 +49,21 @@ impl Lane {
         let session = session.clone();
         let line = self.lines.get_mut(&session)?;
         let id = line.waiting.pop_front()?;
-        self.granted += 1;
-        line.served = self.granted;
+        line.served = self.granted + 1;
         if line.waiting.is_empty() {
             self.lines.remove(&session);
         }
+        self.grant(session);
+        Some(id)
+    }
+
+    /// Grants a request of a session that is not in the line: nobody is.
+    pub(super) fn grant(&mut self, session: String) {
+        self.granted += 1;
         if self.recent.len() == MEMORY {
             self.recent.pop_front();
         }
         self.recent.push_back(session);
-        Some(id)
     }
 
     /// Takes a request out of the line.

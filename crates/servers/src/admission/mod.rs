@@ -63,7 +63,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -136,7 +136,7 @@ impl AdmissionQueue {
     /// is let in before enough have ended. Zero lets nobody in.
     pub fn set_limit(&self, limit: usize) {
         // Most often it is what it was.
-        if self.read(|state, _| state.limit() != limit) {
+        if self.lock().limit() != limit {
             self.change(|state, _| state.set_limit(limit));
         }
     }
@@ -148,7 +148,7 @@ impl AdmissionQueue {
 
     /// Takes a place in the line.
     fn line_up(&self, caller: &Caller) -> Ticket {
-        let (id, bell) = self.change(|state, _| state.enter(caller));
+        let (id, bell) = self.change(|state, now| state.enter(caller, now));
         Ticket::new(self.clone(), id, bell)
     }
 
@@ -168,10 +168,11 @@ impl AdmissionQueue {
 
     /// The lock is held for this call alone.
     fn read<T>(&self, read: impl FnOnce(&mut State, Instant) -> T) -> T {
-        read(
-            &mut self.0.lock().unwrap_or_else(PoisonError::into_inner),
-            Instant::now(),
-        )
+        read(&mut self.lock(), Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -82,10 +82,19 @@ impl State {
     }
 
     /// Adds a request to the line.
-    pub(super) fn enter(&mut self, caller: &Caller) -> (u64, Arc<Notify>) {
+    pub(super) fn enter(&mut self, caller: &Caller, now: Instant) -> (u64, Arc<Notify>) {
         let id = self.next_id;
         self.next_id += 1;
         let bell = Arc::new(Notify::new());
+        if self.waiting.is_empty() && self.running.len() < self.limit {
+            // Most often. It is what lining up would come to.
+            self.lanes
+                .entry(caller.priority)
+                .or_default()
+                .grant(caller.session.clone());
+            self.run(id, caller.priority, Arc::clone(&bell), now);
+            return (id, bell);
+        }
         self.lanes.entry(caller.priority).or_default().push(&caller.session, id);
         let waiter = Waiter {
             caller: caller.clone(),
@@ -94,6 +103,17 @@ impl State {
         };
         self.waiting.insert(id, waiter);
         (id, bell)
+    }
+
+    fn run(&mut self, id: u64, priority: Priority, bell: Arc<Notify>, since: Instant) {
+        self.running.push(Running {
+            id,
+            priority,
+            since,
+            taken: false,
+            yielding: false,
+            bell,
+        });
     }
 
     /// Forgets a request, whether it waits or runs.
@@ -114,6 +134,9 @@ impl State {
     /// Lets follow what follows from a change, and says whose bell is to be rung.
     pub(super) fn settle(&mut self, now: Instant) -> Vec<Arc<Notify>> {
         let mut bells = Vec::new();
+        if self.waiting.is_empty() {
+            return bells;
+        }
         while self.running.len() < self.limit
             && let Some(id) = self.lanes.values_mut().find_map(Lane::pop)
         {
@@ -121,14 +144,7 @@ impl State {
                 continue;
             };
             bells.push(Arc::clone(&bell));
-            self.running.push(Running {
-                id,
-                priority: caller.priority,
-                since: now,
-                taken: false,
-                yielding: false,
-                bell,
-            });
+            self.run(id, caller.priority, bell, now);
         }
         for (place, id) in self.lanes.values().flat_map(Lane::order).enumerate() {
             if let Some(waiter) = self.waiting.get_mut(&id)

@@ -11,6 +11,7 @@ use crate::{
     derived,
     error::Result,
     portable::Attached,
+    search,
     sql::{Flavor, Tx, params},
     store::Store,
 };
@@ -85,6 +86,7 @@ impl Store {
             let mut found = Checked::default();
             database(tx, &mut found)?;
             sequences(tx, &mut found)?;
+            unfindable(tx, &mut found)?;
             rows::states(tx, &mut found)?;
             rows::values(tx, &mut found)?;
             rows::references(tx, &mut found)?;
@@ -101,7 +103,11 @@ impl Store {
             Ok(Repaired {
                 heads: derived::heads(tx)?,
                 sessions: derived::next_seqs(tx)?,
-                searched: 0,
+                searched: if search::missing(tx)? > 0 {
+                    search::index_all(tx)?
+                } else {
+                    0
+                },
                 orphans: attached::remove_orphans(tx, &attached)?,
             })
         })
@@ -150,6 +156,16 @@ fn database(tx: &mut dyn Tx, found: &mut Checked) -> Result<()> {
             other = row.text(2)?
         );
         found.add(ProblemKind::Reference, problem, false);
+    }
+    Ok(())
+}
+
+/// Items that the search does not know.
+fn unfindable(tx: &mut dyn Tx, found: &mut Checked) -> Result<()> {
+    let count = search::missing(tx)?;
+    if count > 0 {
+        let problem = text!("{count} items cannot be found by the search", count = count);
+        found.add(ProblemKind::Search, problem, true);
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Store {
     /// Ends a turn: its items, what must go out, the outcome for its message and the way for the next one, all or nothing.
     /// To end it once more, because the answer to the first time was lost, changes nothing.
     pub async fn end_turn(&self, lease: &Lease, end: TurnEnd) -> Result<()> {
-        let lease = lease.clone();
+        let (lease, kept) = (lease.clone(), self.kept());
         self.write("end_turn", move |tx| {
             match lanes::hold(tx, &lease) {
                 Ok(()) => {}
@@ -106,7 +106,7 @@ impl Store {
                 return Err(not_ours(end.message));
             }
             if let Some(new) = &end.items {
-                transcript::append(tx, &lease.key, &new.session, &new.items)?;
+                transcript::append(tx, &kept, &lease.key, &new.session, &new.items)?;
             }
             outbox::put(tx, &lease.key, Some(&end.turn), &end.deliveries)?;
             settle(tx, &lease, &end)

@@ -77,6 +77,13 @@ impl Attached {
         }
     }
 
+    /// Deletes the file of one. What cannot be deleted now is found by the next repair.
+    pub(crate) fn remove(&self, hash: &str) {
+        if let Some(path) = self.path(hash) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// All files, with their hashes; what has no such name is not ours.
     pub(crate) fn files(&self) -> io::Result<Vec<(String, PathBuf)>> {
         let mut files = Vec::new();

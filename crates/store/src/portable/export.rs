@@ -55,6 +55,7 @@ impl Store {
     pub async fn export<W: Write>(&self, mut open: impl FnMut() -> io::Result<W> + Send + 'static) -> Result<Exported> {
         let attached = Attached::of(self.place().folder());
         self.read("export", move |tx| {
+            patiently(tx)?;
             let to = open().map_err(|error| unwritten(&error))?;
             let mut sink = Sink {
                 to: BufWriter::new(to),
@@ -149,6 +150,16 @@ impl<W: Write> Sink<W> {
         self.lines += 1;
         self.done.bytes += line.len() as u64;
         Ok(())
+    }
+}
+
+/// The database waits for whoever reads or gives the rows, however slow a pipe or a disk is.
+pub(super) fn patiently(tx: &mut dyn Tx) -> Result<()> {
+    match tx.flavor() {
+        Flavor::Sqlite => Ok(()),
+        Flavor::Postgres => tx
+            .execute("SET LOCAL idle_in_transaction_session_timeout = 0", &[])
+            .map(drop),
     }
 }
 

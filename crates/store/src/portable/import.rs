@@ -15,7 +15,7 @@ use yabby_core::text;
 
 use super::{
     attached::{Attached, hash_of},
-    export::{Exported, FORMAT, VERSION},
+    export::{Exported, FORMAT, VERSION, patiently},
     line::{END, FILE, HEADER, Line, Lines, unreadable},
     tables::{Kind, TABLES, Table},
 };
@@ -64,6 +64,7 @@ impl Store {
         Self::check_export(file.clone()).await?;
         let attached = Attached::of(self.place().folder());
         self.write("import", move |tx| {
+            patiently(tx)?;
             if tx.flavor() == Flavor::Postgres {
                 // Nobody else writes meanwhile.
                 tx.execute(

@@ -160,6 +160,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("title", Text),
             ("begun_at", Int),
             ("active_at", Int),
+            ("heard_at", Int),
             ("ended_at", Int),
             ("ended_by", Text),
             ("next_seq", Int),
@@ -212,7 +213,13 @@ pub(crate) const TABLES: &[Table] = &[
     },
     Table {
         name: "item_attachments",
-        columns: &[("item", Text), ("n", Int), ("hash", Text), ("name", Text)],
+        columns: &[
+            ("item", Text),
+            ("n", Int),
+            ("kind", Text),
+            ("hash", Text),
+            ("name", Text),
+        ],
         key: &["item", "n"],
         numbered: false,
         needs: &[("item", "items", "item"), ("hash", "attachments", "hash")],

@@ -29,7 +29,7 @@ pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Resul
         return Ok(());
     }
     match access {
-        Access::Write => up_to_date(session),
+        Access::Write => up_to_date(session, schema::steps(Flavor::Postgres)),
         Access::Read if found == 0 => {
             let message = text!("there is no store in {folder} yet", folder = place);
             Err(StoreError::new(StoreErrorKind::Missing, message)
@@ -48,30 +48,30 @@ pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Resul
 }
 
 /// Takes the steps that are missing, all or none. There is no copy before them: when a step fails, it has not happened.
-fn up_to_date(session: &mut Session) -> Result<(), Failure> {
+pub(super) fn up_to_date(session: &mut Session, steps: &[&str]) -> Result<(), Failure> {
     session.batch_within(LONGEST, LOCK)?;
-    let done = take_steps(session);
+    let done = take(session, steps);
     let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = session.batch(end);
     done.and(ended)
 }
 
-fn take_steps(session: &mut Session) -> Result<(), Failure> {
+fn take(session: &mut Session, steps: &[&str]) -> Result<(), Failure> {
     // Another replica may have taken them meanwhile.
     let found = version(session)?;
-    if found > schema::VERSION {
+    if found > steps.len() {
         return Err(schema::newer(found).into());
     }
-    for step in schema::steps(Flavor::Postgres).iter().skip(found) {
+    for step in steps.iter().skip(found) {
         session.batch_within(LONGEST, step)?;
     }
     let mut tx = PostgresTx::inside(session);
-    let noted = schema::set_version(&mut tx, schema::VERSION);
+    let noted = schema::set_version(&mut tx, steps.len());
     tx.outcome(noted)
 }
 
 /// The version of the tables; a database without any has 0.
-fn version(session: &mut Session) -> Result<usize, Failure> {
+pub(super) fn version(session: &mut Session) -> Result<usize, Failure> {
     let mut tx = PostgresTx::inside(session);
     let found = found(&mut tx);
     let version = found.as_ref().ok().copied().unwrap_or_default();

@@ -3,5 +3,6 @@
 mod access;
 mod given;
 mod lost;
+mod migrate;
 mod tls;
 mod wakes;

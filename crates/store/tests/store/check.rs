@@ -6,10 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yabby_store::{Access, ImportMode, Place, ProblemKind, Repaired, Store};
+use yabby_core::Time;
+use yabby_store::{Access, ImportMode, Overview, Place, ProblemKind, Repaired, Store};
 
 use crate::{
-    both::open,
+    both::{on_both, open},
     everything::{PICTURE, export, hash, rows},
 };
 
@@ -224,4 +225,35 @@ async fn a_vacuum_gives_space_back_and_loses_nothing() {
     );
     assert_eq!(store.check().await.expect("checked").problems, []);
     assert_eq!(crate::given::claim(&store).await.id, 2);
+}
+
+#[tokio::test]
+async fn both_databases_are_counted_checked_and_made_small() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let path = temporary.path().join("export.jsonl");
+        fs::write(&path, export(&rows())).expect("written");
+        store.import(path, ImportMode::Empty).await.expect("imported");
+        let overview = store.overview().await.expect("numbers");
+        let expected = Overview {
+            bytes: overview.bytes,
+            conversations: 1,
+            sessions: 1,
+            items: 2,
+            attachments: 1,
+            waiting_in: 1,
+            waiting_out: 1,
+            questions: 1,
+            last_item: Some(Time(12)),
+        };
+        assert_eq!(overview, expected);
+        assert!(overview.bytes > 100_000, "{overview:?}");
+        assert_eq!(store.check().await.expect("checked").problems, []);
+        assert_eq!(store.repair().await.expect("repaired"), Repaired::default());
+        let tidied = store.vacuum().await.expect("tidied");
+        assert_eq!((tidied.before > 0, tidied.attachments), (true, 0));
+        assert_eq!(store.check().await.expect("checked").problems, []);
+    })
+    .await;
 }

@@ -129,7 +129,7 @@ pub(crate) fn rows() -> Vec<(&'static str, Value)> {
         ("file", json!({"hash": hash(PICTURE), "data": STANDARD.encode(PICTURE)})),
         (
             "item_attachments",
-            json!({"item": "i1", "n": 0, "hash": hash(PICTURE), "name": "a.png"}),
+            json!({"item": "i1", "n": 0, "kind": "file", "hash": hash(PICTURE), "name": "a.png"}),
         ),
         (
             "approvals",

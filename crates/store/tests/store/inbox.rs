@@ -103,6 +103,10 @@ async fn a_turn_ends_once() {
         accept(&store, "c", "m").await;
         let claimed = claim(&store).await;
         store.begin_turn(&claimed.lease, claimed.id, "t").await.unwrap();
+        store
+            .begin_session(&claimed.lease, None, "new", ("s", Time(1)))
+            .await
+            .unwrap();
         let mut end = done(&claimed, "t");
         end.items = Some(NewItems {
             session: "s".to_owned(),

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tempfile::TempDir;
-use yabby_store::{Access, OutboxState, Place, Said, Store};
+use yabby_core::{Message, SessionKey};
+use yabby_store::{Access, Content, OutboxState, Place, Said, Store};
 
 use crate::both::empty_database;
 
@@ -147,6 +148,9 @@ impl Trial {
         let pieces = backlog.outbox.values().sum::<u64>();
         assert_eq!(pieces, 2 * self.messages as u64, "{after}");
         self.check_effects(after, &unknown);
+        for conversation in 0..self.conversations {
+            self.check_transcript(&store, conversation, after).await;
+        }
         let delivered = self.delivered();
         for conversation in 0..self.conversations {
             let got = delivered.get(&format!("p{conversation}")).cloned().unwrap_or_default();
@@ -175,6 +179,25 @@ impl Trial {
             );
         }
         unknown.len()
+    }
+
+    /// Each message and its answer stand in the transcript once, in order.
+    async fn check_transcript(&self, store: &Store, conversation: usize, after: &str) {
+        let session = SessionKey::hook("main", &format!("c{conversation}"));
+        let items = store.items(session.as_str(), 0, 1_000_000).await.expect("items");
+        let said = items.into_iter().map(|item| match item.item.content {
+            Content::Message {
+                message: Message::User { text, .. },
+            } => text,
+            Content::Message {
+                message: Message::Assistant { text, .. },
+            } => format!("answer to {}", text.split(' ').next().unwrap_or_default()),
+            other => panic!("{other:?} {after}"),
+        });
+        let wanted = (conversation..self.messages)
+            .step_by(self.conversations)
+            .flat_map(|n| [format!("m{n}"), format!("answer to m{n}")]);
+        assert!(said.eq(wanted), "the transcript of c{conversation} {after}");
     }
 
     /// No effect twice; where one may be missing, the answer says that nobody knows.

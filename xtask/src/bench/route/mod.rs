@@ -1,7 +1,9 @@
 //! `cargo xtask bench route`: what a request costs that passes through `yabby serve`, beside the same request to the
 //! upstream itself, through nginx, through two proxies on hyper that do less, and through LiteLLM where the tests have
 //! installed it. All of them are asked in turn, several times, because the machines that this runs on are shared; what is
-//! shown is the median of the rounds. Processor time is that of the proxy alone, as the kernel counts it.
+//! shown is the median of the rounds. Processor time is that of the proxy alone, as the kernel counts it. Yabby has an
+//! allocator of its own where ARCHITECTURE.md says so, and is built with LTO over all crates; the two proxies on hyper have
+//! the system's allocator and the same profile.
 
 mod fallback;
 mod process;

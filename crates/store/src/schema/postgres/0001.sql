@@ -91,6 +91,7 @@ CREATE TABLE conversations (
   updated_at BIGINT NOT NULL
 );
 
+-- `heard_at` is when a person last said something in it; `active_at` is when anything happened.
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -98,6 +99,7 @@ CREATE TABLE sessions (
   title TEXT,
   begun_at BIGINT NOT NULL,
   active_at BIGINT NOT NULL,
+  heard_at BIGINT,
   ended_at BIGINT,
   ended_by TEXT,
   next_seq BIGINT NOT NULL DEFAULT 0,
@@ -127,6 +129,8 @@ CREATE TABLE items (
 );
 CREATE INDEX items_words ON items USING GIN (words) WHERE words IS NOT NULL;
 
+CREATE INDEX items_summaries ON items (session, seq) WHERE kind = 'summary';
+
 -- Beside an item. `kind`: attempt, opaque (which only `endpoint` and `model` can read).
 CREATE TABLE item_extras (
   item TEXT NOT NULL REFERENCES items (item),
@@ -147,9 +151,11 @@ CREATE TABLE attachments (
 );
 CREATE INDEX attachments_added ON attachments (added_at);
 
+-- `kind`: image (a part of the message), file (beside it).
 CREATE TABLE item_attachments (
   item TEXT NOT NULL REFERENCES items (item),
   n BIGINT NOT NULL,
+  kind TEXT NOT NULL,
   hash TEXT NOT NULL REFERENCES attachments (hash),
   name TEXT,
   PRIMARY KEY (item, n)

@@ -91,6 +91,7 @@ CREATE TABLE conversations (
   updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- `heard_at` is when a person last said something in it; `active_at` is when anything happened.
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -98,6 +99,7 @@ CREATE TABLE sessions (
   title TEXT,
   begun_at INTEGER NOT NULL,
   active_at INTEGER NOT NULL,
+  heard_at INTEGER,
   ended_at INTEGER,
   ended_by TEXT,
   next_seq INTEGER NOT NULL DEFAULT 0,
@@ -124,6 +126,8 @@ CREATE TABLE items (
   UNIQUE (session, seq)
 ) STRICT;
 
+CREATE INDEX items_summaries ON items (session, seq) WHERE kind = 'summary';
+
 -- Beside an item. `kind`: attempt, opaque (which only `endpoint` and `model` can read).
 CREATE TABLE item_extras (
   item TEXT NOT NULL REFERENCES items (item),
@@ -140,7 +144,7 @@ CREATE VIRTUAL TABLE items_search USING fts5 (
   words,
   content = '',
   contentless_delete = 1,
-  tokenize = 'unicode61 remove_diacritics 0'
+  tokenize = 'ascii'
 );
 
 CREATE TABLE attachments (
@@ -152,9 +156,11 @@ CREATE TABLE attachments (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attachments_added ON attachments (added_at);
 
+-- `kind`: image (a part of the message), file (beside it).
 CREATE TABLE item_attachments (
   item TEXT NOT NULL REFERENCES items (item),
   n INTEGER NOT NULL,
+  kind TEXT NOT NULL,
   hash TEXT NOT NULL REFERENCES attachments (hash),
   name TEXT,
   PRIMARY KEY (item, n)

@@ -1,0 +1,69 @@
+//! How an older store becomes a newer one.
+
+use std::rc::Rc;
+
+use yabby_core::Secret;
+use yabby_testkit::Postgres;
+
+use crate::{
+    error::StoreErrorKind,
+    postgres::{address::Address, migrate, session::Session, wait},
+    schema,
+    sql::{Flavor, Row, Value, params},
+};
+
+/// The steps of today, and one that a later version might take.
+fn later(step: &'static str) -> Vec<&'static str> {
+    let mut steps = schema::steps(Flavor::Postgres).to_vec();
+    steps.push(step);
+    steps
+}
+
+/// A store of today with a session in it.
+fn opened() -> Session {
+    let server = Postgres::shared();
+    let url = Secret::new(server.socket_url(&server.new_database()));
+    let runtime = wait::runtime().expect("a runtime");
+    let address = Rc::new(Address::of(&url).expect("an address"));
+    let mut session = Session::connect(&runtime, &address).expect("a connection");
+    migrate::up_to_date(&mut session, schema::steps(Flavor::Postgres)).expect("tables");
+    let insert = "INSERT INTO sessions (id, conversation, agent, begun_at, active_at, label) \
+                  VALUES ('s', 'c', 'main', 1, 2, '{}')";
+    session.batch(insert).expect("a session");
+    session
+}
+
+#[test]
+fn an_older_store_becomes_a_newer_one() {
+    let mut session = opened();
+    let steps = later(
+        "CREATE TABLE later (id TEXT PRIMARY KEY); \
+         ALTER TABLE sessions ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine'; \
+         INSERT INTO later SELECT id FROM sessions;",
+    );
+    migrate::up_to_date(&mut session, &steps).expect("taken");
+    // Once.
+    migrate::up_to_date(&mut session, &steps).expect("taken");
+    assert_eq!(migrate::version(&mut session).expect("a version"), 2);
+    let rows = session.query(None, "SELECT s.id, mood, l.id FROM sessions s, later l", params![]);
+    let text = |text: &str| Value::Text(text.to_owned());
+    assert_eq!(rows.expect("rows"), [Row(vec![text("s"), text("fine"), text("s")])]);
+    // The version of before does not touch it.
+    let failure = migrate::up_to_date(&mut session, schema::steps(Flavor::Postgres)).unwrap_err();
+    assert_eq!(failure.error.kind, StoreErrorKind::Newer);
+}
+
+#[test]
+fn a_step_that_fails_has_not_happened() {
+    let mut session = opened();
+    let tables = |session: &mut Session| {
+        let list = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1";
+        session.query(None, list, params![]).expect("tables")
+    };
+    let before = tables(&mut session);
+    let steps = later("CREATE TABLE later (id TEXT); DROP TABLE timers; INSERT INTO nowhere VALUES (1);");
+    migrate::up_to_date(&mut session, &steps).unwrap_err();
+    assert_eq!(migrate::version(&mut session).expect("a version"), 1);
+    assert_eq!(tables(&mut session), before);
+    migrate::up_to_date(&mut session, schema::steps(Flavor::Postgres)).expect("nothing to do");
+}

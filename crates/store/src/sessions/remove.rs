@@ -1,0 +1,80 @@
+//! Deleting sessions, with everything that belongs to them alone.
+
+use yabby_core::{Time, text};
+
+use crate::{
+    attachments,
+    error::{Result, StoreError, StoreErrorKind},
+    lanes::{self, LaneKind},
+    search,
+    sql::{Tx, params},
+    store::Store,
+};
+
+impl Store {
+    /// Deletes a session: its items, what lies beside them, the words for the search, and attachments that nothing else
+    /// needs. While somebody works in its conversation, and it is the current one, that is refused. Whether it was there.
+    pub async fn remove_session(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        let removed = self.write("remove_session", move |tx| remove(tx, &id, None)).await?;
+        let Some(hashes) = removed else { return Ok(false) };
+        self.sweep_files(hashes).await?;
+        Ok(true)
+    }
+
+    /// Deletes files that no attachment stands for any more.
+    pub(super) async fn sweep_files(&self, hashes: Vec<String>) -> Result<()> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let kept = self.kept();
+        self.write("sweep_files", move |tx| attachments::sweep(tx, &kept, &hashes))
+            .await
+    }
+}
+
+/// Deletes a session; the hashes of the attachments that went with it. `None` when it is not there, or when something has
+/// happened in it since `before`.
+pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<Option<Vec<String>>> {
+    let row = tx.query_one("SELECT conversation FROM sessions WHERE id = ?1", params![id])?;
+    let Some(row) = row else { return Ok(None) };
+    let conversation = row.text(0)?;
+    // Nobody begins to work in it before this is done.
+    lanes::make(tx, LaneKind::In, &conversation)?;
+    let row = tx.query_one("SELECT active_at FROM sessions WHERE id = ?1", params![id])?;
+    let Some(row) = row else { return Ok(None) };
+    if before.is_some_and(|before| row.time(0).is_ok_and(|active| active >= before)) {
+        return Ok(None);
+    }
+    let statement = "SELECT 1 FROM conversations WHERE key = ?1 AND session = ?2";
+    let is_current = tx.query_one(statement, params![&conversation, id])?.is_some();
+    let now = tx.now()?;
+    if is_current && lanes::is_owned(tx, LaneKind::In, &conversation, now)? {
+        let message = text!("somebody works in the session {session} now", session = id);
+        return Err(StoreError::new(StoreErrorKind::Invalid, message)
+            .with_hint(text!("end the chat first, or wait for the answer")));
+    }
+    let of_session = "item IN (SELECT item FROM items WHERE session = ?1)";
+    let statement = format!("SELECT DISTINCT hash FROM item_attachments WHERE {of_session}");
+    let hashes = tx.query(&statement, params![id])?;
+    let hashes = hashes.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?;
+    search::remove(tx, id)?;
+    for table in ["item_extras", "item_attachments"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE {of_session}"), params![id])?;
+    }
+    tx.execute("DELETE FROM items WHERE session = ?1", params![id])?;
+    tx.execute("DELETE FROM sessions WHERE id = ?1", params![id])?;
+    tx.execute(
+        "UPDATE conversations SET session = NULL WHERE key = ?1 AND session = ?2",
+        params![&conversation, id],
+    )?;
+    let mut unneeded = Vec::new();
+    for hash in hashes {
+        let statement = "DELETE FROM attachments WHERE hash = ?1 \
+                         AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
+        if tx.execute(statement, params![&hash])? > 0 {
+            unneeded.push(hash);
+        }
+    }
+    Ok(Some(unneeded))
+}
