@@ -136,6 +136,8 @@ async fn random_kills(place: &Place, kills: u32) {
     };
     println!("seed {:#x}", random.0);
     let mut trial = Trial::new(place, 1_000_000, 5);
+    // So that something is done between two kills.
+    trial.lease = Duration::from_millis(200);
     let begun = Instant::now();
     for _ in 0..kills {
         let mut gateway = trial.start(None, true);
@@ -144,6 +146,8 @@ async fn random_kills(place: &Place, kills: u32) {
         let status = gateway.wait().await;
         assert_eq!(status.signal(), Some(9), "{status}");
     }
+    let (acked, delivered) = (trial.lines("acked").len(), trial.lines("deliveries").len());
+    println!("{acked} messages and {delivered} deliveries between the kills");
     // Now for those that have begun to come in.
     let last = trial
         .lines("acked")

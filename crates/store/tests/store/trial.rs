@@ -17,8 +17,6 @@ use crate::both::empty_database;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_yabby-store-crash");
 /// Far more than any run needs.
 const LIMIT: Duration = Duration::from_mins(2);
-/// How long another replica waits.
-pub(crate) const LEASE: Duration = Duration::from_millis(600);
 
 /// What becomes of a process: at a point, when it is passed for the Nth time.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +35,8 @@ pub(crate) struct Trial {
     pub(crate) conversations: usize,
     /// Whether the channel can say what was sent.
     pub(crate) look_up: bool,
+    /// How long another replica waits.
+    pub(crate) lease: Duration,
 }
 
 /// A gateway.
@@ -72,6 +72,7 @@ impl Trial {
             messages,
             conversations,
             look_up: true,
+            lease: Duration::from_millis(600),
         }
     }
 
@@ -86,7 +87,7 @@ impl Trial {
         for number in [self.messages, self.conversations] {
             command.arg(number.to_string());
         }
-        command.arg(LEASE.as_millis().to_string());
+        command.arg(self.lease.as_millis().to_string());
         command.args(feeds.then_some("feed"));
         command.args(self.look_up.then_some("look-up"));
         if let Some(Fate { point, number, stops }) = fate {
