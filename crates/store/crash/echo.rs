@@ -25,7 +25,7 @@ const LIMIT: ChunkLimit = ChunkLimit {
 
 pub(crate) struct Echo {
     effects: PathBuf,
-    /// How many more came in than were answered, in this process.
+    /// How many wait for an answer, as far as this process knows.
     ahead: Arc<AtomicI64>,
 }
 

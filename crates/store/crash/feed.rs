@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use yabby_core::{Label, Origin, Peer, PeerKind, SessionKey, Time};
@@ -17,7 +17,7 @@ use crate::ledger;
 
 /// So many may wait for an answer; above that, people write slowly.
 const AHEAD: i64 = 20;
-const SLOWLY: Duration = Duration::from_millis(20);
+const SLOWLY: Duration = Duration::from_secs(1);
 
 /// Takes in all messages that were not acknowledged; number N belongs to conversation N modulo `conversations`.
 pub(crate) async fn feed(
@@ -43,9 +43,11 @@ pub(crate) async fn feed(
                 if known.contains(&n) {
                     continue;
                 }
-                if ahead.fetch_add(1, Ordering::SeqCst) >= AHEAD {
-                    tokio::time::sleep(SLOWLY).await;
+                let begun = Instant::now();
+                while ahead.load(Ordering::SeqCst) >= AHEAD && begun.elapsed() < SLOWLY {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
                 }
+                ahead.fetch_add(1, Ordering::SeqCst);
                 store.accept(message(n, conversation)).await?;
                 if Some(n) != last {
                     ledger::add(&acked, &name(n));

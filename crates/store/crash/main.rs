@@ -107,7 +107,7 @@ async fn run(asked: &Asked) -> Result<(), StoreError> {
             let _ = stopping.wait_for(|stop| *stop).await;
         }
     };
-    let ahead = Arc::new(AtomicI64::new(0));
+    let ahead = Arc::new(AtomicI64::new(open_messages(&store).await?));
     let echo = Echo::new(ledger("effects"), Arc::clone(&ahead));
     let turns = Turns::new(store.clone(), echo, pace.clone()).run(stopped());
     let channel = Channel::new(ledger("deliveries"), asked.look_up);
@@ -122,6 +122,14 @@ async fn run(asked: &Asked) -> Result<(), StoreError> {
     };
     let ((), (), done) = tokio::join!(turns, deliveries, all);
     done
+}
+
+/// How many messages wait for an answer.
+async fn open_messages(store: &Store) -> Result<i64, StoreError> {
+    let backlog = store.backlog().await?;
+    let open = ["received", "claimed", "running", "failed"];
+    let open: u64 = open.iter().filter_map(|state| backlog.inbox.get(*state)).sum();
+    Ok(i64::try_from(open).unwrap_or(i64::MAX))
 }
 
 /// Waits until all messages have come in and nothing waits.

@@ -5,12 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::task::JoinSet;
 use yabby_store::{Place, new_id};
 
 use crate::{
     both::on_both,
     trial::{Fate, Trial},
 };
+
+const AT_ONCE: usize = 4;
 
 const STEPS: [&str; 3] = ["ran", "committed", "told"];
 const OPERATIONS: [&str; 8] = [
@@ -55,11 +58,18 @@ fn killed(point: &'static str, number: u64) -> Fate {
 #[tokio::test]
 async fn killed_at_every_point() {
     on_both(async |place| {
+        // Some at once: most of the time they wait for a disk or a lease.
+        let mut trials = JoinSet::new();
         for point in points() {
             for number in numbers(place) {
-                one_kill(place, killed(point, *number), true).await;
+                if trials.len() == AT_ONCE {
+                    trials.join_next().await.expect("one").expect("as it should be");
+                }
+                let place = place.clone();
+                trials.spawn(async move { one_kill(&place, killed(point, *number), true).await });
             }
         }
+        trials.join_all().await;
     })
     .await;
 }
@@ -90,9 +100,9 @@ async fn killed_while_sending_through_a_channel_that_cannot_look_up() {
 async fn one_kill(place: &Place, fate: Fate, look_up: bool) -> usize {
     let mut trial = Trial::new(place, 6, 2);
     trial.look_up = look_up;
-    let killed = trial.run(Some(fate));
+    let killed = trial.run(Some(fate)).await;
     assert_eq!(killed.signal(), Some(9), "{fate:?} was not met: {killed}");
-    let ended = trial.run(None);
+    let ended = trial.run(None).await;
     assert!(ended.success(), "{ended} after {fate:?}");
     trial.check(&format!("after {fate:?}")).await
 }
@@ -126,14 +136,18 @@ async fn random_kills(place: &Place, kills: u32) {
     };
     println!("seed {:#x}", random.0);
     let mut trial = Trial::new(place, 1_000_000, 5);
+    // So that something is done between two kills.
+    trial.lease = Duration::from_millis(200);
     let begun = Instant::now();
     for _ in 0..kills {
         let mut gateway = trial.start(None, true);
         std::thread::sleep(Duration::from_micros(random.below(longest)));
         gateway.process.kill().expect("killed");
-        let status = gateway.wait();
+        let status = gateway.wait().await;
         assert_eq!(status.signal(), Some(9), "{status}");
     }
+    let (acked, delivered) = (trial.lines("acked").len(), trial.lines("deliveries").len());
+    println!("{acked} messages and {delivered} deliveries between the kills");
     // Now for those that have begun to come in.
     let last = trial
         .lines("acked")
@@ -142,7 +156,7 @@ async fn random_kills(place: &Place, kills: u32) {
         .max();
     // The next one of each conversation may have been kept, and not acknowledged.
     trial.messages = last.map_or(0, |last| last + 1) + trial.conversations;
-    let ended = trial.run(None);
+    let ended = trial.run(None).await;
     assert!(ended.success(), "{ended}");
     trial.check("after all").await;
     println!(

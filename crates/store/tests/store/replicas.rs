@@ -49,7 +49,7 @@ async fn both_work_and_nothing_is_done_twice() {
         let trial = Trial::new(place, MESSAGES, CONVERSATIONS);
         let both = [trial.start(None, true), trial.start(None, false)];
         for gateway in both {
-            assert!(gateway.wait().success());
+            assert!(gateway.wait().await.success());
         }
         trial.check("with two").await;
     })
@@ -74,13 +74,13 @@ async fn one_is_killed_and_the_other_goes_on() {
                 stops: false,
             };
             let other = trial.start(None, false);
-            let dies = trial.start(Some(fate), true).wait();
+            let dies = trial.start(Some(fate), true).wait().await;
             assert_eq!(dies.signal(), Some(9), "{fate:?} was not met: {dies}");
             let dead = Instant::now();
             // What it has not taken in comes to a third one.
             let third = trial.start(None, true);
             for gateway in [other, third] {
-                assert!(gateway.wait().success(), "{fate:?}");
+                assert!(gateway.wait().await.success(), "{fate:?}");
             }
             println!("killed at {point}: all was done {:.1?} later", dead.elapsed());
             trial.check(&format!("{fate:?}")).await;
@@ -94,6 +94,8 @@ async fn one_is_killed_and_the_other_goes_on() {
 #[tokio::test]
 async fn one_that_has_slept_writes_nothing_more() {
     on_postgres(async |place| {
+        // All at once: in each of them the other one waits until the server ends the transactions of the one that sleeps.
+        let mut trials = JoinSet::new();
         for (point, look_up) in [
             ("claim_message/told", true),
             ("effect/before", true),
@@ -110,32 +112,43 @@ async fn one_that_has_slept_writes_nothing_more() {
                 number: 3,
                 stops: true,
             };
-            let sleeper = trial.start(Some(fate), true);
-            wait_until_stopped(&sleeper);
-            // It may have slept before all was taken in.
-            let other = trial.start(None, true);
-            assert!(other.wait().success(), "{fate:?}");
-            kill_process(pid(&sleeper), Signal::CONT).expect("it goes on");
-            let ended = sleeper.wait();
-            assert!(ended.success(), "{ended} {:?} {fate:?}", ended.signal());
-            trial.check(&format!("{fate:?}")).await;
+            trials.spawn(async move { one_sleeps(&trial, fate).await });
         }
+        trials.join_all().await;
     })
     .await;
+}
+
+async fn one_sleeps(trial: &Trial, fate: Fate) {
+    let sleeper = trial.start(Some(fate), true);
+    wait_until_stopped(&sleeper).await;
+    let asleep = Instant::now();
+    // It may have slept before all was taken in.
+    let other = trial.start(None, true);
+    assert!(other.wait().await.success(), "{fate:?}");
+    println!(
+        "asleep at {}: the other was done {:.1?} later",
+        fate.point,
+        asleep.elapsed()
+    );
+    kill_process(pid(&sleeper), Signal::CONT).expect("it goes on");
+    let ended = sleeper.wait().await;
+    assert!(ended.success(), "{ended} {fate:?}");
+    trial.check(&format!("{fate:?}")).await;
 }
 
 fn pid(gateway: &Gateway) -> Pid {
     Pid::from_child(&gateway.process)
 }
 
-fn wait_until_stopped(gateway: &Gateway) {
+async fn wait_until_stopped(gateway: &Gateway) {
     let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_mins(1) {
         match waitid(WaitId::Pid(pid(gateway)), options).expect("a status") {
             Some(status) if status.stopped() => return,
             Some(status) => panic!("it has ended: {status:?}"),
-            None => std::thread::sleep(Duration::from_millis(3)),
+            None => tokio::time::sleep(Duration::from_millis(3)).await,
         }
     }
     panic!("it does not sleep");

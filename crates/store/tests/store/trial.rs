@@ -9,15 +9,14 @@ use std::{
 };
 
 use tempfile::TempDir;
-use yabby_store::{Access, OutboxState, Place, Said, Store};
+use yabby_core::{Message, SessionKey};
+use yabby_store::{Access, Content, OutboxState, Place, Said, Store};
 
 use crate::both::empty_database;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_yabby-store-crash");
 /// Far more than any run needs.
 const LIMIT: Duration = Duration::from_mins(2);
-/// How long another replica waits.
-pub(crate) const LEASE: Duration = Duration::from_millis(600);
 
 /// What becomes of a process: at a point, when it is passed for the Nth time.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +35,8 @@ pub(crate) struct Trial {
     pub(crate) conversations: usize,
     /// Whether the channel can say what was sent.
     pub(crate) look_up: bool,
+    /// How long another replica waits.
+    pub(crate) lease: Duration,
 }
 
 /// A gateway.
@@ -46,7 +47,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
+    pub(crate) async fn wait(mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a status") {
@@ -56,7 +57,7 @@ impl Gateway {
                 let _ = self.process.kill();
                 panic!("it hangs; its fate was {:?}", self.fate);
             }
-            std::thread::sleep(Duration::from_millis(3));
+            tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
 }
@@ -71,6 +72,7 @@ impl Trial {
             messages,
             conversations,
             look_up: true,
+            lease: Duration::from_millis(600),
         }
     }
 
@@ -85,7 +87,7 @@ impl Trial {
         for number in [self.messages, self.conversations] {
             command.arg(number.to_string());
         }
-        command.arg(LEASE.as_millis().to_string());
+        command.arg(self.lease.as_millis().to_string());
         command.args(feeds.then_some("feed"));
         command.args(self.look_up.then_some("look-up"));
         if let Some(Fate { point, number, stops }) = fate {
@@ -101,8 +103,8 @@ impl Trial {
     }
 
     /// Runs one that feeds to its end.
-    pub(crate) fn run(&self, fate: Option<Fate>) -> ExitStatus {
-        self.start(fate, true).wait()
+    pub(crate) async fn run(&self, fate: Option<Fate>) -> ExitStatus {
+        self.start(fate, true).wait().await
     }
 
     /// The lines of a ledger.
@@ -147,6 +149,9 @@ impl Trial {
         let pieces = backlog.outbox.values().sum::<u64>();
         assert_eq!(pieces, 2 * self.messages as u64, "{after}");
         self.check_effects(after, &unknown);
+        for conversation in 0..self.conversations {
+            self.check_transcript(&store, conversation, after).await;
+        }
         let delivered = self.delivered();
         for conversation in 0..self.conversations {
             let got = delivered.get(&format!("p{conversation}")).cloned().unwrap_or_default();
@@ -175,6 +180,25 @@ impl Trial {
             );
         }
         unknown.len()
+    }
+
+    /// Each message and its answer stand in the transcript once, in order.
+    async fn check_transcript(&self, store: &Store, conversation: usize, after: &str) {
+        let session = SessionKey::hook("main", &format!("c{conversation}"));
+        let items = store.items(session.as_str(), 0, 1_000_000).await.expect("items");
+        let said = items.into_iter().map(|item| match item.item.content {
+            Content::Message {
+                message: Message::User { text, .. },
+            } => text,
+            Content::Message {
+                message: Message::Assistant { text, .. },
+            } => format!("answer to {}", text.split(' ').next().unwrap_or_default()),
+            other => panic!("{other:?} {after}"),
+        });
+        let wanted = (conversation..self.messages)
+            .step_by(self.conversations)
+            .flat_map(|n| [format!("m{n}"), format!("answer to m{n}")]);
+        assert!(said.eq(wanted), "the transcript of c{conversation} {after}");
     }
 
     /// No effect twice; where one may be missing, the answer says that nobody knows.
