@@ -218,7 +218,7 @@ async fn a_vacuum_gives_space_back_and_loses_nothing() {
     let after = store.overview().await.expect("numbers");
     assert_eq!(
         after,
-        yabby_store::Overview {
+        Overview {
             bytes: after.bytes,
             ..before
         }

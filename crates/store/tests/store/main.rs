@@ -7,6 +7,7 @@
     reason = "these are tests"
 )]
 
+mod approvals;
 mod both;
 mod check;
 mod crash;
@@ -14,13 +15,17 @@ mod effects;
 mod everything;
 mod folder;
 mod given;
+mod grants;
 mod inbox;
 mod lanes;
+mod learned;
 mod openclaw;
 mod outbox;
 mod portable;
 mod replicas;
 mod secrets;
+mod spending;
+mod timers;
 mod transcript;
 mod trial;
 mod work;

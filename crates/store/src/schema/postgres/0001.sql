@@ -162,7 +162,7 @@ CREATE TABLE item_attachments (
 );
 CREATE INDEX item_attachments_of ON item_attachments (hash);
 
--- Questions to the owner. `state`: open, granted, denied, expired.
+-- Questions to the owner. `state`: open, granted, denied, expired. `answered_in` is the one call that has answered.
 CREATE TABLE approvals (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -174,9 +174,10 @@ CREATE TABLE approvals (
   expires_at BIGINT,
   answered_at BIGINT,
   answered_by TEXT,
+  answered_in TEXT,
   answer TEXT
 );
-CREATE INDEX approvals_open ON approvals (asked_at) WHERE state = 'open';
+CREATE INDEX approvals_open ON approvals (asked_at, id) WHERE state = 'open';
 
 -- What the owner has allowed once and for all, until it ends.
 CREATE TABLE grants (
@@ -189,9 +190,11 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_of ON grants (agent);
 
+-- A repeated one is due at `begins_at` and every `every_ms` after that; `due_at` is the next time, `fired` how often it was.
 CREATE TABLE timers (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
+  begins_at BIGINT NOT NULL,
   due_at BIGINT NOT NULL,
   every_ms BIGINT,
   body TEXT NOT NULL,
@@ -199,6 +202,7 @@ CREATE TABLE timers (
   fired BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX timers_due ON timers (due_at);
+CREATE INDEX timers_repeated ON timers (due_at) WHERE every_ms IS NOT NULL;
 
 -- What was learned about something (`subject`), and where from.
 CREATE TABLE learned (
