@@ -20,7 +20,7 @@ use super::{
     entry::{Counts, Entry, Skipped, count},
     found::{Current, Source, Stored, current_of},
 };
-use crate::{files, ids::new_id, portable::hex};
+use crate::{files, ids::new_id, sqlite};
 
 /// A database that was opened.
 pub(super) struct Opened {
@@ -246,7 +246,7 @@ fn open(path: &Path, own: &Path) -> io::Result<Opened> {
         Connection::open_with_flags(&from, OpenFlags::SQLITE_OPEN_READ_WRITE)
     } else {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(format!("file:{}?immutable=1", quoted(&from)), flags)
+        Connection::open_with_flags(sqlite::unchanging(&from), flags)
     };
     let remove = |error| {
         if let Some(copy) = &copy {
@@ -279,20 +279,4 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.to_owned().into_os_string();
     name.push(end);
     name.into()
-}
-
-/// A path in a URI.
-fn quoted(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt as _;
-    let mut quoted = String::new();
-    for byte in path.as_os_str().as_bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
-        if plain {
-            quoted.push(char::from(*byte));
-        } else {
-            quoted.push('%');
-            quoted.push_str(&hex(&[*byte]));
-        }
-    }
-    quoted
 }

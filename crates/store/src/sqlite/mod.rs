@@ -27,6 +27,7 @@ use std::{
 use yabby_core::text;
 
 pub(crate) use apart::{backup, compact};
+pub(crate) use connection::unchanging;
 pub(crate) use opened::open;
 
 use self::lock::Lock;

@@ -48,7 +48,8 @@ fn to_write(folder: &Path) -> Result<Sqlite> {
     migrate::up_to_date(&writer, folder).map_err(|error| damaged_or(folder, error))?;
     // The process that owned them has ended: this one has the lock.
     let owned = "UPDATE lanes SET owner = NULL, until = 0 WHERE owner IS NOT NULL";
-    writer.execute(owned, []).map_err(errors::sqlite)?;
+    let freed = writer.execute(owned, []).map_err(errors::sqlite);
+    freed.map_err(|error| damaged_or(folder, error))?;
     let reader = connection::to_read(folder)?;
     let mut sqlite = Sqlite {
         me: new_id(),
@@ -151,7 +152,7 @@ pub(super) fn keep_damaged(folder: &Path, error: StoreError) -> StoreError {
             );
             StoreError::new(StoreErrorKind::Damaged, message)
                 .with_hint(text!(
-                    "put a backup in its place: yabby store import FILE, or move the folder {folder} away to begin anew",
+                    "move its files yabby.db* out of {folder}, then bring a backup in: yabby store import BACKUP",
                     folder = folder.display()
                 ))
                 .with_source(error)
