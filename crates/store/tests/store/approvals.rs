@@ -62,7 +62,7 @@ async fn a_question_is_asked_and_answered() {
             words: None,
         };
         assert_eq!(asked, expected);
-        assert_eq!(store.open_approvals(9).await.unwrap(), [expected.clone()]);
+        assert_eq!(store.open_approvals(9).await.unwrap(), std::slice::from_ref(&expected));
         let AnswerOutcome::Taken(answered) = store.answer_approval("q", yes("me")).await.unwrap() else {
             panic!("it was open")
         };
