@@ -6,7 +6,6 @@ use super::{Said, Target, ask::answered};
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
     inbox::unknown_state,
-    json,
     lanes::{self, LaneKind},
     sql::{Row, Tx, params},
     store::Store,
@@ -28,6 +27,8 @@ pub enum OutboxState {
     Unknown,
     /// It has become stale before it was sent.
     Held,
+    /// The owner has given it up.
+    Dropped,
 }
 
 /// A delivery that has stopped, for the owner to decide.
@@ -58,6 +59,7 @@ impl OutboxState {
             "failed" => Self::Failed,
             "unknown" => Self::Unknown,
             "held" => Self::Held,
+            "dropped" => Self::Dropped,
             other => return Err(unknown_state(other)),
         })
     }
@@ -126,7 +128,8 @@ pub(crate) fn decide(tx: &mut dyn Tx, delivery: i64, send: bool) -> Result<()> {
     };
     if send {
         let head = lanes::make(tx, LaneKind::Out, &lane)?;
-        let statement = "UPDATE outbox SET state = 'pending', tries = 0, problem = NULL, ended_at = NULL,                          expires_at = NULL WHERE id = ?1 AND state IN ('failed', 'unknown', 'held')";
+        let statement = "UPDATE outbox SET state = 'pending', tries = 0, problem = NULL, ended_at = NULL, \
+                         expires_at = NULL WHERE id = ?1 AND state IN ('failed', 'unknown', 'held')";
         if tx.execute(statement, params![delivery])? == 1 {
             // Whoever sends something now goes on with the oldest afterwards.
             let first = head.map_or(delivery, |head| head.min(delivery));
@@ -134,9 +137,9 @@ pub(crate) fn decide(tx: &mut dyn Tx, delivery: i64, send: bool) -> Result<()> {
         }
     } else {
         let now = tx.now()?;
-        let problem = json::to_text(&text!("its owner did not want it to be sent any more"))?;
-        let statement = "UPDATE outbox SET state = 'failed', problem = ?1, ended_at = ?2                          WHERE id = ?3 AND state IN ('failed', 'unknown', 'held')";
-        tx.execute(statement, params![problem, now, delivery])?;
+        let statement = "UPDATE outbox SET state = 'dropped', ended_at = ?1 \
+                         WHERE id = ?2 AND state IN ('failed', 'unknown', 'held')";
+        tx.execute(statement, params![now, delivery])?;
     }
     answered(tx, delivery, if send { "granted" } else { "denied" })?;
     // Whoever looked for work meanwhile has passed over the lane.

@@ -159,7 +159,7 @@ async fn what_is_no_question_is_not_answered() {
 async fn an_answer_about_a_delivery_sends_it_or_gives_it_up() {
     on_both(async |place| {
         let store = open(place).await;
-        for (answer, expected) in [(yes("me"), OutboxState::Pending), (no("me"), OutboxState::Failed)] {
+        for (answer, expected) in [(yes("me"), OutboxState::Pending), (no("me"), OutboxState::Dropped)] {
             let key = new_id();
             store.deliver(&session("c"), vec![delivery(&key, &key)]).await.unwrap();
             let claimed = store.claim_delivery(LONG).await.unwrap().expect("a delivery");

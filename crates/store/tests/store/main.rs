@@ -1,5 +1,11 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
 mod approvals;
 mod both;
@@ -18,8 +24,10 @@ mod learned;
 mod openclaw;
 mod outbox;
 mod portable;
+mod replicas;
 mod secrets;
 mod spending;
 mod timers;
 mod transcript;
+mod trial;
 mod work;

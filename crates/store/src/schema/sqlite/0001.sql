@@ -42,8 +42,8 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_open ON inbox (conversation, id) WHERE ended_at IS NULL;
 CREATE INDEX inbox_ended ON inbox (ended_at) WHERE ended_at IS NOT NULL;
 
--- What must go out. `state`: pending, sending, sent, failed, unknown, held (the owner is asked). `fence` is that of the last
--- claim.
+-- What must go out. `state`: pending, sending, sent, failed, unknown, held (about these three the owner is asked), dropped.
+-- `fence` is that of the last claim.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   key TEXT NOT NULL UNIQUE,
