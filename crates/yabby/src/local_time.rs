@@ -48,7 +48,7 @@ impl LocalTime {
         }
         let (month, day) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
         let utc = UtcDateTime::new(year.into(), month, day, 0, 0, 0, 0).ok()?.unix_time();
-        let offset = |at: i64| self.0.find_local_time_type(at).map_or(0, |found| found.ut_offset());
+        let offset = |at: i64| self.0.find_local_time_type(at).map_or(0, tz::LocalTimeType::ut_offset);
         // The offset of about that time, and then of that time.
         let near = utc - i64::from(offset(utc));
         Some(Time((utc - i64::from(offset(near))) * 1000))

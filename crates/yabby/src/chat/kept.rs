@@ -87,13 +87,12 @@ impl Kept {
             ));
         };
         let put = async {
-            let session = match &self.session {
-                Some(session) => session.clone(),
-                None => {
-                    let begun = (new_id(), exchange.asked_at);
-                    store.begin_session(&lease, None, "new", (&begun.0, begun.1)).await?;
-                    begun.0
-                }
+            let session = if let Some(session) = &self.session {
+                session.clone()
+            } else {
+                let (new, now) = (new_id(), exchange.asked_at);
+                store.begin_session(&lease, None, "new", (&new, now)).await?;
+                new
             };
             store.append(&lease, &session, items(exchange)).await?;
             Ok(session)

@@ -21,6 +21,7 @@ mod running;
 mod secrets;
 mod serve;
 mod service;
+mod sessions;
 mod setup;
 #[cfg(target_os = "linux")]
 mod setup_terminal;

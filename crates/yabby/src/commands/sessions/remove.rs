@@ -4,12 +4,7 @@ use yabby_core::text;
 use yabby_store::{Access, Session, SessionFilter, Store, StoreError};
 
 use super::named;
-use crate::{
-    app::App,
-    exit::Exit,
-    person::{self, Gone},
-    stored,
-};
+use crate::{app::App, exit::Exit, person, stored};
 
 /// So many sessions are looked up at once.
 const AT_ONCE: usize = 500;
@@ -77,11 +72,10 @@ async fn may(app: &App, sessions: &[Session]) -> bool {
         );
         return false;
     }
-    match person::yes(terminal, &text!("Delete this for good?"), false).await {
-        Ok(true) => true,
-        Ok(false) | Err(Gone) => {
-            terminal.notice(&text!("nothing was deleted"));
-            false
-        }
+    let said = person::yes(terminal, &text!("Delete this for good?"), false).await;
+    let agreed = matches!(said, Ok(true));
+    if !agreed {
+        terminal.notice(&text!("nothing was deleted"));
     }
+    agreed
 }
