@@ -1,6 +1,12 @@
 //! Answers every message with its name, in two pieces, and does one thing for it that must not be done twice.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use serde_json::json;
 use yabby_core::{ChunkLimit, ChunkUnit, EndReason, FinalText, Label, Message, ModelEvent, Time, Unfinished};
@@ -19,11 +25,13 @@ const LIMIT: ChunkLimit = ChunkLimit {
 
 pub(crate) struct Echo {
     effects: PathBuf,
+    /// How many wait for an answer, as far as this process knows.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Echo {
-    pub(crate) fn new(effects: PathBuf) -> Self {
-        Self { effects }
+    pub(crate) fn new(effects: PathBuf, ahead: Arc<AtomicI64>) -> Self {
+        Self { effects, ahead }
     }
 
     /// Does the thing, and says what it knows about it.
@@ -47,6 +55,7 @@ impl Echo {
 
 impl TurnHandler for Echo {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
+        self.ahead.fetch_sub(1, Ordering::SeqCst);
         let effect = self.effect(&turn).await?;
         let session = turn.message.conversation.as_str();
         let origin = Some(&turn.message.origin);

@@ -19,6 +19,7 @@ mod ledger;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -106,13 +107,14 @@ async fn run(asked: &Asked) -> Result<(), StoreError> {
             let _ = stopping.wait_for(|stop| *stop).await;
         }
     };
-    let echo = Echo::new(ledger("effects"));
+    let ahead = Arc::new(AtomicI64::new(open_messages(&store).await?));
+    let echo = Echo::new(ledger("effects"), Arc::clone(&ahead));
     let turns = Turns::new(store.clone(), echo, pace.clone()).run(stopped());
     let channel = Channel::new(ledger("deliveries"), asked.look_up);
     let deliveries = Deliveries::new(store.clone(), channel, pace).run(stopped());
     let all = async {
         if asked.feed {
-            feed(&store, &ledger("acked"), asked.messages, asked.conversations).await?;
+            feed(&store, &ledger("acked"), asked.messages, asked.conversations, &ahead).await?;
         }
         until_empty(&store, asked.messages).await?;
         stop.send_replace(true);
@@ -120,6 +122,14 @@ async fn run(asked: &Asked) -> Result<(), StoreError> {
     };
     let ((), (), done) = tokio::join!(turns, deliveries, all);
     done
+}
+
+/// How many messages wait for an answer.
+async fn open_messages(store: &Store) -> Result<i64, StoreError> {
+    let backlog = store.backlog().await?;
+    let open = ["received", "claimed", "running", "failed"];
+    let open: u64 = open.iter().filter_map(|state| backlog.inbox.get(*state)).sum();
+    Ok(i64::try_from(open).unwrap_or(i64::MAX))
 }
 
 /// Waits until all messages have come in and nothing waits.

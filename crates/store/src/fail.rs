@@ -1,8 +1,9 @@
 //! Points at which a test can kill the process, as a power cut would.
 //!
 //! `YABBY_FAIL_AT=OPERATION/STEP:N` kills it when the point is passed for the Nth time. Steps of each operation that writes
-//! are `ran` (its statements have run, nothing is committed), `committed` and `told` (its caller goes on). Without the
-//! feature `fail-points` nothing of this is compiled.
+//! are `ran` (its statements have run, nothing is committed), `committed` and `told` (its caller goes on). With
+//! `YABBY_FAIL_HOW=stop` it is stopped instead, as a machine that is suspended would be, until somebody lets it go on.
+//! Without the feature `fail-points` nothing of this is compiled.
 
 /// A point on the way of a message.
 #[cfg(feature = "fail-points")]
@@ -36,7 +37,14 @@ pub fn point(operation: &str, step: &str) {
         && wanted.step == step
         && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == wanted.number
     {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let me = rustix::process::getpid();
+        if std::env::var("YABBY_FAIL_HOW").is_ok_and(|how| how == "stop") {
+            let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
+            // Until the signal has reached this thread too.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            return;
+        }
+        let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
         loop {
             std::thread::park();
         }

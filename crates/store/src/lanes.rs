@@ -100,7 +100,7 @@ impl Store {
     /// Gives a lane back.
     pub async fn release(&self, lease: &Lease) -> Result<()> {
         let lease = lease.clone();
-        self.write("release", move |tx| free(tx, &lease, Time(0))).await
+        self.write("release", move |tx| free(tx, &lease, Duration::ZERO)).await
     }
 }
 
@@ -121,21 +121,22 @@ pub(crate) fn set_head(tx: &mut dyn Tx, kind: LaneKind, key: &str, head: Option<
 /// The free lane in which something has waited longest, and its head; locked until the end of the transaction.
 pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Result<Option<(String, i64)>> {
     let statement = format!(
-        "SELECT key, head FROM lanes WHERE kind = ?1 AND head IS NOT NULL AND until <= ?2 AND (owner IS NULL OR ?3 = 1) \
+        "SELECT key, head FROM lanes WHERE kind = ?1 AND head IS NOT NULL \
+         AND ((until <= ?2 AND (owner IS NULL OR ?3 = 1)) OR (until > ?4 AND owner IS NULL)) \
          ORDER BY head LIMIT 1{}",
         tx.flavor().skip_locked()
     );
     let expires = tx.flavor() == Flavor::Postgres;
-    let row = tx.query_one(&statement, params![kind.name(), now, expires])?;
+    let row = tx.query_one(&statement, params![kind.name(), now, expires, impossible(now)])?;
     row.map(|row| Ok((row.text(0)?, row.int(1)?))).transpose()
 }
 
 /// When a lane in which something waits becomes free without anybody being told; none when there is no such lane.
 pub(crate) fn next_due(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Result<Option<Duration>> {
-    let statement = "SELECT MIN(until) FROM lanes WHERE kind = ?1 AND head IS NOT NULL AND until > ?2 \
+    let statement = "SELECT MIN(until) FROM lanes WHERE kind = ?1 AND head IS NOT NULL AND until > ?2 AND until <= ?4 \
                      AND (owner IS NULL OR ?3 = 1)";
     let expires = tx.flavor() == Flavor::Postgres;
-    let row = tx.query_one(statement, params![kind.name(), now, expires])?;
+    let row = tx.query_one(statement, params![kind.name(), now, expires, impossible(now)])?;
     let due = row.map_or(Ok(None), |row| row.opt_time(0))?;
     Ok(due.map(|due| due.since(now)))
 }
@@ -185,8 +186,20 @@ pub(crate) fn hold(tx: &mut dyn Tx, lease: &Lease) -> Result<()> {
     if row.is_some() { Ok(()) } else { Err(fenced(lease)) }
 }
 
-/// Gives a lane back; nobody takes it before `not_before`. Who has lost it already has nothing to give back.
-pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, not_before: Time) -> Result<()> {
+/// Nothing is put off for longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(6);
+
+/// When something is put off until after this, the clock was wrong then or is now; it is not waited for.
+fn impossible(now: Time) -> Time {
+    now + 2 * LONGEST_WAIT
+}
+
+/// Gives a lane back; nobody takes it for so long. Who has lost it already has nothing to give back.
+pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, wait: Duration) -> Result<()> {
+    let not_before = match wait {
+        Duration::ZERO => Time(0),
+        wait => tx.now()? + wait.min(LONGEST_WAIT),
+    };
     let statement =
         "UPDATE lanes SET owner = NULL, until = ?1 WHERE kind = ?2 AND key = ?3 AND owner = ?4 AND fence = ?5";
     tx.execute(

@@ -6,6 +6,7 @@
 //!
 //! When an operation that writes has returned, what it wrote is on the disk.
 
+mod approvals;
 mod attachments;
 mod backend;
 mod calendar;
@@ -15,10 +16,12 @@ mod effects;
 mod error;
 mod fail;
 mod files;
+mod grants;
 mod ids;
 mod inbox;
 mod json;
 mod lanes;
+mod learned;
 mod open;
 mod openclaw;
 mod outbox;
@@ -29,21 +32,26 @@ mod schema;
 mod search;
 mod secrets;
 mod sessions;
+mod spending;
 mod sql;
 mod sqlite;
 mod store;
 mod tidy;
+mod timers;
 mod transcript;
 mod wakes;
 mod work;
 
+pub use approvals::{Answer, AnswerOutcome, Approval, ApprovalState, NewApproval};
 pub use attachments::Limits;
 pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
+pub use grants::{Grant, NewGrant};
 pub use ids::new_id;
 pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, TurnEnd, TurnOutcome};
 pub use lanes::Lease;
+pub use learned::Learned;
 pub use open::{Access, Place};
 pub use openclaw::{FromOpenclaw, Skipped, read_openclaw_transcript};
 pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
@@ -52,8 +60,10 @@ pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
 pub use search::Hit;
 pub use secrets::{KeptSecret, SecretsKey};
 pub use sessions::{Conversation, KeepFor, Page, Pruned, Session, SessionFilter};
+pub use spending::{Expense, Spent, day_of};
 pub use store::Store;
 pub use tidy::Tidied;
+pub use timers::{FiredTimer, Fires, NewTimer, Timer};
 pub use transcript::{Content, FileRef, Item, NewItem};
 pub use wakes::Topic;
 pub use work::{Answered, Deliver, Deliveries, LookedUp, Pace, Sending, Turn, TurnHandler, Turns};

@@ -49,26 +49,7 @@ pub enum Accepted {
 impl Store {
     /// Takes a message in. When this returns, it is on the disk and may be acknowledged.
     pub async fn accept(&self, new: NewInbound) -> Result<Accepted> {
-        self.write("accept", move |tx| {
-            // Most that comes again is seen here, without a lock.
-            if let Some(known) = known(tx, &new)? {
-                return Ok(known);
-            }
-            // The lane is locked until the end, so that numbers within a conversation are in the order of commits.
-            let head = lanes::make(tx, LaneKind::In, new.conversation.as_str())?;
-            // Whoever looked for work meanwhile has passed over the lane.
-            tx.wake(Topic::Inbox)?;
-            match insert(tx, &new)? {
-                Some(id) => {
-                    if head.is_none() {
-                        lanes::set_head(tx, LaneKind::In, new.conversation.as_str(), Some(id))?;
-                    }
-                    Ok(Accepted::New { id })
-                }
-                None => known(tx, &new)?.ok_or_else(gone),
-            }
-        })
-        .await
+        self.write("accept", move |tx| accept(tx, &new)).await
     }
 
     /// A message by its number in the inbox, and how far it has come.
@@ -81,6 +62,27 @@ impl Store {
             Ok(Some((inbound(&row)?, InboundState::of_name(&row.text(COUNT)?)?)))
         })
         .await
+    }
+}
+
+/// Takes a message in, and locks the lane of its conversation when it is new.
+pub(crate) fn accept(tx: &mut dyn Tx, new: &NewInbound) -> Result<Accepted> {
+    // Most that comes again is seen here, without a lock.
+    if let Some(known) = known(tx, new)? {
+        return Ok(known);
+    }
+    // The lane is locked until the end, so that numbers within a conversation are in the order of commits.
+    let head = lanes::make(tx, LaneKind::In, new.conversation.as_str())?;
+    // Whoever looked for work meanwhile has passed over the lane.
+    tx.wake(Topic::Inbox)?;
+    match insert(tx, new)? {
+        Some(id) => {
+            if head.is_none() {
+                lanes::set_head(tx, LaneKind::In, new.conversation.as_str(), Some(id))?;
+            }
+            Ok(Accepted::New { id })
+        }
+        None => known(tx, new)?.ok_or_else(gone),
     }
 }
 

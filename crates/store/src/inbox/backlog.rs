@@ -13,7 +13,7 @@ use crate::{
 pub struct Backlog {
     /// Of the inbox: `received`, `claimed`, `running`, `done`, `failed`, `dead`.
     pub inbox: BTreeMap<String, u64>,
-    /// Of the outbox: `pending`, `sending`, `sent`, `failed`, `unknown`, `held`.
+    /// Of the outbox: `pending`, `sending`, `sent`, `failed`, `unknown`, `held`, `dropped`.
     pub outbox: BTreeMap<String, u64>,
 }
 

@@ -58,13 +58,12 @@ impl Store {
                     let due = lanes::next_due(tx, LaneKind::In, now)?;
                     return Ok(Found { work, due });
                 };
-                match claim(tx, &conversation, head, now, lease)? {
-                    Some(claimed) => work.push(claimed),
+                if let Some(claimed) = claim(tx, &conversation, head, now, lease)? {
+                    work.push(claimed);
+                } else {
                     // It was deleted, or has ended.
-                    None => {
-                        let next = next_open(tx, &conversation)?.filter(|next| *next != head);
-                        lanes::set_head(tx, LaneKind::In, &conversation, next)?;
-                    }
+                    let next = next_open(tx, &conversation)?.filter(|next| *next != head);
+                    lanes::set_head(tx, LaneKind::In, &conversation, next)?;
                 }
             }
             Ok(Found { work, due: None })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yabby_core::{Text, Time, text};
+use yabby_core::{Text, text};
 
 use super::{InboundState, next_open};
 use crate::{
@@ -41,7 +41,7 @@ pub enum TurnOutcome {
     Failed {
         /// Why.
         problem: Text,
-        /// Not before so long from now.
+        /// Not before so long from now; six hours at the most.
         retry_after: Duration,
     },
     /// It was not, and it is given up. Its sender should be told by a delivery.
@@ -138,7 +138,7 @@ impl Store {
                     InboundState::Running.name(),
                 ],
             )?;
-            lanes::free(tx, &lease, Time(0))
+            lanes::free(tx, &lease, Duration::ZERO)
         })
         .await
     }
@@ -175,10 +175,10 @@ fn standing(tx: &mut dyn Tx, lease: &Lease, message: i64) -> Result<Option<Stand
 /// The outcome for the message, and what the lane goes on with.
 fn settle(tx: &mut dyn Tx, lease: &Lease, end: &TurnEnd) -> Result<()> {
     let now = tx.now()?;
-    let (problem, ended, not_before) = match &end.how {
-        TurnOutcome::Done => (None, Some(now), Time(0)),
-        TurnOutcome::Failed { problem, retry_after } => (Some(problem), None, now + *retry_after),
-        TurnOutcome::Dead { problem } => (Some(problem), Some(now), Time(0)),
+    let (problem, ended, wait) = match &end.how {
+        TurnOutcome::Done => (None, Some(now), Duration::ZERO),
+        TurnOutcome::Failed { problem, retry_after } => (Some(problem), None, *retry_after),
+        TurnOutcome::Dead { problem } => (Some(problem), Some(now), Duration::ZERO),
     };
     let problem = problem.map(json::to_text).transpose()?;
     let failed = ended.is_none();
@@ -195,7 +195,7 @@ fn settle(tx: &mut dyn Tx, lease: &Lease, end: &TurnEnd) -> Result<()> {
     if end.keep_lease {
         Ok(())
     } else {
-        lanes::free(tx, lease, not_before)
+        lanes::free(tx, lease, wait)
     }
 }
 

@@ -14,6 +14,11 @@ pub(super) fn effect(delivery: i64) -> String {
     format!("delivery/{delivery}")
 }
 
+/// The delivery that such a question is about.
+pub(crate) fn delivery_of(effect: &str) -> Option<i64> {
+    effect.strip_prefix("delivery/")?.parse().ok()
+}
+
 /// Asks whether to send it all the same.
 pub(super) fn ask(tx: &mut dyn Tx, delivery: i64, problem: &Text) -> Result<()> {
     let statement = "SELECT conversation, turn, channel, peer, fence FROM outbox WHERE id = ?1";

@@ -49,13 +49,12 @@ impl Store {
                     let due = lanes::next_due(tx, LaneKind::Out, now)?;
                     return Ok(Found { work, due });
                 };
-                match claim(tx, &lane, head, now, lease)? {
-                    Some(claimed) => work.push(claimed),
+                if let Some(claimed) = claim(tx, &lane, head, now, lease)? {
+                    work.push(claimed);
+                } else {
                     // It was deleted, has ended, or is held.
-                    None => {
-                        let next = next_open(tx, &lane)?.filter(|next| *next != head);
-                        lanes::set_head(tx, LaneKind::Out, &lane, next)?;
-                    }
+                    let next = next_open(tx, &lane)?.filter(|next| *next != head);
+                    lanes::set_head(tx, LaneKind::Out, &lane, next)?;
                 }
             }
             Ok(Found { work, due: None })

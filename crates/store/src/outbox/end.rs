@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yabby_core::{Text, Time, text};
+use yabby_core::{Text, text};
 
 use super::{ask::ask, next_open};
 use crate::{
@@ -23,7 +23,7 @@ pub enum DeliveryOutcome {
     },
     /// It was not sent, for sure; it is tried again. Later deliveries to the place wait for it.
     Retry {
-        /// Not before so long from now.
+        /// Not before so long from now; six hours at the most.
         after: Duration,
         /// Why.
         problem: Text,
@@ -58,11 +58,11 @@ impl Store {
             note(tx, &lease, delivery, &outcome)?;
             let next = next_open(tx, &lease.key)?;
             lanes::set_head(tx, LaneKind::Out, &lease.key, next)?;
-            let not_before = match &outcome {
-                DeliveryOutcome::Retry { after, .. } => tx.now()? + *after,
-                _ => Time(0),
+            let wait = match &outcome {
+                DeliveryOutcome::Retry { after, .. } => *after,
+                _ => Duration::ZERO,
             };
-            lanes::free(tx, &lease, not_before)
+            lanes::free(tx, &lease, wait)
         })
         .await
     }

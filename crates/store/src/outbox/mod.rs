@@ -18,6 +18,8 @@ pub use end::DeliveryOutcome;
 pub use owner::{OutboxState, StoppedDelivery};
 pub use said::Said;
 
+pub(crate) use ask::delivery_of;
+pub(crate) use owner::{decide, lock};
 pub(crate) use put::put;
 
 use crate::{

@@ -6,7 +6,6 @@ use super::{Said, Target, ask::answered};
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
     inbox::unknown_state,
-    json,
     lanes::{self, LaneKind},
     sql::{Row, Tx, params},
     store::Store,
@@ -28,6 +27,8 @@ pub enum OutboxState {
     Unknown,
     /// It has become stale before it was sent.
     Held,
+    /// The owner has given it up.
+    Dropped,
 }
 
 /// A delivery that has stopped, for the owner to decide.
@@ -58,6 +59,7 @@ impl OutboxState {
             "failed" => Self::Failed,
             "unknown" => Self::Unknown,
             "held" => Self::Held,
+            "dropped" => Self::Dropped,
             other => return Err(unknown_state(other)),
         })
     }
@@ -88,17 +90,11 @@ impl Store {
     /// become stale any more.
     pub async fn requeue_delivery(&self, delivery: i64) -> Result<()> {
         self.write("requeue_delivery", move |tx| {
-            let lane = lane_of(tx, delivery)?;
-            let head = lanes::make(tx, LaneKind::Out, &lane)?;
-            let statement = "UPDATE outbox SET state = 'pending', tries = 0, problem = NULL, ended_at = NULL, \
-                             expires_at = NULL WHERE id = ?1 AND state IN ('failed', 'unknown', 'held')";
-            if tx.execute(statement, params![delivery])? == 1 {
-                // Whoever sends something now goes on with the oldest afterwards.
-                let first = head.map_or(delivery, |head| head.min(delivery));
-                lanes::set_head(tx, LaneKind::Out, &lane, Some(first))?;
+            if lock(tx, delivery)? {
+                decide(tx, delivery, true)
+            } else {
+                Err(no_delivery(delivery))
             }
-            answered(tx, delivery, "granted")?;
-            tx.wake(Topic::Outbox)
         })
         .await
     }
@@ -106,30 +102,58 @@ impl Store {
     /// Gives a delivery up that has stopped: the owner has said so.
     pub async fn drop_delivery(&self, delivery: i64) -> Result<()> {
         self.write("drop_delivery", move |tx| {
-            let lane = lane_of(tx, delivery)?;
-            lanes::make(tx, LaneKind::Out, &lane)?;
-            let now = tx.now()?;
-            let problem = json::to_text(&text!("its owner did not want it to be sent any more"))?;
-            let statement = "UPDATE outbox SET state = 'failed', problem = ?1, ended_at = ?2 \
-                             WHERE id = ?3 AND state IN ('failed', 'unknown', 'held')";
-            tx.execute(statement, params![problem, now, delivery])?;
-            answered(tx, delivery, "denied")?;
-            // Whoever looked for work meanwhile has passed over the lane.
-            tx.wake(Topic::Outbox)
+            if lock(tx, delivery)? {
+                decide(tx, delivery, false)
+            } else {
+                Err(no_delivery(delivery))
+            }
         })
         .await
     }
 }
 
-fn lane_of(tx: &mut dyn Tx, delivery: i64) -> Result<String> {
+/// Locks the place that a delivery goes to; whether there is such a delivery.
+pub(crate) fn lock(tx: &mut dyn Tx, delivery: i64) -> Result<bool> {
+    let Some(lane) = lane_of(tx, delivery)? else {
+        return Ok(false);
+    };
+    lanes::make(tx, LaneKind::Out, &lane)?;
+    Ok(true)
+}
+
+/// Sends a delivery that has stopped, or gives it up, and closes the questions about it. Its place is locked.
+pub(crate) fn decide(tx: &mut dyn Tx, delivery: i64, send: bool) -> Result<()> {
+    let Some(lane) = lane_of(tx, delivery)? else {
+        return Ok(());
+    };
+    if send {
+        let head = lanes::make(tx, LaneKind::Out, &lane)?;
+        let statement = "UPDATE outbox SET state = 'pending', tries = 0, problem = NULL, ended_at = NULL, \
+                         expires_at = NULL WHERE id = ?1 AND state IN ('failed', 'unknown', 'held')";
+        if tx.execute(statement, params![delivery])? == 1 {
+            // Whoever sends something now goes on with the oldest afterwards.
+            let first = head.map_or(delivery, |head| head.min(delivery));
+            lanes::set_head(tx, LaneKind::Out, &lane, Some(first))?;
+        }
+    } else {
+        let now = tx.now()?;
+        let statement = "UPDATE outbox SET state = 'dropped', ended_at = ?1 \
+                         WHERE id = ?2 AND state IN ('failed', 'unknown', 'held')";
+        tx.execute(statement, params![now, delivery])?;
+    }
+    answered(tx, delivery, if send { "granted" } else { "denied" })?;
+    // Whoever looked for work meanwhile has passed over the lane.
+    tx.wake(Topic::Outbox)
+}
+
+fn lane_of(tx: &mut dyn Tx, delivery: i64) -> Result<Option<String>> {
     let row = tx.query_one("SELECT lane FROM outbox WHERE id = ?1", params![delivery])?;
-    let row = row.ok_or_else(|| {
-        StoreError::new(
-            StoreErrorKind::Missing,
-            text!("there is no delivery {id}", id = delivery),
-        )
-    })?;
-    row.text(0)
+    row.map(|row| row.text(0)).transpose()
+}
+
+fn no_delivery(delivery: i64) -> StoreError {
+    let message = text!("there is no delivery {id}", id = delivery);
+    StoreError::new(StoreErrorKind::Missing, message)
 }
 
 fn stopped(row: &Row) -> Result<StoppedDelivery> {

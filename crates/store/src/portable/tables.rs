@@ -237,6 +237,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("expires_at", Int),
             ("answered_at", Int),
             ("answered_by", Text),
+            ("answered_in", Text),
             ("answer", Text),
         ],
         key: &["id"],
@@ -262,6 +263,7 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[
             ("id", Text),
             ("conversation", Text),
+            ("begins_at", Int),
             ("due_at", Int),
             ("every_ms", Int),
             ("body", Json),

@@ -110,7 +110,7 @@ fn of_code(code: &str) -> Rule {
             Kind::Unavailable,
             Then::Reconnect,
             Some(text!(
-                "the database has too many connections: raise max_connections, or end some; each Yabby needs 5"
+                "the database has too many connections: raise max_connections, or end some; each Yabby needs 9"
             )),
         ),
         // Shut down, crashed, starting; cut off while idle, also in a transaction (this process was paused).

@@ -79,7 +79,10 @@ pub(super) fn version(session: &mut Session) -> Result<usize, Failure> {
 }
 
 fn found(tx: &mut PostgresTx<'_>) -> Result<usize> {
-    match tx.query_one("SELECT 1 WHERE to_regclass('meta') IS NOT NULL", params![])? {
+    // Not by `to_regclass`: what a session did not find once it does not find again in a transaction that was open when
+    // another one has made it.
+    let statement = "SELECT 1 FROM pg_catalog.pg_class WHERE relname = 'meta' AND pg_table_is_visible(oid)";
+    match tx.query_one(statement, params![])? {
         Some(_) => schema::version(tx),
         None => Ok(0),
     }

@@ -5,7 +5,7 @@
 //! again, also when nobody knows whether it was committed: jobs bear that. When the database cannot be reached for
 //! [`Limits::total`], the job has not happened, or nobody knows, and its caller is told.
 //!
-//! One more connection listens for wake-ups (`listener`).
+//! Over one more connection, replicas tell each other of work (`listener`).
 //!
 //! A replica that the network has cut off keeps no lock for long: the server ends its transaction (`session`).
 
@@ -13,6 +13,7 @@ mod address;
 mod errors;
 mod listener;
 mod migrate;
+mod notes;
 mod opened;
 mod patience;
 mod session;
@@ -44,7 +45,7 @@ use crate::{
 };
 
 /// How many jobs run at once.
-const WORKERS: usize = 4;
+const WORKERS: usize = 8;
 
 /// How long the database is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct Limits {
     pub(crate) total: Duration,
     /// For a server that does not answer yet, when a store is opened.
     pub(crate) starting: Duration,
+    /// For one answer. The server ends a statement after 30 s by itself; who waits longer waits for nobody.
+    pub(crate) answer: Duration,
 }
 
 /// The backend.
@@ -65,7 +68,16 @@ pub(crate) struct Postgres {
     jobs: Option<mpsc::Sender<Queued>>,
     /// Says that it is being closed.
     closing: watch::Sender<bool>,
-    threads: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
+    listener: Option<Listener>,
+}
+
+/// The thread that tells other replicas of work, and hears of theirs.
+#[derive(Debug)]
+struct Listener {
+    /// Says that there are no more jobs.
+    closed: watch::Sender<bool>,
+    thread: JoinHandle<()>,
 }
 
 /// A job that waits for a connection.
@@ -80,6 +92,7 @@ impl Default for Limits {
         Self {
             total: Duration::from_secs(30),
             starting: Duration::from_secs(5),
+            answer: Duration::from_secs(40),
         }
     }
 }
@@ -120,7 +133,12 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.closing.send_replace(true);
         drop(self.jobs.take());
-        for thread in self.threads.drain(..) {
+        for thread in self.workers.drain(..) {
+            let _ = thread.join();
+        }
+        // It tells what the last jobs have left.
+        if let Some(Listener { closed, thread }) = self.listener.take() {
+            closed.send_replace(true);
             let _ = thread.join();
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use yabby_core::{Secret, text};
 
 use super::{
-    Limits, Postgres, WORKERS,
+    Limits, Listener, Postgres, WORKERS,
     address::Address,
     errors::{Failure, Then},
     listener, migrate,
@@ -48,24 +48,27 @@ fn opened(url: &Secret, access: Access, limits: Limits) -> Result<Postgres> {
         wakes: Arc::new(Wakes::default()),
         jobs: Some(jobs),
         closing: watch::Sender::new(false),
-        threads: Vec::new(),
+        workers: Vec::new(),
+        listener: None,
     };
     let shared = Shared {
         address,
         me: postgres.me.clone(),
         wakes: Arc::clone(&postgres.wakes),
+        notes: Arc::default(),
         closing: postgres.closing.subscribe(),
         limits,
     };
     for number in 1..=WORKERS {
         let (shared, queue) = (shared.clone(), Arc::clone(&queue));
         let thread = start(&format!("store-{number}"), move || Worker::work(shared, &queue));
-        postgres.threads.push(thread?);
+        postgres.workers.push(thread?);
     }
     // Who only reads waits for nothing.
     if access == Access::Write {
-        let thread = start("store-listener", move || listener::listen(shared));
-        postgres.threads.push(thread?);
+        let (closed, closing) = watch::channel(false);
+        let thread = start("store-listener", move || listener::listen(&shared, closing))?;
+        postgres.listener = Some(Listener { closed, thread });
     }
     Ok(postgres)
 }
@@ -77,7 +80,7 @@ fn prepare(address: &Address, access: Access, limits: Limits) -> Result<()> {
     let mut patience = Patience::RECONNECT;
     let start = Instant::now();
     let once = || -> Result<(), Failure> {
-        let mut session = Session::connect(&runtime, &address)?;
+        let mut session = Session::connect(&runtime, &address, limits)?;
         session.check_encoding()?;
         migrate::check(&mut session, &address.shown, access)?;
         session.close();

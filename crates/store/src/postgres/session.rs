@@ -7,6 +7,7 @@ use tokio::{runtime::Runtime, time};
 use tokio_postgres::{Client, Statement};
 
 use super::{
+    Limits,
     address::Address,
     errors::{self, Failure, Then},
     values,
@@ -20,8 +21,6 @@ use yabby_core::text;
 
 /// Statements that are kept ready.
 const PREPARED: usize = 256;
-/// The server ends a statement after 30 s itself; who waits longer waits for nobody.
-const ANSWER: Duration = Duration::from_secs(40);
 /// For all addresses of a host together, with TLS and the password.
 const CONNECT: Duration = Duration::from_secs(20);
 
@@ -52,10 +51,11 @@ pub(super) struct Session {
     client: Client,
     driver: Driver,
     statements: HashMap<String, Statement>,
+    answer: Duration,
 }
 
 impl Session {
-    pub(super) fn connect(runtime: &Rc<Runtime>, address: &Rc<Address>) -> Result<Self, Failure> {
+    pub(super) fn connect(runtime: &Rc<Runtime>, address: &Rc<Address>, limits: Limits) -> Result<Self, Failure> {
         let connector = address.trust.connector()?;
         let connecting = async { time::timeout(CONNECT, address.config.connect(connector)).await };
         let (client, link) = runtime
@@ -66,6 +66,7 @@ impl Session {
             client,
             driver: Driver::new(Rc::clone(runtime), Rc::clone(address), link),
             statements: HashMap::new(),
+            answer: limits.answer,
         };
         session.batch(SET_UP)?;
         Ok(session)
@@ -90,7 +91,7 @@ impl Session {
 
     /// Runs statements that have no parameters and whose rows nobody wants.
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), Failure> {
-        self.driver.wait(ANSWER, self.client.batch_execute(sql))
+        self.driver.wait(self.answer, self.client.batch_execute(sql))
     }
 
     /// The same, with a limit of its own.
@@ -113,7 +114,7 @@ impl Session {
                 }
             }
         };
-        self.driver.wait(ANSWER, request)
+        self.driver.wait(self.answer, request)
     }
 
     /// The same, for a statement that returns rows.
@@ -134,7 +135,7 @@ impl Session {
             let values = |row: tokio_postgres::Row| (0..row.len()).map(|at| row.try_get(at)).collect();
             rows.into_iter().map(values).collect::<Result<Vec<Vec<Value>>, _>>()
         };
-        let rows = self.driver.wait(ANSWER, request)?;
+        let rows = self.driver.wait(self.answer, request)?;
         Ok(rows.into_iter().map(Row).collect())
     }
 
@@ -150,7 +151,7 @@ impl Session {
             self.statements.clear();
         }
         let text = values::placeholders(sql);
-        let statement = self.driver.wait(ANSWER, self.client.prepare(&text))?;
+        let statement = self.driver.wait(self.answer, self.client.prepare(&text))?;
         self.statements.insert(sql.to_owned(), statement);
         Ok(None)
     }
@@ -169,6 +170,7 @@ impl Session {
             client,
             mut driver,
             statements,
+            answer: _,
         } = self;
         drop(statements);
         drop(client);

@@ -13,9 +13,6 @@ use crate::{
     wakes::Topic,
 };
 
-/// The channel on which replicas tell each other.
-pub(super) const CHANNEL: &str = "yabby";
-
 pub(super) struct PostgresTx<'a> {
     session: &'a mut Session,
     me: &'a str,
@@ -67,13 +64,6 @@ impl<'a> PostgresTx<'a> {
     pub(super) fn commit(&mut self) -> Result<(), Failure> {
         if self.begin.is_some() {
             return Ok(());
-        }
-        let mut topics: Vec<&str> = self.wakes.iter().map(|topic| topic.name()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        if !topics.is_empty() {
-            let notes = format!("SELECT pg_notify('{CHANNEL}', topic) FROM unnest(string_to_array(?1, ',')) AS topic");
-            self.session.execute(None, &notes, params![topics.join(",")])?;
         }
         self.session.batch("COMMIT")
     }

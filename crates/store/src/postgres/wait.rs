@@ -20,6 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     address::Address,
     errors::{self, Failure},
+    notes::Notes,
 };
 
 type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -40,8 +41,8 @@ pub(super) struct Driver {
 pub(super) enum Heard {
     /// A payload.
     Note(String),
-    /// Nothing for so long.
-    Silence,
+    /// Nothing, but it is time to look around: so long has passed, or somebody has something to tell.
+    Nothing,
     /// The connection has ended.
     End,
 }
@@ -104,8 +105,8 @@ impl Driver {
         }
     }
 
-    /// Waits until something is heard, or the store is closed.
-    pub(super) fn hear(&mut self, limit: Duration, closing: &mut watch::Receiver<bool>) -> Heard {
+    /// Waits until something is heard, is to be told, or the store is closed.
+    pub(super) fn hear(&mut self, limit: Duration, closed: &mut watch::Receiver<bool>, notes: &Notes) -> Heard {
         let runtime = Rc::clone(&self.runtime);
         runtime.block_on(async {
             let heard = poll_fn(|cx| {
@@ -118,8 +119,10 @@ impl Driver {
             });
             tokio::select! {
                 biased;
-                _ = closing.wait_for(|closing| *closing) => Heard::End,
-                heard = time::timeout(limit, heard) => heard.unwrap_or(Heard::Silence),
+                heard = heard => heard,
+                () = notes.rung() => Heard::Nothing,
+                _ = closed.wait_for(|closed| *closed) => Heard::Nothing,
+                () = time::sleep(limit) => Heard::Nothing,
             }
         })
     }

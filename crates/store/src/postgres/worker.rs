@@ -13,6 +13,7 @@ use super::{
     address::Address,
     closed,
     errors::{Failure, Then},
+    notes::Notes,
     patience::Patience,
     session::Session,
     tx::PostgresTx,
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) address: Address,
     pub(super) me: String,
     pub(super) wakes: Arc<Wakes>,
+    pub(super) notes: Arc<Notes>,
     pub(super) closing: watch::Receiver<bool>,
     pub(super) limits: Limits,
 }
@@ -76,7 +78,8 @@ impl Worker {
             };
             let mut woken = Vec::new();
             let outcome = self.run(mode, job.as_mut(), since, &mut woken);
-            // At once here, without the way through the database. Also after an error: it may be that it was committed.
+            // Also after an error: it may be that it was committed.
+            self.shared.notes.add(&woken);
             for topic in Topic::ALL.into_iter().filter(|topic| woken.contains(topic)) {
                 self.shared.wakes.wake(topic);
             }
@@ -138,7 +141,7 @@ impl Worker {
                 return Err(error.again().into());
             }
         }
-        match Session::connect(&self.runtime, &self.address) {
+        match Session::connect(&self.runtime, &self.address, self.shared.limits) {
             Ok(session) => {
                 self.down = None;
                 self.session = Some(session);

@@ -59,10 +59,10 @@ fn to_write(folder: &Path) -> Result<Sqlite> {
         lock: Some(lock),
     };
     sqlite.writer = Some(start(&sqlite, folder, writer, "store", |runner, jobs| {
-        runner.write(&jobs)
+        runner.write(&jobs);
     })?);
     sqlite.reader = Some(start(&sqlite, folder, reader, "store-read", |runner, jobs| {
-        runner.read(&jobs)
+        runner.read(&jobs);
     })?);
     Ok(sqlite)
 }
@@ -93,7 +93,7 @@ fn to_read(folder: &Path) -> Result<Sqlite> {
         lock: None,
     };
     sqlite.reader = Some(start(&sqlite, folder, reader, "store-read", |runner, jobs| {
-        runner.read(&jobs)
+        runner.read(&jobs);
     })?);
     Ok(sqlite)
 }

@@ -145,7 +145,8 @@ pub(crate) fn rows() -> Vec<(&'static str, Value)> {
         (
             "timers",
             json!({
-                "id": "t", "conversation": "agent:main:c", "due_at": 99, "every_ms": 5, "body": "{}", "label": label, "fired": 0,
+                "id": "t", "conversation": "agent:main:c", "begins_at": 94, "due_at": 99, "every_ms": 5, "body": "{}",
+                "label": label, "fired": 1,
             }),
         ),
         (

@@ -9,7 +9,7 @@ use std::{
 
 use yabby_store::{Access, Place, Store, StoreError, StoreErrorKind};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 async fn open(folder: &Path, access: Access) -> Result<Store, StoreError> {
     Store::open(&Place::Folder(folder.to_owned()), access).await

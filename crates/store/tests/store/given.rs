@@ -8,7 +8,7 @@ use yabby_core::{
 };
 use yabby_store::{Accepted, Claimed, NewDelivery, NewInbound, Said, Store, Target, TurnEnd, TurnOutcome};
 
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// A place.
 pub(crate) fn target(peer: &str) -> Target {

@@ -260,3 +260,31 @@ async fn a_key_goes_out_once() {
     })
     .await;
 }
+
+/// R8: what was put off by a clock that was a year ahead.
+#[tokio::test]
+async fn a_clock_that_was_wrong_puts_nothing_off_for_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = yabby_store::Place::Folder(folder.path().to_owned());
+    let store = open(&place).await;
+    accept(&store, "c", "m").await;
+    let claimed = claim(&store).await;
+    let end = TurnEnd {
+        how: TurnOutcome::Failed {
+            problem: problem(),
+            retry_after: LONG,
+        },
+        deliveries: Vec::new(),
+        ..done(&claimed, "t")
+    };
+    store.end_turn(&claimed.lease, end).await.unwrap();
+    assert_eq!(store.claim_message(LONG).await.unwrap(), None);
+    drop(store);
+    let connection = rusqlite::Connection::open(folder.path().join("yabby.db")).expect("a database");
+    connection
+        .execute("UPDATE lanes SET until = until + 31536000000", [])
+        .expect("changed");
+    drop(connection);
+    let store = open(&place).await;
+    assert_eq!(claim(&store).await.id, claimed.id);
+}

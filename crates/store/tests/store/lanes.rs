@@ -6,7 +6,7 @@ use yabby_store::StoreErrorKind;
 
 use crate::both::{on_both, open};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_lane_has_one_owner_at_a_time() {

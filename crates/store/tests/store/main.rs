@@ -1,6 +1,13 @@
 //! The store, from outside. What both databases must do runs on both ([`both::on_both`]).
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
+mod approvals;
 mod both;
 mod check;
 mod crash;
@@ -10,11 +17,17 @@ mod everything;
 mod folder;
 mod full;
 mod given;
+mod grants;
 mod inbox;
 mod lanes;
+mod learned;
 mod openclaw;
 mod outbox;
 mod portable;
+mod replicas;
 mod secrets;
+mod spending;
+mod timers;
 mod transcript;
+mod trial;
 mod work;

@@ -117,7 +117,14 @@ async fn the_owner_is_asked_about_what_may_have_been_sent() {
         let again = claim(&store).await;
         assert_eq!((again.id, again.tries, again.was_sending), (first.id, 1, false));
         end(&store, &again, DeliveryOutcome::Failed { problem: problem() }).await;
+        assert_eq!(store.stopped_deliveries(10).await.unwrap().len(), 1);
         store.drop_delivery(first.id).await.unwrap();
+        store.requeue_delivery(first.id).await.unwrap();
+        assert_eq!(store.stopped_deliveries(10).await.unwrap(), []);
+        assert_eq!(
+            store.delivery_state(first.id).await.unwrap(),
+            Some(OutboxState::Dropped)
+        );
         nothing_to_send(&store).await;
         // What was sent is not sent again, whatever the owner says.
         store.requeue_delivery(second.id).await.unwrap();

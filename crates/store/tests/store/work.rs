@@ -229,9 +229,9 @@ async fn two_processes_answer_each_message_once() {
             turns(&store, handler(), pace(), done),
             turns(&other, handler(), pace(), done)
         );
+        assert!(outbox_is(&store, "pending", 1000).await);
         let seen = seen.lock().expect("a list");
         assert_eq!((seen.len(), seen.values().max()), (1000, Some(&1)));
-        assert!(outbox_is(&store, "pending", 1000).await);
     })
     .await;
 }

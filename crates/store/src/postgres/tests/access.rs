@@ -1,5 +1,14 @@
 //! Being let in, or told why not.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use yabby_core::Text;
 use yabby_testkit::Postgres;
 
 use super::given::{SHORT, note, open, try_open};
@@ -55,12 +64,84 @@ async fn the_password_is_in_no_error() {
     }
 }
 
+/// What a person reads when a URL leads nowhere.
 #[tokio::test]
-async fn a_database_that_does_not_exist_is_named() {
+async fn it_is_said_what_to_do() {
     let server = Postgres::shared();
-    let url = server.new_database().replace("/test_", "/nowhere_");
-    let error = try_open(&url, Access::Write, SHORT).await.unwrap_err();
-    assert_eq!(error.kind, StoreErrorKind::Missing, "{error}");
+    let url = server.new_database();
+    let name = url.split(['/', '?']).nth(3).expect("a name");
+    let port = server.port();
+    let mut said = String::new();
+    for (url, access) in [
+        (url.replace(server.password(), "wrong"), Access::Write),
+        (url.replace(name, "nowhere"), Access::Write),
+        ("postgres://u:p@127.0.0.1:1/d".to_owned(), Access::Write),
+        (url.replace("sslmode=disable", "sslmode=verify-full"), Access::Write),
+        (
+            url.replace("sslmode=disable", "sslrootcert=/nowhere.pem"),
+            Access::Write,
+        ),
+        (url.replace("sslmode=disable", "sslmode=no"), Access::Write),
+        (url.clone(), Access::Read),
+    ] {
+        let error = try_open(&url, access, SHORT).await.unwrap_err();
+        let hint = error.hint.as_ref().map(Text::english).expect("a hint");
+        let text = format!("{:?}: {error}\n  {hint}\n", error.kind);
+        // The number of macOS is that of Linux here.
+        let text = text.replace("os error 61", "os error 111");
+        said.push_str(&text.replace(&port.to_string(), "PORT"));
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_allow_has_a_kind() {
+    let server = Postgres::shared();
+    for (setting, kind) in [
+        ("ALTER DATABASE name CONNECTION LIMIT 0", StoreErrorKind::Unavailable),
+        (
+            "ALTER DATABASE name SET default_transaction_read_only = on",
+            StoreErrorKind::ReadOnly,
+        ),
+        ("ALTER DATABASE name OWNER TO postgres", StoreErrorKind::Denied),
+    ] {
+        let url = server.new_database();
+        let name = url.split(['/', '?']).nth(3).expect("a name");
+        let elsewhere = server.socket_url("postgres");
+        server.sql(&elsewhere, &setting.replace("name", name)).unwrap();
+        let error = try_open(&url, Access::Write, SHORT).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.hint.is_some(), "{error}");
+    }
+}
+
+/// As after a failover to a standby, and back.
+#[tokio::test]
+async fn a_database_that_is_read_only_for_a_while_is_waited_for() {
+    let server = Postgres::shared();
+    let url = server.new_database();
+    let store = open(&url).await;
+    let set = |value: &str| {
+        let name = url.split(['/', '?']).nth(3).expect("a name");
+        let elsewhere = server.socket_url("postgres");
+        let setting = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+        server.sql(&elsewhere, &setting).unwrap();
+    };
+    set("on");
+    let tries = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&tries);
+    let job = store.write("job", move |tx| {
+        count.fetch_add(1, Ordering::SeqCst);
+        note(tx, "job")
+    });
+    let allow = async {
+        while tries.load(Ordering::SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        set("off");
+    };
+    let (job, ()) = tokio::join!(job, allow);
+    job.unwrap();
 }
 
 #[tokio::test]

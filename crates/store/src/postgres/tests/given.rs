@@ -16,6 +16,7 @@ use crate::{
 pub(super) const SHORT: Limits = Limits {
     total: Duration::from_millis(300),
     starting: Duration::ZERO,
+    answer: Duration::from_secs(40),
 };
 
 pub(super) async fn try_open(url: &str, access: Access, limits: Limits) -> Result<Store> {

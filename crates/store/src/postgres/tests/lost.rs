@@ -1,10 +1,14 @@
 //! Connections that break off, servers that end, transactions that meet.
 
-use std::sync::{
-    Arc, Barrier,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use yabby_testkit::{Postgres, dead_port};
 
 use super::given::{SHORT, note, noted, open, server_process, try_open};
@@ -75,6 +79,35 @@ async fn nobody_at_the_address_is_said_at_once() {
     let error = try_open(&url, Access::Write, SHORT).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
     assert!(error.hint.is_some());
+}
+
+/// As behind a network that is gone: the connection stands, and nobody answers.
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_waited_for() {
+    let limits = Limits {
+        answer: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let url = Postgres::shared().new_database();
+    let store = try_open(&url, Access::Write, limits).await.unwrap();
+    let stopped = Arc::new(Mutex::new(None));
+    let process = Arc::clone(&stopped);
+    let job = store.write("job", move |tx| {
+        let mut process = process.lock().expect("a number");
+        if process.is_none() {
+            let number = i32::try_from(server_process(tx)?).expect("a number");
+            *process = Pid::from_raw(number);
+            signal(*process, Signal::STOP);
+        }
+        note(tx, "job")
+    });
+    job.await.unwrap();
+    signal(*stopped.lock().expect("a number"), Signal::CONT);
+    assert_eq!(noted(&store, "job").await.as_deref(), Some("1"));
+}
+
+fn signal(process: Option<Pid>, signal: Signal) {
+    kill_process(process.expect("a process"), signal).expect("a signal");
 }
 
 /// Each locks its own row and then wants that of the other.
@@ -166,9 +199,11 @@ async fn a_commit_is_on_the_disk_also_where_the_database_is_set_up_for_less() {
 
 #[tokio::test]
 async fn replicas_that_start_together_make_the_tables_once() {
-    let url = Postgres::shared().new_database();
-    let opening = (0..4).map(|_| try_open(&url, Access::Write, Limits::default()));
-    for store in futures_util::future::join_all(opening).await {
-        store.unwrap();
+    for _ in 0..3 {
+        let url = Postgres::shared().new_database();
+        let opening = (0..8).map(|_| try_open(&url, Access::Write, Limits::default()));
+        for store in futures_util::future::join_all(opening).await {
+            store.unwrap();
+        }
     }
 }

@@ -7,7 +7,7 @@ use yabby_testkit::Postgres;
 
 use crate::{
     error::StoreErrorKind,
-    postgres::{address::Address, migrate, session::Session, wait},
+    postgres::{Limits, address::Address, migrate, session::Session, wait},
     schema,
     sql::{Flavor, Row, Value, params},
 };
@@ -25,7 +25,7 @@ fn opened() -> Session {
     let url = Secret::new(server.socket_url(&server.new_database()));
     let runtime = wait::runtime().expect("a runtime");
     let address = Rc::new(Address::of(&url).expect("an address"));
-    let mut session = Session::connect(&runtime, &address).expect("a connection");
+    let mut session = Session::connect(&runtime, &address, Limits::default()).expect("a connection");
     migrate::up_to_date(&mut session, schema::steps(Flavor::Postgres)).expect("tables");
     let insert = "INSERT INTO sessions (id, conversation, agent, begun_at, active_at, label) \
                   VALUES ('s', 'c', 'main', 1, 2, '{}')";

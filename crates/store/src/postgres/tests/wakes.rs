@@ -62,26 +62,55 @@ async fn what_is_undone_wakes_nobody() {
     assert!(!inbox.has_changed().unwrap());
 }
 
-/// The listener is cut off, and cannot come back before the note was sent.
 #[tokio::test]
-async fn a_note_that_nobody_heard_is_not_lost() {
+async fn what_is_done_last_wakes_others_too() {
+    let url = Postgres::shared().new_database();
+    let (one, two) = (open(&url).await, open(&url).await);
+    listening(&two).await;
+    let mut outbox = two.wakes(Topic::Outbox);
+    wake(&one, Topic::Outbox).await;
+    tokio::task::spawn_blocking(move || drop(one)).await.expect("an end");
+    until_woken(&mut outbox).await;
+}
+
+#[tokio::test]
+async fn what_was_told_while_nobody_listened_is_not_lost() {
+    cut_off("hears").await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_is_not_lost() {
+    cut_off("tells").await;
+}
+
+/// Somebody is cut off, and cannot come back before there is something to tell.
+async fn cut_off(who: &str) {
     let server = Postgres::shared();
     let url = server.new_database();
-    let (one, two) = (open(&url).await, open(&url).await);
-    use_all_connections(&one).await;
-    listening(&two).await;
     let name = url.split(['/', '?']).nth(3).expect("a name");
     let elsewhere = server.socket_url("postgres");
     let sql = |statement: &str| server.sql(&elsewhere, statement).expect("a statement");
-    let mut inbox = two.wakes(Topic::Inbox);
+    let listener = || {
+        let listeners = format!("datname = '{name}' AND query LIKE 'LISTEN%'");
+        sql(&format!(
+            "SELECT pid FROM pg_stat_activity WHERE {listeners} ORDER BY backend_start DESC LIMIT 1"
+        ))
+    };
+    let tells = open(&url).await;
+    use_all_connections(&tells).await;
+    listening(&tells).await;
+    let telling = listener();
+    let hears = open(&url).await;
+    listening(&hears).await;
+    let hearing = listener();
+    assert_ne!(telling, hearing);
     sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-    let listeners = format!("datname = '{name}' AND query IN ('LISTEN yabby', 'SELECT 1')");
-    let ended = sql(&format!(
-        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE {listeners}"
-    ));
-    assert_eq!(ended, "2");
-    inbox.mark_unchanged();
-    wake(&one, Topic::Inbox).await;
+    let process = if who == "hears" { hearing } else { telling };
+    assert_eq!(sql(&format!("SELECT pg_terminate_backend({process}, 5000)")), "t");
+    let mut inbox = hears.wakes(Topic::Inbox);
+    wake(&tells, Topic::Inbox).await;
+    // So that it would have been there, had it been told.
+    use_all_connections(&tells).await;
     assert!(!inbox.has_changed().unwrap(), "it was not cut off");
     sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     until_woken(&mut inbox).await;

@@ -42,8 +42,8 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_open ON inbox (conversation, id) WHERE ended_at IS NULL;
 CREATE INDEX inbox_ended ON inbox (ended_at) WHERE ended_at IS NOT NULL;
 
--- What must go out. `state`: pending, sending, sent, failed, unknown, held (the owner is asked). `fence` is that of the last
--- claim.
+-- What must go out. `state`: pending, sending, sent, failed, unknown, held (about these three the owner is asked), dropped.
+-- `fence` is that of the last claim.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   key TEXT NOT NULL UNIQUE,
@@ -167,7 +167,7 @@ CREATE TABLE item_attachments (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX item_attachments_of ON item_attachments (hash);
 
--- Questions to the owner. `state`: open, granted, denied, expired.
+-- Questions to the owner. `state`: open, granted, denied, expired. `answered_in` is the one call that has answered.
 CREATE TABLE approvals (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -179,9 +179,10 @@ CREATE TABLE approvals (
   expires_at INTEGER,
   answered_at INTEGER,
   answered_by TEXT,
+  answered_in TEXT,
   answer TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX approvals_open ON approvals (asked_at) WHERE state = 'open';
+CREATE INDEX approvals_open ON approvals (asked_at, id) WHERE state = 'open';
 
 -- What the owner has allowed once and for all, until it ends.
 CREATE TABLE grants (
@@ -194,9 +195,11 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_of ON grants (agent);
 
+-- A repeated one is due at `begins_at` and every `every_ms` after that; `due_at` is the next time, `fired` how often it was.
 CREATE TABLE timers (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
+  begins_at INTEGER NOT NULL,
   due_at INTEGER NOT NULL,
   every_ms INTEGER,
   body TEXT NOT NULL,
@@ -204,6 +207,7 @@ CREATE TABLE timers (
   fired INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timers_due ON timers (due_at);
+CREATE INDEX timers_repeated ON timers (due_at) WHERE every_ms IS NOT NULL;
 
 -- What was learned about something (`subject`), and where from.
 CREATE TABLE learned (
