@@ -174,7 +174,7 @@ pub(crate) enum StoreCommand {
 
         /// Read the sessions of OpenClaw, from this folder or the usual one
         #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["file", "merge"])]
-        openclaw: Option<PathBuf>,
+        openclaw: Option<OsString>,
 
         /// Add what is not there to a store that is not empty
         #[arg(long)]

@@ -6,6 +6,8 @@ mod import;
 mod show;
 mod vacuum;
 
+use std::path::Path;
+
 use crate::{
     app::App,
     arguments::{Store, StoreCommand},
@@ -28,8 +30,8 @@ pub(crate) async fn run(app: &App, arguments: &Store) -> Exit {
             ..
         }) => import::file(app, file, *merge, *dry_run).await,
         Some(StoreCommand::Import { openclaw, dry_run, .. }) => {
-            // An empty path stands for the usual one.
-            let folder = openclaw.as_deref().filter(|folder| !folder.as_os_str().is_empty());
+            // Without a name it is the usual one.
+            let folder = openclaw.as_deref().filter(|folder| !folder.is_empty()).map(Path::new);
             import::openclaw(app, folder, *dry_run).await
         }
         Some(StoreCommand::Vacuum) => vacuum::run(app).await,
