@@ -1,5 +1,7 @@
 //! Making the store small again.
 
+use std::{fs, path::Path};
+
 use yabby_core::text;
 
 use crate::{
@@ -31,7 +33,10 @@ impl Store {
         let Repaired { orphans, .. } = self.repair().await?;
         match self.place().clone() {
             Place::Folder(folder) => {
-                let compacting = tokio::task::spawn_blocking(move || sqlite::compact(&folder));
+                let compacting = tokio::task::spawn_blocking(move || {
+                    remove_parts(&folder);
+                    sqlite::compact(&folder)
+                });
                 compacting.await.map_err(|error| {
                     let message = text!("the store cannot be used: {error}", error = error);
                     StoreError::new(StoreErrorKind::Other, message)
@@ -53,5 +58,21 @@ impl Store {
             after,
             attachments: orphans,
         })
+    }
+}
+
+/// Takes away what a process that was killed has left half done.
+fn remove_parts(folder: &Path) {
+    for folder in [folder.to_owned(), folder.join("backups")] {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        for path in paths.filter(|path| path.extension().is_some_and(|end| end == "part")) {
+            // What cannot be taken away now is taken away the next time.
+            let _ = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+        }
     }
 }

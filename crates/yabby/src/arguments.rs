@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show what hosted models cost
     Usage(Usage),
+    /// Show where sessions and messages are kept; check, back up, export and import them
+    Store(Store),
     /// Check, show or explain the config
     Config(Config),
     /// The supervisor of the managed server; started by Yabby itself
@@ -53,6 +55,62 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    pub(crate) command: Option<StoreCommand>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Look for what is damaged or does not fit together
+    Check {
+        /// Mend what follows from the rest, and remove what nothing needs
+        #[arg(long)]
+        repair: bool,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy everything as it is now, while others go on
+    Backup {
+        /// Where to, instead of the folder for backups, in which the last 7 are kept
+        #[arg(value_name = "PATH")]
+        path: Option<PathBuf>,
+    },
+    /// Write everything into one file that any Yabby can import, into SQLite or PostgreSQL
+    Export {
+        /// The file; - is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Read an export or a backup, or the sessions of OpenClaw
+    Import {
+        /// An export or a backup
+        #[arg(value_name = "FILE", required_unless_present = "openclaw")]
+        file: Option<PathBuf>,
+
+        /// Read the sessions of OpenClaw, from this folder or the usual one
+        #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["file", "merge"])]
+        openclaw: Option<OsString>,
+
+        /// Add what is not there to a store that is not empty
+        #[arg(long)]
+        merge: bool,
+
+        /// Only say what would be imported
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Delete what was kept for long enough, and give the space back
+    Vacuum,
 }
 
 #[derive(Args, Debug)]

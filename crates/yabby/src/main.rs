@@ -14,6 +14,7 @@ mod privacy;
 mod progress;
 mod question;
 mod saying;
+mod stored;
 mod table;
 mod terminal;
 mod waiting;
@@ -96,6 +97,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
         Command::Usage(arguments) => commands::usage::run(&app, &arguments),
+        Command::Store(arguments) => Box::pin(commands::store::run(&app, &arguments)).await,
         Command::Config(arguments) => commands::config::run(&app, &arguments),
         Command::ManagedServer { .. } | Command::ExecBound { .. } => Exit::Usage,
     }

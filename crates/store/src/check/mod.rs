@@ -100,6 +100,10 @@ impl Store {
     pub async fn repair(&self) -> Result<Repaired> {
         let attached = Attached::of(self.place().folder());
         self.write("repair", move |tx| {
+            if tx.flavor() == Flavor::Postgres {
+                // Nobody takes or ends work meanwhile, so that what is seen is what is.
+                tx.execute("LOCK TABLE lanes, sessions IN EXCLUSIVE MODE", params![])?;
+            }
             Ok(Repaired {
                 heads: derived::heads(tx)?,
                 sessions: derived::next_seqs(tx)?,

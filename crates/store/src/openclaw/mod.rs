@@ -56,34 +56,14 @@ impl Store {
     /// written, and only counted.
     pub async fn import_openclaw(&self, folder: PathBuf, dry_run: bool) -> Result<FromOpenclaw> {
         let own = self.place().folder().to_owned();
-        let looking = tokio::task::spawn_blocking(move || found::look(&folder, &own));
-        let found = looking.await.map_err(|error| {
-            let message = text!("the sessions of OpenClaw cannot be read: {error}", error = error);
-            StoreError::new(StoreErrorKind::Other, message)
-        })??;
+        let found = apart(move || found::look(&folder, &own)).await??;
         let mut done = FromOpenclaw {
             problems: found.problems,
             ..FromOpenclaw::default()
         };
         for source in found.sources {
-            let reading = tokio::task::spawn_blocking(move || plan::plan(&source));
-            let planned = reading.await.map_err(|error| {
-                let message = text!("the sessions of OpenClaw cannot be read: {error}", error = error);
-                StoreError::new(StoreErrorKind::Other, message)
-            })?;
-            let planned = match planned {
-                Ok(planned) => planned,
-                Err(problem) => {
-                    done.problems.push(problem);
-                    continue;
-                }
-            };
-            for (what, count) in &planned.skipped {
-                *done.skipped.entry(*what).or_default() += count;
-            }
-            if planned.items.is_empty() {
-                continue;
-            }
+            let planned = apart(move || plan::plan(&source)).await?;
+            let Some(planned) = done.noted(planned) else { continue };
             let put = if dry_run {
                 self.read("openclaw_look", move |tx| put::look(tx, &planned)).await?
             } else {
@@ -107,6 +87,45 @@ impl Store {
         }
         Ok(done)
     }
+}
+
+impl Store {
+    /// What [`Store::import_openclaw`] would bring into a store that holds nothing.
+    pub async fn look_at_openclaw(folder: PathBuf) -> Result<FromOpenclaw> {
+        let own = std::env::temp_dir();
+        let found = apart(move || found::look(&folder, &own)).await??;
+        let mut done = FromOpenclaw {
+            problems: found.problems,
+            ..FromOpenclaw::default()
+        };
+        for source in found.sources {
+            let planned = apart(move || plan::plan(&source)).await?;
+            if let Some(planned) = done.noted(planned) {
+                done.sessions += 1;
+                done.items += planned.items.len() as u64;
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl FromOpenclaw {
+    /// Counts what is left out of a session; `None` when nothing remains of it.
+    fn noted(&mut self, planned: Result<plan::Planned, Text>) -> Option<plan::Planned> {
+        let planned = planned.map_err(|problem| self.problems.push(problem)).ok()?;
+        for (what, count) in &planned.skipped {
+            *self.skipped.entry(*what).or_default() += count;
+        }
+        (!planned.items.is_empty()).then_some(planned)
+    }
+}
+
+/// Reads files on a thread of its own.
+async fn apart<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(read).await.map_err(|error| {
+        let message = text!("the sessions of OpenClaw cannot be read: {error}", error = error);
+        StoreError::new(StoreErrorKind::Other, message)
+    })
 }
 
 /// Reads a transcript of OpenClaw, whatever it is, and says what would become of it: for tests with arbitrary bytes.

@@ -212,9 +212,14 @@ async fn a_vacuum_gives_space_back_and_loses_nothing() {
     );
     let store = open(&given.place).await;
     let before = store.overview().await.expect("numbers");
+    // What a process has left that was killed while it imported, or made a backup.
+    let left = given.place.folder().join("import-1.part");
+    fs::write(&left, "half").expect("written");
+    fs::create_dir_all(given.place.folder().join("backups/backup-1.part/attachments")).expect("made");
     let tidied = store.vacuum().await.expect("smaller");
     assert_eq!(tidied.before, before.bytes);
     assert!(tidied.before > tidied.after + 1_000_000, "{tidied:?}");
+    assert!(!left.exists() && !given.place.folder().join("backups/backup-1.part").exists());
     let after = store.overview().await.expect("numbers");
     assert_eq!(
         after,

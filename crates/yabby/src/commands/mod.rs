@@ -8,5 +8,6 @@ pub(crate) mod models;
 pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod setup;
+pub(crate) mod store;
 pub(crate) mod up;
 pub(crate) mod usage;

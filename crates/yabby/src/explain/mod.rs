@@ -16,7 +16,7 @@ use crate::{
     terminal::{Mark, Terminal, visible},
 };
 
-pub(crate) use words::{why, words_of};
+pub(crate) use words::{ago, why, words_of};
 
 /// A turn in full: the plan, every attempt, the end.
 pub(crate) fn turn(terminal: Terminal, turn: &TurnRecord) -> Vec<String> {
@@ -54,7 +54,7 @@ pub(crate) fn list(terminal: Terminal, turns: &[TurnRecord]) -> Vec<String> {
     let rows = turns.iter().map(|turn| {
         vec![
             turn.id.clone(),
-            terminal.say(&words::ago(now().saturating_sub(turn.at))),
+            terminal.say(&ago(now().saturating_sub(turn.at))),
             asked(turn),
             match turn.answered_by() {
                 Some(model) => model.to_string(),

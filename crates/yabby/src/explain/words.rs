@@ -95,7 +95,7 @@ pub(super) fn end(end: &TurnEnd) -> Text {
 }
 
 /// A time that is over.
-pub(super) fn ago(seconds: u64) -> Text {
+pub(crate) fn ago(seconds: u64) -> Text {
     match seconds {
         0..60 => text!("{seconds} s ago", seconds = seconds),
         60..3_600 => text!("{minutes} min ago", minutes = seconds / 60),

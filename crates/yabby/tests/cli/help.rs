@@ -20,6 +20,9 @@ fn in_english_and_traditional_chinese() {
             &["route", "explain", "--help"],
             &["doctor", "--help"],
             &["config", "--help"],
+            &["store", "--help"],
+            &["store", "import", "--help"],
+            &["store", "check", "--help"],
         ] {
             let ran = home.run(arguments);
             assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));

@@ -24,6 +24,7 @@ mod service;
 mod setup;
 #[cfg(target_os = "linux")]
 mod setup_terminal;
+mod store;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;

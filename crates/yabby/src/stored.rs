@@ -1,0 +1,56 @@
+//! The store of this run: where it is, and opening it.
+
+use yabby_core::text;
+use yabby_store::{Access, KeepFor, Limits, Place, Store, StoreError, StoreErrorKind};
+
+use crate::{app::App, exit::Exit};
+
+/// Where it is.
+pub(crate) fn place(app: &App) -> Result<Place, StoreError> {
+    let settings = &app.config().store;
+    if settings.in_doubt {
+        let message =
+            text!("the config says of the store what cannot be understood, so that nothing is stored or read");
+        return Err(StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("run: yabby config check")));
+    }
+    let folder = settings.folder(&app.paths);
+    Ok(match &settings.database {
+        Some(database) => Place::Postgres {
+            url: database.url.clone(),
+            folder,
+        },
+        None => Place::Folder(folder),
+    })
+}
+
+/// Opens it.
+pub(crate) async fn open(app: &App, access: Access) -> Result<Store, StoreError> {
+    let limits = app.config().store.limits;
+    let store = Store::open(&place(app)?, access).await?;
+    Ok(store.with_limits(Limits {
+        attachment: limits.attachment,
+        item: limits.item,
+    }))
+}
+
+/// How long things are kept. The limits of OpenClaw's config count where Yabby's own say nothing; what is to be preserved
+/// there is never among the most that there may be.
+pub(crate) fn keep_for(app: &App) -> KeepFor {
+    let config = app.config();
+    let (own, theirs) = (config.store.retention, &config.session.maintenance);
+    KeepFor {
+        sessions: own.sessions.or(theirs
+            .prune_after
+            .map(|age| age.max(theirs.preserve_recent.unwrap_or_default()))),
+        max_sessions: own
+            .max_sessions
+            .or(theirs.max_entries.filter(|_| theirs.preserve_recent.is_none())),
+        inbox: own.inbox,
+    }
+}
+
+/// Tells why it cannot be used.
+pub(crate) fn tell(app: &App, error: &StoreError) -> Exit {
+    app.terminal.error(&error.message, error.hint.as_ref());
+    Exit::Usage
+}
