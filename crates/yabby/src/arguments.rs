@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show what hosted models cost
     Usage(Usage),
+    /// List, read, search or delete what was said
+    Sessions(Sessions),
     /// Show where sessions and messages are kept; check, back up, export and import them
     Store(Store),
     /// Check, show or explain the config
@@ -55,6 +57,79 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sessions {
+    #[command(subcommand)]
+    pub(crate) command: SessionsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List sessions, the latest first
+    List(SessionsList),
+    /// Print what was said in a session
+    Show {
+        /// The beginning of a session's id, or the key of a conversation, which stands for its last session
+        #[arg(value_name = "ID|KEY")]
+        session: String,
+
+        /// So many of the last items; 20 without it, and all with --json
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        last: Option<u32>,
+
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find words in everything that was said; quoted words must stand together
+    Search {
+        /// The words; all of them must be in one message
+        #[arg(value_name = "WORDS", required = true)]
+        words: Vec<String>,
+
+        /// The most places to print
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a session with its attachments
+    Rm {
+        /// The beginning of a session's id, or the key of a conversation, which stands for its last session
+        #[arg(value_name = "ID|KEY")]
+        session: String,
+
+        /// Delete all sessions of the conversation
+        #[arg(long)]
+        all: bool,
+
+        /// Ask nothing
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SessionsList {
+    /// Those of this agent
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: Option<String>,
+
+    /// Those in which something was said since: a day such as 2026-11-25, or an age such as 12h or 7d
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+
+    /// The most sessions to list
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

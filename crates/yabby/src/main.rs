@@ -9,7 +9,9 @@ mod exit;
 mod explain;
 mod help;
 mod interrupt;
+mod local_time;
 mod models;
+mod person;
 mod privacy;
 mod progress;
 mod question;
@@ -97,6 +99,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
         Command::Usage(arguments) => commands::usage::run(&app, &arguments),
+        Command::Sessions(arguments) => Box::pin(commands::sessions::run(&app, &arguments)).await,
         Command::Store(arguments) => Box::pin(commands::store::run(&app, &arguments)).await,
         Command::Config(arguments) => commands::config::run(&app, &arguments),
         Command::ManagedServer { .. } | Command::ExecBound { .. } => Exit::Usage,

@@ -1,6 +1,6 @@
 //! Plain tables: columns as wide as their widest cell on the screen.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Lines of `rows` under `head`, without trailing spaces.
 pub(crate) fn table(head: &[String], rows: &[Vec<String>]) -> Vec<String> {
@@ -36,6 +36,22 @@ pub(crate) fn without_empty_columns(head: &mut Vec<String>, rows: &mut [Vec<Stri
     }
 }
 
+/// The beginning of a text that takes so many columns at the most, with … where something is missing.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.width() <= most {
+        return text.to_owned();
+    }
+    let mut left = most.saturating_sub(1);
+    let fits = |letter: &char| {
+        let width = letter.width().unwrap_or(0);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    let beginning: String = text.chars().take_while(fits).collect();
+    format!("{}…", beginning.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +63,20 @@ mod tests {
             &[vec!["x".into(), "1".into()], vec!["longer".into(), String::new()]],
         );
         assert_eq!(lines, ["模型    b", "x       1", "longer"]);
+    }
+
+    #[test]
+    fn texts_are_cut_by_their_width() {
+        for (text, most, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("早安你好", 8, "早安你好"),
+            ("早安你好", 7, "早安你…"),
+            ("早安你好", 6, "早安…"),
+            ("ab cd", 4, "ab…"),
+            ("abc", 0, "…"),
+        ] {
+            assert_eq!(cut(text, most), expected, "{text} {most}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The chat in the terminal: plain lines, history, several lines, Ctrl-C stops the answer, Ctrl-D leaves.
 
+mod kept;
 mod lines;
 mod private;
 
@@ -16,6 +17,7 @@ use crate::{
     saying::{Said, Show, say, tell_failure, unwritten},
 };
 
+use kept::{Exchange, Kept, moment};
 use lines::{Lines, Next};
 use private::{Private, told};
 
@@ -41,12 +43,14 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     let router = app.router();
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
+    let mut kept = Kept::open(app).await;
     let mut exit = Exit::Answered;
     loop {
         let line = match lines.next(&mut interrupt).await {
             Next::Message(line) => line,
             Next::New => {
                 transcript.clear();
+                kept.afresh();
                 terminal.notice(&text!("a new conversation"));
                 continue;
             }
@@ -64,6 +68,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 let forgotten = was && chat.private.is_none() && !transcript.is_empty();
                 if forgotten {
                     transcript.clear();
+                    kept.afresh();
                 }
                 plan = chat.plan(app).await;
                 // The old one may look at servers that are outside now.
@@ -100,7 +105,9 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 continue;
             }
         };
-        transcript.push(Message::user(line));
+        let asked_at = moment();
+        let question = Message::user(line);
+        transcript.push(question.clone());
         let request = ModelRequest {
             messages: transcript.clone(),
             ..ModelRequest::default()
@@ -112,7 +119,8 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             reasoning: chat.show_reasoning,
         };
         let said = say(terminal, &mut interrupt, events, show, &mut recorder).await;
-        app.record(&recorder.finish());
+        let record = recorder.finish();
+        app.record(&record);
         app.keep(chat.fleet);
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
@@ -121,11 +129,21 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 exit = Exit::NoAnswer;
             }
             Said::Answered(answer) => {
-                transcript.push(Message::Assistant {
+                let attempts = answer.attempts;
+                let answer = Message::Assistant {
                     text: answer.text.into_string(),
                     tool_calls: Vec::new(),
                     opaque: answer.opaque,
-                });
+                };
+                transcript.push(answer.clone());
+                let exchange = Exchange {
+                    turn: record.id,
+                    asked_at,
+                    question,
+                    answer,
+                    attempts,
+                };
+                kept.keep(app, exchange).await;
                 if lines.interactive() {
                     exit = Exit::Answered;
                 }

@@ -7,6 +7,7 @@ pub(crate) mod hidden;
 pub(crate) mod models;
 pub(crate) mod route;
 pub(crate) mod serve;
+pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod store;
 pub(crate) mod up;

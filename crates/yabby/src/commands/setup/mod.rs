@@ -8,7 +8,6 @@
 //! | `--base-url`, `--provider`, `--model` | the same for this server and model alone |
 
 mod address;
-mod ask;
 mod change;
 mod named;
 mod proof;

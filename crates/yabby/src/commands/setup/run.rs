@@ -5,7 +5,6 @@ use yabby_servers::ModelState;
 
 use super::{
     address::{self, Refusal},
-    ask::{self, Gone},
     change::Chosen,
     named::check,
     proof::{COLD, LOADED, prove},
@@ -14,7 +13,14 @@ use super::{
     server::{Found, Server, everywhere, key_place},
     show,
 };
-use crate::{app::App, arguments::Setup, config_file::ConfigFile, exit::Exit, terminal::Mark};
+use crate::{
+    app::App,
+    arguments::Setup,
+    config_file::ConfigFile,
+    exit::Exit,
+    person::{self, Gone},
+    terminal::Mark,
+};
 
 /// Models of one server that are tried without being chosen.
 const TRIED: usize = 3;
@@ -112,7 +118,7 @@ impl<'a> Steps<'a> {
                 show::advice(self.app, &self.rows, &advice);
             }
         }
-        let asks = !self.arguments.yes && !self.arguments.json && ask::somebody(self.app.terminal);
+        let asks = !self.arguments.yes && !self.arguments.json && person::somebody(self.app.terminal);
         let mut chosen = Chosen {
             primary: advice.primary.as_ref().map(|pick| pick.row),
             fallback: advice.fallback.as_ref().map(|pick| pick.row),
@@ -223,7 +229,7 @@ impl<'a> Steps<'a> {
         let primary = loop {
             let usable = |number: usize| number == 0 || self.rows.get(number - 1).is_some_and(Row::can_be_used);
             let question = text!("Which model first? Its number, or 0 to change nothing");
-            let number = ask::number(terminal, &question, recommended, usable).await?;
+            let number = person::number(terminal, &question, recommended, usable).await?;
             let Some(place) = number.checked_sub(1) else {
                 return Ok(Chosen::default());
             };
@@ -248,7 +254,7 @@ impl<'a> Steps<'a> {
         }
         let recommended = fallback_for(&self.rows, primary).map_or(0, |pick| pick.row + 1);
         let question = text!("Which one when that cannot answer? Its number, or 0 for none");
-        let number = ask::number(terminal, &question, recommended, other).await?;
+        let number = person::number(terminal, &question, recommended, other).await?;
         Ok(Chosen {
             primary: Some(primary),
             fallback: number.checked_sub(1),
@@ -269,7 +275,7 @@ impl<'a> Steps<'a> {
                     model = row.model
                 )
             };
-            if ask::yes(terminal, &question, true).await? {
+            if person::yes(terminal, &question, true).await? {
                 self.prove(place).await;
                 show::models(self.app, std::slice::from_ref(&self.rows[place]), place + 1, 0);
                 terminal.out("");
@@ -277,7 +283,7 @@ impl<'a> Steps<'a> {
         }
         let failed = self.rows[place].proof.as_ref().is_some_and(|proof| !proof.answers());
         if failed {
-            return ask::yes(terminal, &text!("It gave no answer. Use it all the same?"), false).await;
+            return person::yes(terminal, &text!("It gave no answer. Use it all the same?"), false).await;
         }
         Ok(true)
     }

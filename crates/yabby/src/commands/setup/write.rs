@@ -4,14 +4,18 @@ use yabby_config::{Diagnostic, Edit, Origin, Severity};
 use yabby_core::{Text, text};
 
 use super::{
-    ask::{self, Gone},
     change::{self, Chosen},
     recommend::Advice,
     report::{Written, report},
     run::Steps,
     show,
 };
-use crate::{config_file::Saved, exit::Exit, terminal::Mark};
+use crate::{
+    config_file::Saved,
+    exit::Exit,
+    person::{self, Gone},
+    terminal::Mark,
+};
 
 impl Steps<'_> {
     /// Shows what changes, writes it where that is agreed, and says how to go on.
@@ -36,7 +40,7 @@ impl Steps<'_> {
         let mut agreed = self.arguments.yes;
         if asks && !nothing {
             app.terminal.out("");
-            agreed = match ask::yes(app.terminal, &text!("Write this?"), true).await {
+            agreed = match person::yes(app.terminal, &text!("Write this?"), true).await {
                 Ok(agreed) => agreed,
                 Err(Gone) => return Exit::Stopped,
             };

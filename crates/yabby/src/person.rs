@@ -8,15 +8,15 @@ use yabby_core::{Text, text};
 use crate::{chat::read_line, terminal::Terminal};
 
 /// The person has left: the end of the input.
-pub(super) struct Gone;
+pub(crate) struct Gone;
 
 /// Whether somebody can answer.
-pub(super) fn somebody(terminal: Terminal) -> bool {
+pub(crate) fn somebody(terminal: Terminal) -> bool {
     terminal.watched && io::stdin().is_terminal()
 }
 
 /// One of `count` numbered things; 0 is none of them.
-pub(super) async fn number(
+pub(crate) async fn number(
     terminal: Terminal,
     question: &Text,
     default: usize,
@@ -42,7 +42,7 @@ pub(super) async fn number(
 }
 
 /// Yes or no.
-pub(super) async fn yes(terminal: Terminal, question: &Text, default: bool) -> Result<bool, Gone> {
+pub(crate) async fn yes(terminal: Terminal, question: &Text, default: bool) -> Result<bool, Gone> {
     let choices = if default { "Y/n" } else { "y/N" };
     loop {
         let said = line(
