@@ -10,6 +10,7 @@
 mod commits;
 mod disk;
 mod echo;
+mod sessions;
 mod times;
 
 use std::{error::Error, path::PathBuf};
@@ -43,6 +44,12 @@ async fn everything(folder: PathBuf) -> Result<(), Failed> {
     println!("\noperations that are on the disk when they return (a message taken in), for 3 s");
     commits::measure("SQLite", &sqlite("commits")).await?;
     commits::measure("PostgreSQL", &postgres.new_database()).await?;
+    println!("\nadding an item to a session that has so many already, median of 200");
+    sessions::append("SQLite", &sqlite("append")).await?;
+    sessions::append("PostgreSQL", &postgres.new_database()).await?;
+    println!("\na page of 50 sessions of 1,000,000, median of 50 pages at random places");
+    sessions::pages("SQLite", &sqlite("pages"), &postgres).await?;
+    sessions::pages("PostgreSQL", &postgres.new_database(), &postgres).await?;
     println!("\nmessages through inbox, echo turn and outbox");
     echo::measure("SQLite, 1 process", &sqlite("echo"), 0).await?;
     echo::measure("PostgreSQL, 1 replica", &postgres.new_database(), 0).await?;

@@ -15,10 +15,13 @@ use std::{
 
 use super::{cluster::Cluster, programs::Programs};
 
-/// Of its input, `start` starts the server, and the name of a signal ends it.
+/// Of its input, `start` starts the server, and the name of a signal ends it. A server that has just been started does not
+/// hear the first `QUIT`: shells start what runs beside them with that signal ignored. An answer that nobody reads any more
+/// must not end it.
 const SCRIPT: &str = r#"
 folder=$1; shift
 server=
+trap '' PIPE
 while read -r word; do
   if [ "$word" = start ]; then
     "$@" </dev/null >>"$folder/log" 2>&1 &
@@ -28,7 +31,13 @@ while read -r word; do
     echo ended
   fi
 done
-if [ -n "$server" ]; then kill -s QUIT "$server"; wait "$server"; fi
+if [ -n "$server" ]; then
+  kill -s QUIT "$server"
+  (sleep 1; kill -s QUIT "$server"; sleep 9; kill -s KILL "$server") &
+  insists=$!
+  wait "$server"
+  kill "$insists"
+fi
 rm -rf "$folder"
 "#;
 

@@ -43,33 +43,45 @@ fn what_was_committed_is_there_after_a_crash() {
     assert!(!folder.exists());
 }
 
+/// Wherever it is: most of the time it is just starting.
 #[test]
 fn it_ends_with_the_process_that_has_started_it() {
-    let tests = std::env::current_exe().expect("this program");
-    let mut child = Command::new(tests)
-        .args(["--exact", "postgres::waits_to_be_killed", "--ignored", "--nocapture"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program again");
-    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let folder = lines
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("in ").map(PathBuf::from))
-        .expect("a cluster");
-    assert!(folder.exists());
-    child.kill().expect("a child that runs");
-    child.wait().expect("a child that ends");
-    let start = Instant::now();
-    while folder.exists() {
-        assert!(start.elapsed() < Duration::from_mins(1), "{} is left", folder.display());
-        thread::sleep(Duration::from_millis(20));
+    for delay in [0, 20, 60, 150] {
+        let tests = std::env::current_exe().expect("this program");
+        let mut child = Command::new(tests)
+            .args([
+                "--exact",
+                "postgres::restarts_until_it_is_killed",
+                "--ignored",
+                "--nocapture",
+            ])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program again");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let folder = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("in ").map(PathBuf::from))
+            .expect("a cluster");
+        assert!(folder.exists());
+        thread::sleep(Duration::from_millis(delay));
+        child.kill().expect("a child that runs");
+        child.wait().expect("a child that ends");
+        let start = Instant::now();
+        while folder.exists() {
+            assert!(start.elapsed() < Duration::from_mins(1), "{} is left", folder.display());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
 #[test]
 #[ignore = "the other half of the test above"]
-fn waits_to_be_killed() {
+fn restarts_until_it_is_killed() {
     let postgres = Postgres::start();
     println!("\nin {}", postgres.folder().display());
-    thread::sleep(Duration::from_mins(1));
+    for _ in 0..100 {
+        postgres.kill_hard();
+        postgres.start_again();
+    }
 }
