@@ -7,7 +7,7 @@ use yabby_core::{
     Attempt, Confidentiality, Integrity, Label, Message, Outcome, Phase, SessionKey, Time, ToolCall, Usage, Zone,
 };
 use yabby_store::{Access, Content, FileRef, Lease, NewItem, Place, Store};
-use yabby_testkit::ModelServer;
+use yabby_testkit::{ModelServer, Postgres};
 
 use crate::home::Home;
 
@@ -289,12 +289,14 @@ fn said(of: &[&str]) -> Vec<String> {
 #[test]
 fn chats_are_kept() {
     let server = ModelServer::start_on_thread();
-    server.answer_with(400, "application/json", r#"{"error":{"message":"out of memory"}}"#);
-    for answer in ["One.", "Two.", "Three.", "再見。"] {
+    for answer in ["One.", "Two.", "Three."] {
         server.chat(answer);
     }
+    // It comes after the answers.
+    server.answer_with(400, "application/json", r#"{"error":{"message":"out of memory"}}"#);
+    server.default_reply("再見。");
     let home = Home::with_box(&server.base_url(), "openai-completions");
-    let ran = home.pipe(&["up"], "unheard\nfirst\nsecond\n/new\nthird\n");
+    let ran = home.pipe(&["up"], "first\nsecond\n/new\nthird\nunanswered\n");
     assert_eq!(ran.stdout, "One.\nTwo.\nThree.\n", "{}", ran.stderr);
     assert!(!ran.stderr.contains("kept"), "{}", ran.stderr);
     // A run in which nothing is said is no session.
@@ -315,6 +317,50 @@ fn chats_are_kept() {
     // Nothing of it is in the next chat.
     let last = &server.model_calls()[4];
     assert_eq!(last.body["messages"], json!([{"role": "user", "content": "早安"}]));
+}
+
+/// They take turns in the conversation, and each has a session of its own.
+#[test]
+fn chats_at_the_same_time_are_kept_in_one_database() {
+    let server = ModelServer::start_on_thread();
+    let url = Postgres::shared().new_database();
+    let home = Home::with_config(&format!(
+        "{{ store: {{ url: '{url}' }}, models: {{ providers: {{ box: {{ baseUrl: '{}', models: [{{ id: 'm1' }}] }} }} }} }}",
+        server.base_url()
+    ));
+    // The first one makes the tables.
+    assert_eq!(home.run(&["sessions", "list", "--json"]).stdout, "[]\n");
+    std::thread::scope(|scope| {
+        let home = &home;
+        let chats = ["a", "b", "c"].map(|name| scope.spawn(move || home.pipe(&["up"], format!("{name}\n").repeat(5))));
+        for chat in chats {
+            let ran = chat.join().unwrap();
+            assert_eq!((ran.code, ran.stdout), (Some(0), "ok\n".repeat(5)), "{}", ran.stderr);
+            assert!(!ran.stderr.contains("kept"), "{}", ran.stderr);
+        }
+    });
+    let mut all: Vec<Vec<String>> = kept(&home).into_iter().map(|(_, said)| said).collect();
+    all.sort();
+    let of = |name: &str| vec![[format!("user: {name}"), "assistant: ok".to_owned()]; 5].concat();
+    assert_eq!(all, ["a", "b", "c"].map(of));
+}
+
+/// A person is asked, and Enter means no.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_is_asked_before_something_is_deleted() {
+    let home = home();
+    let count = || {
+        let listed: Value = serde_json::from_str(&home.run(&["sessions", "list", "--json"]).stdout).unwrap();
+        listed.as_array().unwrap().len()
+    };
+    for (keys, code, left) in [("\r", 2, 3), ("n\r", 2, 3), ("y\r", 0, 2)] {
+        let mut tty = crate::tty::Tty::run(&home, &["sessions", "rm", "1f"]);
+        tty.sees("Delete this for good? [y/N]");
+        tty.press(keys);
+        let (exit, _) = tty.ends();
+        assert_eq!((exit, count()), (Some(code), left), "{keys:?}");
+    }
 }
 
 #[test]
