@@ -1,8 +1,9 @@
 //! `yabby store`, from OpenClaw's sessions to another store.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
-    io::Write,
+    io::Write as _,
     path::Path,
 };
 
@@ -59,9 +60,8 @@ fn told(home: &Home, commands: &[&[&str]]) -> String {
     for arguments in commands {
         let ran = home.run(arguments);
         let code = ran.code.unwrap_or(-1);
-        all.push_str(&format!("$ yabby {}\n", arguments.join(" ")));
-        all.push_str(&stable(home, &format!("{}{}", ran.stdout, ran.stderr)));
-        all.push_str(&format!("\n[{code}]\n\n"));
+        let said = stable(home, &format!("{}{}", ran.stdout, ran.stderr));
+        let _ = write!(all, "$ yabby {}\n{said}\n[{code}]\n\n", arguments.join(" "));
     }
     all
 }
