@@ -11,7 +11,7 @@ use yabby_testkit::{ModelServer, Postgres};
 
 use crate::home::Home;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// 2026-11-25 20:10:45 in UTC; the next day in Taipei.
 const BEGIN: i64 = 1_795_637_445_000;
 const MINUTE: i64 = 60_000;
