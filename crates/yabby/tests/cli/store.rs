@@ -45,7 +45,8 @@ fn stable(home: &Home, text: &str) -> String {
                     .to_owned();
                 words[at - 1] = format!("{before}N");
             }
-            if words[at] == "s" && words.get(at + 1).is_some_and(|word| word == "ago") {
+            let is_ago = words[at] == "s" && words.get(at + 1).is_some_and(|word| word == "ago");
+            if at > 0 && (is_ago || words[at] == "秒前") {
                 "N".clone_into(&mut words[at - 1]);
             }
         }
