@@ -20,7 +20,8 @@ cargo xtask test [--quick]    everything that must pass; --quick leaves out the 
 cargo xtask size [--clean]    size of the release binary; --clean also times a clean build
 cargo xtask bench             figures of the release binary, each beside a baseline of the same run
 cargo xtask bench route       what passes through `yabby serve`, beside proxies that do less, and how long a fallback takes
-cargo xtask bench store       how many messages a second the store keeps safe, on SQLite and PostgreSQL
+cargo xtask bench store       how many messages a second the store keeps safe, on SQLite and PostgreSQL; with --kill, that
+                              a thousand kills on each lose and double nothing (ten minutes)
 cargo xtask fuzz [--seconds N] [TARGET …]
                               the fuzz targets, or some of them, for N seconds each (60)";
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::all(),
         ["bench", "route"] => bench::route::all(),
         ["bench", "store"] => bench::store::all(),
+        ["bench", "store", "--kill"] => bench::store::kill(),
         ["fuzz", words @ ..] => fuzz::all(words),
         ["size"] => size::report(&size::Build::Incremental),
         ["size", "--clean"] => size::report(&size::Build::Clean),

@@ -33,19 +33,13 @@ pub(crate) async fn open(app: &App, access: Access) -> Result<Store, StoreError>
     }))
 }
 
-/// How long things are kept. The limits of OpenClaw's config count where Yabby's own say nothing; what is to be preserved
-/// there is never among the most that there may be.
+/// How long things are kept. What OpenClaw's `session.maintenance` says of archives deletes nothing.
 pub(crate) fn keep_for(app: &App) -> KeepFor {
-    let config = app.config();
-    let (own, theirs) = (config.store.retention, &config.session.maintenance);
+    let retention = app.config().store.retention;
     KeepFor {
-        sessions: own.sessions.or(theirs
-            .prune_after
-            .map(|age| age.max(theirs.preserve_recent.unwrap_or_default()))),
-        max_sessions: own
-            .max_sessions
-            .or(theirs.max_entries.filter(|_| theirs.preserve_recent.is_none())),
-        inbox: own.inbox,
+        sessions: retention.sessions,
+        max_sessions: retention.max_sessions,
+        inbox: retention.inbox,
     }
 }
 

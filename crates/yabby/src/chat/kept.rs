@@ -12,7 +12,7 @@ use crate::{app::App, stored};
 const AGENT: &str = "main";
 /// How long the conversation is taken for, each time. Another chat on the same database waits as long when this one dies.
 const LEASE: Duration = Duration::from_secs(10);
-/// How often it is tried while another chat writes, and how long to wait before each try.
+/// How often it is tried while another chat writes, and how long to wait before each try; and for other things beside it.
 const TRIES: u32 = 20;
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -43,7 +43,11 @@ impl Kept {
     /// Opens the store. When that cannot be, it is told once, and the chat goes on without.
     pub(super) async fn open(app: &App) -> Self {
         let store = match stored::open(app, Access::Write).await {
-            Ok(store) => Some(store),
+            Ok(store) => {
+                // What the config says is old goes now; what takes longer goes on behind the chat, and the next time.
+                let _ = tokio::time::timeout(WAIT, store.prune(stored::keep_for(app), moment())).await;
+                Some(store)
+            }
             Err(error) => {
                 tell(app, &error);
                 None
