@@ -1,8 +1,8 @@
 //! What can go wrong in a store.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
-use yabby_core::Text;
+use yabby_core::{Text, text};
 
 /// What an operation returns.
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -52,7 +52,30 @@ pub enum StoreErrorKind {
     Other,
 }
 
+impl StoreErrorKind {
+    /// The kind of an error at a file.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly,
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl StoreError {
+    /// The store cannot be used because of what the system or a database says.
+    pub(crate) fn unusable(kind: StoreErrorKind, said: &str) -> Self {
+        let error = Self::new(kind, text!("the store cannot be used: {error}", error = said));
+        match kind {
+            StoreErrorKind::Full => error.with_hint(text!("free some space on the disk; Yabby goes on by itself then")),
+            StoreErrorKind::ReadOnly => error.with_hint(text!("let Yabby write in the folder of the store")),
+            StoreErrorKind::Damaged => error.with_hint(text!("run: yabby store check")),
+            _ => error,
+        }
+    }
+
     /// An error without a cause or a hint.
     pub fn new(kind: StoreErrorKind, message: Text) -> Self {
         Self {

@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use crate::error::{StoreError, StoreErrorKind};
+
 /// Makes a folder, and the missing ones above it, that only the owner can look into.
 pub(crate) fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -17,4 +19,10 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path)
+}
+
+/// The error of a store whose file cannot be used.
+pub(crate) fn failed(path: &Path, error: io::Error) -> StoreError {
+    let said = format!("{}: {error}", path.display());
+    StoreError::unusable(StoreErrorKind::of_io(&error), &said).with_source(error)
 }

@@ -6,12 +6,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use yabby_core::text;
 
 use crate::{
-    attachments::{Kept, Limits},
+    attachments::{Attached, Kept, Limits},
     backend::{Backend, Job, Mode},
     error::{Result, StoreError, StoreErrorKind},
     fail,
     open::Place,
-    portable::Attached,
     sql::{Flavor, Tx},
     wakes::Topic,
 };

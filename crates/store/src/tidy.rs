@@ -2,8 +2,6 @@
 
 use std::{fs, path::Path};
 
-use yabby_core::text;
-
 use crate::{
     check::Repaired,
     error::{Result, StoreError, StoreErrorKind},
@@ -37,10 +35,9 @@ impl Store {
                     remove_parts(&folder);
                     sqlite::compact(&folder)
                 });
-                compacting.await.map_err(|error| {
-                    let message = text!("the store cannot be used: {error}", error = error);
-                    StoreError::new(StoreErrorKind::Other, message)
-                })??;
+                compacting
+                    .await
+                    .map_err(|error| StoreError::unusable(StoreErrorKind::Other, &error.to_string()))??;
             }
             Place::Postgres { .. } => {
                 self.write("analyze", |tx| {

@@ -6,8 +6,9 @@ use yabby_core::{Time, text};
 
 use super::{Checked, ProblemKind};
 use crate::{
+    attachments::{Attached, hash_of},
     error::{Result, StoreError, StoreErrorKind},
-    portable::{Attached, Table, each_row, hash_of},
+    portable::{Table, each_row},
     sql::{Flavor, Tx, params},
 };
 
@@ -86,8 +87,7 @@ fn is_old(path: &Path, now: Time) -> bool {
 }
 
 fn files(attached: &Attached) -> Result<Vec<(String, std::path::PathBuf)>> {
-    attached.files().map_err(|error| {
-        let message = text!("the store cannot be used: {error}", error = error);
-        StoreError::new(StoreErrorKind::Other, message).with_source(error)
-    })
+    attached
+        .files()
+        .map_err(|error| StoreError::unusable(StoreErrorKind::of_io(&error), &error.to_string()).with_source(error))
 }

@@ -8,9 +8,9 @@ mod rows;
 use yabby_core::{Text, text};
 
 use crate::{
+    attachments::Attached,
     derived,
     error::Result,
-    portable::Attached,
     search,
     sql::{Flavor, Tx, params},
     store::Store,

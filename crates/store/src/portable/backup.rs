@@ -10,8 +10,8 @@ use std::{
 
 use yabby_core::{Time, text};
 
-use super::attached::Attached;
 use crate::{
+    attachments::Attached,
     calendar,
     error::{Result, StoreError, StoreErrorKind},
     files,
@@ -66,10 +66,9 @@ impl Store {
             Place::Folder(folder) => {
                 let (folder, to) = (folder.clone(), to.clone());
                 let copying = tokio::task::spawn_blocking(move || copy(&folder, &to));
-                copying.await.map_err(|error| {
-                    let message = text!("the store cannot be used: {error}", error = error);
-                    StoreError::new(StoreErrorKind::Other, message)
-                })??;
+                copying
+                    .await
+                    .map_err(|error| StoreError::unusable(StoreErrorKind::Other, &error.to_string()))??;
             }
             Place::Postgres { .. } => {
                 self.export_to(to.clone()).await?;
@@ -184,14 +183,9 @@ pub(crate) fn size(path: &Path) -> io::Result<u64> {
 }
 
 fn failed(path: &Path, error: io::Error) -> StoreError {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreErrorKind::Full,
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreErrorKind::ReadOnly,
-        _ => StoreErrorKind::Other,
-    };
     let message = text!(
         "the backup cannot be made: {error}",
         error = format!("{}: {error}", path.display())
     );
-    StoreError::new(kind, message).with_source(error)
+    StoreError::new(StoreErrorKind::of_io(&error), message).with_source(error)
 }

@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 use yabby_core::{Time, text};
 
 use super::{
-    attached::Attached,
     line::{END, FILE, HEADER, hex, seal},
     pages::each_row,
     tables::{Kind, TABLES, Table},
 };
 use crate::{
+    attachments::Attached,
     error::{Result, StoreError, StoreErrorKind},
     schema,
     sql::{Flavor, Row, Tx, Value},

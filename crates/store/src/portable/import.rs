@@ -14,12 +14,12 @@ use serde_json::{Map, Value as Json};
 use yabby_core::text;
 
 use super::{
-    attached::{Attached, hash_of},
     export::{Exported, FORMAT, VERSION, patiently},
     line::{END, FILE, HEADER, Line, Lines, unreadable},
     tables::{Kind, TABLES, Table},
 };
 use crate::{
+    attachments::{Attached, hash_of},
     derived,
     error::{Result, StoreError, StoreErrorKind},
     files,

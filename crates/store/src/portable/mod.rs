@@ -3,7 +3,6 @@
 //! An export is a file of lines, one a row, each with a checksum, and at the end the checksum of the whole. What is
 //! derived from other rows (the words for the search, the heads of lanes) stays behind and is made again.
 
-mod attached;
 mod backup;
 mod export;
 mod import;
@@ -15,7 +14,6 @@ pub use backup::{Backup, BackupKind};
 pub use export::Exported;
 pub use import::{ImportMode, Imported};
 
-pub(crate) use attached::{Attached, hash_of};
 pub(crate) use backup::size;
 pub(crate) use line::hex;
 pub(crate) use pages::each_row;

@@ -19,6 +19,18 @@ const LONGEST: Duration = Duration::from_mins(30);
 const LOCK: &str = "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
                     SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(521510349433)";
 
+/// Copies all tables into a schema of their own, whose name says before what and when.
+const COPY: &str = "DO $copy$ DECLARE
+  home TEXT := current_schema();
+  copy TEXT := 'yabby_before_' || current_setting('yabby.version') || to_char(now() AT TIME ZONE 'UTC', '_YYYYMMDD_HH24MISS');
+  name TEXT;
+BEGIN
+  EXECUTE format('CREATE SCHEMA %I', copy);
+  FOR name IN SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = home LOOP
+    EXECUTE format('CREATE TABLE %I.%I AS TABLE %I.%I', copy, name, home, name);
+  END LOOP;
+END $copy$";
+
 /// Makes sure that the tables are those of this version, and makes them so where that is allowed.
 pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Result<(), Failure> {
     let found = version(session)?;
@@ -47,7 +59,7 @@ pub(super) fn check(session: &mut Session, place: &str, access: Access) -> Resul
     }
 }
 
-/// Takes the steps that are missing, all or none. There is no copy before them: when a step fails, it has not happened.
+/// Takes the steps that are missing, all or none. What was there is copied first, within the database.
 pub(super) fn up_to_date(session: &mut Session, steps: &[&str]) -> Result<(), Failure> {
     session.batch_within(LONGEST, LOCK)?;
     let done = take(session, steps);
@@ -61,6 +73,10 @@ fn take(session: &mut Session, steps: &[&str]) -> Result<(), Failure> {
     let found = version(session)?;
     if found > steps.len() {
         return Err(schema::newer(found).into());
+    }
+    if (1..steps.len()).contains(&found) {
+        session.batch(&format!("SET LOCAL yabby.version = '{}'", steps.len()))?;
+        session.batch_within(LONGEST, COPY)?;
     }
     for step in steps.iter().skip(found) {
         session.batch_within(LONGEST, step)?;

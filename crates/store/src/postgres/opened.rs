@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use yabby_core::{Secret, text};
+use yabby_core::Secret;
 
 use super::{
     Limits, Listener, Postgres, WORKERS,
@@ -105,8 +105,5 @@ fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 }
 
 fn unusable(error: &dyn std::error::Error) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Other,
-        text!("the store cannot be used: {error}", error = error),
-    )
+    StoreError::unusable(StoreErrorKind::Other, &error.to_string())
 }

@@ -74,8 +74,7 @@ fn roots(path: &PathBuf) -> Result<RootCertStore> {
 }
 
 fn unusable(error: &Error) -> StoreError {
-    let message = text!("the store cannot be used: {error}", error = error);
-    StoreError::new(StoreErrorKind::Other, message)
+    StoreError::unusable(StoreErrorKind::Other, &error.to_string())
 }
 
 impl ServerCertVerifier for Anybody {

@@ -16,7 +16,7 @@ const PREPARED: usize = 128;
 pub(super) fn to_write(folder: &Path) -> Result<Connection> {
     let path = folder.join(DATABASE);
     // So that it belongs to its owner alone from the beginning; what SQLite puts beside it follows.
-    files::open(&path).map_err(|error| errors::file(&path, error))?;
+    files::open(&path).map_err(|error| files::failed(&path, error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(errors::sqlite)?;
     // FULL: a commit is on the disk when it returns; also where the disk has a cache of its own (macOS).

@@ -11,7 +11,6 @@ use std::{
 use serde::{Deserialize, Serialize};
 use yabby_core::text;
 
-use super::errors;
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
     files,
@@ -35,7 +34,7 @@ impl Lock {
     /// Takes the lock of a folder, or says who has it.
     pub(super) fn take(folder: &Path) -> Result<Self> {
         let path = folder.join("lock");
-        let io = |error: io::Error| errors::file(&path, error);
+        let io = |error: io::Error| files::failed(&path, error);
         let mut file = files::open(&path).map_err(io)?;
         let held = file.try_lock();
         let mut said = String::new();

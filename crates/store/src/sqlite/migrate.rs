@@ -55,10 +55,10 @@ fn take(connection: &Connection, folder: &Path, steps: &[&str]) -> Result<()> {
 /// A copy of the database as it is now, in one file.
 pub(super) fn backup(connection: &Connection, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
-        files::folder(folder).map_err(|error| errors::file(folder, error))?;
+        files::folder(folder).map_err(|error| files::failed(folder, error))?;
     }
     // So that it belongs to its owner alone; SQLite writes into an empty file.
-    files::open(to).map_err(|error| errors::file(to, error))?;
+    files::open(to).map_err(|error| files::failed(to, error))?;
     let to = to.display().to_string();
     connection.execute("VACUUM INTO ?1", [to]).map_err(errors::sqlite)?;
     Ok(())

@@ -29,17 +29,14 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<Store> {
         Access::Write => to_write(&folder),
         Access::Read => to_read(&folder),
     });
-    let backend = opening.await.map_err(|error| {
-        StoreError::new(
-            StoreErrorKind::Other,
-            text!("the store cannot be used: {error}", error = error),
-        )
-    })??;
+    let backend = opening
+        .await
+        .map_err(|error| StoreError::unusable(StoreErrorKind::Other, &error.to_string()))??;
     Ok(Store::of(Box::new(backend), place))
 }
 
 fn to_write(folder: &Path) -> Result<Sqlite> {
-    files::folder(folder).map_err(|error| errors::file(folder, error))?;
+    files::folder(folder).map_err(|error| files::failed(folder, error))?;
     let lock = Lock::take(folder)?;
     let writer = connection::to_write(folder).map_err(|error| damaged_or(folder, error))?;
     if !lock.was_closed {
@@ -116,7 +113,7 @@ fn start(
     let builder = thread::Builder::new().name(name.to_owned());
     let thread = builder
         .spawn(move || run(runner, received))
-        .map_err(|error| errors::file(folder, error))?;
+        .map_err(|error| files::failed(folder, error))?;
     Ok(Worker { jobs, thread })
 }
 

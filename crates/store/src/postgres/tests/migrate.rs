@@ -48,6 +48,15 @@ fn an_older_store_becomes_a_newer_one() {
     let rows = session.query(None, "SELECT s.id, mood, l.id FROM sessions s, later l", params![]);
     let text = |text: &str| Value::Text(text.to_owned());
     assert_eq!(rows.expect("rows"), [Row(vec![text("s"), text("fine"), text("s")])]);
+    // What was there is there as it was.
+    let copied = "SELECT count(*), count(DISTINCT table_schema) FROM information_schema.tables WHERE table_schema LIKE 'yabby\\_before\\_2\\_%'";
+    let rows = session.query(None, copied, params![]).expect("rows");
+    let count = schema::steps(Flavor::Postgres)[0].matches("CREATE TABLE ").count();
+    assert_eq!(rows, [Row(vec![Value::from(count), Value::Int(1)])]);
+    let columns = "SELECT count(*) FROM information_schema.columns WHERE table_schema LIKE 'yabby\\_before\\_2\\_%' \
+                   AND table_name = 'sessions' AND column_name = 'mood'";
+    let rows = session.query(None, columns, params![]).expect("rows");
+    assert_eq!(rows, [Row(vec![Value::Int(0)])]);
     // The version of before does not touch it.
     let failure = migrate::up_to_date(&mut session, schema::steps(Flavor::Postgres)).unwrap_err();
     assert_eq!(failure.error.kind, StoreErrorKind::Newer);
@@ -57,7 +66,8 @@ fn an_older_store_becomes_a_newer_one() {
 fn a_step_that_fails_has_not_happened() {
     let mut session = opened();
     let tables = |session: &mut Session| {
-        let list = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1";
+        let list = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() OR schemaname LIKE 'yabby%' \
+                    ORDER BY 1";
         session.query(None, list, params![]).expect("tables")
     };
     let before = tables(&mut session);

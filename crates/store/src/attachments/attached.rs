@@ -7,13 +7,12 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use yabby_core::text;
 
-use super::line::hex;
 use crate::{
-    error::{Result, StoreError, StoreErrorKind},
+    error::Result,
     files,
     ids::new_id,
+    portable::hex,
     sql::{Flavor, Tx, params},
 };
 
@@ -47,7 +46,7 @@ impl Attached {
                 match fs::read(&path) {
                     Ok(bytes) => Ok(Some(bytes)),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(failed(&path, error)),
+                    Err(error) => Err(files::failed(&path, error)),
                 }
             }
             Flavor::Postgres => {
@@ -67,7 +66,7 @@ impl Attached {
                 if path.exists() {
                     return Ok(false);
                 }
-                write(&path, &bytes).map_err(|error| failed(&path, error))?;
+                write(&path, &bytes).map_err(|error| files::failed(&path, error))?;
                 Ok(true)
             }
             Flavor::Postgres => {
@@ -149,17 +148,4 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
-}
-
-fn failed(path: &Path, error: io::Error) -> StoreError {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreErrorKind::Full,
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreErrorKind::ReadOnly,
-        _ => StoreErrorKind::Other,
-    };
-    let message = text!(
-        "the store cannot be used: {error}",
-        error = format!("{}: {error}", path.display())
-    );
-    StoreError::new(kind, message).with_source(error)
 }

@@ -1,10 +1,13 @@
 //! Files and pictures that belong to items, by the hash of their bytes: the same file is kept once.
 
+mod attached;
+
 use yabby_core::text;
+
+pub(crate) use attached::{Attached, hash_of};
 
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
-    portable::{Attached, hash_of},
     sql::{Tx, params},
     store::Store,
 };
