@@ -25,6 +25,7 @@ mod openclaw;
 mod outbox;
 mod portable;
 mod replicas;
+mod restart;
 mod secrets;
 mod spending;
 mod timers;
