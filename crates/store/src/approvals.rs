@@ -144,7 +144,9 @@ impl Store {
             let delivery = existing(tx, &id)?.asked.effect.as_deref().and_then(outbox::delivery_of);
             if let Some(delivery) = delivery {
                 // Places of delivery are locked before anything else.
-                outbox::lock(tx, delivery)?;
+                if !outbox::lock(tx, delivery)? {
+                    return Err(outbox::no_delivery(delivery));
+                }
             }
             let now = tx.now()?;
             let state = if answer.granted {

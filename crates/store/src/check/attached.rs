@@ -57,6 +57,8 @@ pub(super) fn remove_orphans(tx: &mut dyn Tx, attached: &Attached) -> Result<u64
     let mut removed = 0;
     let unused: BTreeSet<String> = rows_without_use(tx, now)?.into_iter().collect();
     for hash in &unused {
+        let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
+        tx.query_one(&statement, params![hash])?;
         let statement = "DELETE FROM attachments WHERE hash = ?1 \
                          AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
         removed += tx.execute(statement, params![hash])?;

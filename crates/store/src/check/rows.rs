@@ -12,7 +12,10 @@ use crate::{
 /// The states of each table that has some.
 const STATES: &[(&str, &[&str])] = &[
     ("inbox", &["received", "claimed", "running", "done", "failed", "dead"]),
-    ("outbox", &["pending", "sending", "sent", "failed", "unknown", "held"]),
+    (
+        "outbox",
+        &["pending", "sending", "sent", "failed", "unknown", "held", "dropped"],
+    ),
     ("effects", &["intent", "done", "unknown"]),
     ("approvals", &["open", "granted", "denied", "expired"]),
 ];

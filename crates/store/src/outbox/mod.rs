@@ -19,7 +19,7 @@ pub use owner::{OutboxState, StoppedDelivery};
 pub use said::Said;
 
 pub(crate) use ask::delivery_of;
-pub(crate) use owner::{decide, lock};
+pub(crate) use owner::{decide, lock, no_delivery};
 pub(crate) use put::put;
 
 use crate::{

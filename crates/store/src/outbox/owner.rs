@@ -151,7 +151,7 @@ fn lane_of(tx: &mut dyn Tx, delivery: i64) -> Result<Option<String>> {
     row.map(|row| row.text(0)).transpose()
 }
 
-fn no_delivery(delivery: i64) -> StoreError {
+pub(crate) fn no_delivery(delivery: i64) -> StoreError {
     let message = text!("there is no delivery {id}", id = delivery);
     StoreError::new(StoreErrorKind::Missing, message)
 }

@@ -33,6 +33,10 @@ impl ToSql for Value {
             Self::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
             Self::Real(value) if *ty == Type::FLOAT8 => out.extend_from_slice(&value.to_be_bytes()),
             Self::Real(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            // PostgreSQL keeps no NUL in a text.
+            Self::Text(value) if value.contains('\0') => {
+                out.extend_from_slice(value.replace('\0', "\u{fffd}").as_bytes());
+            }
             Self::Text(value) => out.extend_from_slice(value.as_bytes()),
             Self::Bytes(value) => out.extend_from_slice(value),
         }

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::words::words;
+use super::words::{Word, words};
 use crate::{
     error::Result,
     sql::{Flavor, Tx, params},
     transcript::{Content, said},
 };
 
-/// Of an item, so many words can be found: PostgreSQL counts no further.
+/// Of an item, so many words can be found, of so many bytes together: PostgreSQL counts no further, and keeps no more.
 const MOST: usize = 16_000;
+const MOST_BYTES: usize = 900_000;
 /// So many items are read at once when all are indexed.
 const AT_ONCE: i64 = 500;
 
@@ -19,7 +20,7 @@ pub(crate) fn index(tx: &mut dyn Tx, id: i64, text: &str) -> Result<()> {
     match tx.flavor() {
         Flavor::Sqlite => {
             let mut all = String::with_capacity(text.len());
-            for word in words(text).take(MOST) {
+            for word in findable(text) {
                 all.push_str(&word.text);
                 all.push(' ');
             }
@@ -33,7 +34,7 @@ pub(crate) fn index(tx: &mut dyn Tx, id: i64, text: &str) -> Result<()> {
         }
         Flavor::Postgres => {
             let mut all = String::with_capacity(2 * text.len());
-            for (place, word) in (1..).zip(words(text).take(MOST)) {
+            for (place, word) in (1..).zip(findable(text)) {
                 let _ = write!(all, "'{}':{place} ", word.text);
             }
             if all.is_empty() {
@@ -44,6 +45,16 @@ pub(crate) fn index(tx: &mut dyn Tx, id: i64, text: &str) -> Result<()> {
         }
     }
     .map(drop)
+}
+
+/// The words of a text that can be found.
+fn findable(text: &str) -> impl Iterator<Item = Word> {
+    let mut bytes = 0;
+    words(text).take(MOST).take_while(move |word| {
+        // PostgreSQL also keeps where they stand.
+        bytes += word.text.len() + 4;
+        bytes <= MOST_BYTES
+    })
 }
 
 /// Lets the items of a session be found no more, before they are deleted.

@@ -84,8 +84,11 @@ impl Store {
             let mut deleted = 0;
             for statement in [
                 "DELETE FROM inbox WHERE ended_at < ?1",
-                "DELETE FROM outbox WHERE ended_at < ?1",
-                "DELETE FROM effects WHERE state = 'done' AND ended_at < ?1",
+                // What has stopped waits for the owner, however long.
+                "DELETE FROM outbox WHERE ended_at < ?1 AND state IN ('sent', 'dropped')",
+                // A turn that is not at its end may run again, and must find what it has done.
+                "DELETE FROM effects WHERE state = 'done' AND ended_at < ?1 AND NOT EXISTS \
+                 (SELECT 1 FROM inbox WHERE inbox.turn = effects.turn AND inbox.ended_at IS NULL)",
                 "DELETE FROM approvals WHERE state <> 'open' AND answered_at < ?1",
             ] {
                 deleted += tx.execute(statement, params![before])?;

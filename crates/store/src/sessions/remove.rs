@@ -9,6 +9,7 @@ use crate::{
     search,
     sql::{Tx, params},
     store::Store,
+    wakes::Topic,
 };
 
 impl Store {
@@ -68,8 +69,13 @@ pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<
         "UPDATE conversations SET session = NULL WHERE key = ?1 AND session = ?2",
         params![&conversation, id],
     )?;
+    // Whoever looked for work meanwhile has passed over the lane.
+    tx.wake(Topic::Inbox)?;
     let mut unneeded = Vec::new();
     for hash in hashes {
+        // Whoever takes it into use meanwhile is waited for, and seen.
+        let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
+        tx.query_one(&statement, params![&hash])?;
         let statement = "DELETE FROM attachments WHERE hash = ?1 \
                          AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
         if tx.execute(statement, params![&hash])? > 0 {

@@ -1,5 +1,7 @@
 //! What SQLite says, as kinds.
 
+use std::error::Error as _;
+
 use rusqlite::ffi::ErrorCode;
 
 use crate::error::{StoreError, StoreErrorKind};
@@ -16,4 +18,10 @@ pub(super) fn sqlite(error: rusqlite::Error) -> StoreError {
         _ => StoreErrorKind::Other,
     };
     StoreError::unusable(kind, &error.to_string()).with_source(error)
+}
+
+/// Whether SQLite says that its file is damaged.
+pub(super) fn is_damage(error: &StoreError) -> bool {
+    let of_sqlite = error.source().is_some_and(|source| source.is::<rusqlite::Error>());
+    of_sqlite && error.kind == StoreErrorKind::Damaged
 }

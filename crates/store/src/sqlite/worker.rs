@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::{errors, opened::keep_damaged, tx::SqliteTx};
 use crate::{
     backend::Job,
-    error::{Result, StoreError, StoreErrorKind},
+    error::{Result, StoreError},
     fail,
     wakes::{Topic, Wakes},
 };
@@ -154,9 +154,8 @@ impl Runner {
     /// The first time that damage is seen, what is there is copied.
     fn noted(&mut self, outcome: Result<()>) -> Result<()> {
         let error = match outcome {
-            Err(error) if error.kind == StoreErrorKind::Damaged && self.damaged.is_none() => {
-                keep_damaged(&self.folder, error)
-            }
+            // A row that Yabby cannot read is no damage of the database, which goes on.
+            Err(error) if errors::is_damage(&error) && self.damaged.is_none() => keep_damaged(&self.folder, error),
             other => return other,
         };
         self.damaged = Some(error.again());

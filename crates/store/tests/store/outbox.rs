@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use yabby_core::{Lang, Time};
 use yabby_store::{
-    ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, Store, StoreErrorKind, Topic, new_id,
+    ClaimedDelivery, DeliveryOutcome, KeepFor, NewDelivery, OutboxState, Said, Store, StoreErrorKind, Topic, new_id,
 };
 
 use crate::{
@@ -177,6 +177,31 @@ async fn places_do_not_wait_for_each_other() {
             claim(&store).await;
         }
         nothing_to_send(&store).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_has_stopped_waits_for_the_owner_however_long() {
+    on_both(async |place| {
+        let store = open(place).await;
+        store.deliver(&session("c"), vec![delivery("k", "p")]).await.unwrap();
+        let claimed = store.claim_delivery(LONG).await.unwrap().expect("a delivery");
+        let outcome = DeliveryOutcome::Unknown { problem: problem() };
+        store.end_delivery(&claimed.lease, claimed.id, outcome).await.unwrap();
+        let keep = KeepFor {
+            sessions: None,
+            max_sessions: None,
+            inbox: Duration::ZERO,
+        };
+        let later = Time(i64::MAX / 2);
+        assert_eq!(store.prune(keep, later).await.unwrap().ended, 0);
+        store.requeue_delivery(claimed.id).await.unwrap();
+        let again = store.claim_delivery(LONG).await.unwrap().expect("a delivery");
+        let sent = DeliveryOutcome::Sent { receipt: None };
+        store.end_delivery(&again.lease, again.id, sent).await.unwrap();
+        assert!(store.prune(keep, later).await.unwrap().ended > 0);
+        assert_eq!(store.delivery_state(claimed.id).await.unwrap(), None);
     })
     .await;
 }
