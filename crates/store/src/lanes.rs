@@ -209,7 +209,7 @@ pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, wait: Duration) -> Result<()>
     tx.wake(lease.kind.topic())
 }
 
-fn fenced(lease: &Lease) -> StoreError {
+pub(crate) fn fenced(lease: &Lease) -> StoreError {
     let message = text!("another Yabby has taken over {key}", key = lease.key);
     StoreError::new(StoreErrorKind::Fenced, message)
         .with_hint(text!("nothing was written; the other one goes on with it"))

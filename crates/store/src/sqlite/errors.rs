@@ -22,6 +22,6 @@ pub(super) fn sqlite(error: rusqlite::Error) -> StoreError {
 
 /// Whether SQLite says that its file is damaged.
 pub(super) fn is_damage(error: &StoreError) -> bool {
-    let of_sqlite = error.source().is_some_and(|source| source.is::<rusqlite::Error>());
+    let of_sqlite = matches!(error.source(), Some(source) if source.is::<rusqlite::Error>());
     of_sqlite && error.kind == StoreErrorKind::Damaged
 }

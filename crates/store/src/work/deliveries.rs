@@ -9,7 +9,7 @@ use super::{
     Deliver, LookedUp, Pace, Sending,
     backoff::insist,
     crew::{self, Station},
-    keep::keep,
+    keep::while_kept,
 };
 use crate::{
     error::{Result, StoreErrorKind},
@@ -50,7 +50,14 @@ impl<D: Deliver> Deliveries<D> {
     /// One delivery, to the end of this try.
     async fn one(&self, taken: &Taken) -> Result<()> {
         let claimed = &taken.claimed;
-        let outcome = if claimed.was_sending {
+        let outcome = while_kept(&self.store, &claimed.lease, self.pace.lease, self.outcome(taken)).await?;
+        insist(|| self.store.end_delivery(&claimed.lease, claimed.id, outcome.clone())).await
+    }
+
+    /// What becomes of a delivery.
+    async fn outcome(&self, taken: &Taken) -> DeliveryOutcome {
+        let claimed = &taken.claimed;
+        if claimed.was_sending {
             self.looked_up(claimed).await
         } else if self.is_late(taken) {
             // This process has slept. Nothing was sent, and another one may take it.
@@ -71,8 +78,7 @@ impl<D: Deliver> Deliveries<D> {
                 Sending::NotSent { problem, after, .. } => self.failed(claimed, problem, after),
                 Sending::MayHaveBeenSent { problem } => self.unknown(claimed, problem).await,
             }
-        };
-        insist(|| self.store.end_delivery(&claimed.lease, claimed.id, outcome.clone())).await
+        }
     }
 
     /// Whether the lease may have passed before anything was sent.
@@ -137,16 +143,11 @@ impl<D: Deliver> Station for Deliveries<D> {
 
     async fn work(self: Arc<Self>, taken: Taken) {
         let lease = &taken.claimed.lease;
-        tokio::select! {
-            ended = self.one(&taken) => {
-                if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
-                    // Nothing to be done about it here: whoever takes it next tries again, but not at once.
-                    tokio::time::sleep(self.pace.first_wait).await;
-                    let _ = self.store.release(lease).await;
-                }
-            }
-            // Another replica goes on with it.
-            () = keep(&self.store, lease, self.pace.lease) => {}
+        let ended = self.one(&taken).await;
+        if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
+            // Nothing to be done about it here: whoever takes it next tries again, but not at once.
+            tokio::time::sleep(self.pace.first_wait).await;
+            let _ = self.store.release(lease).await;
         }
     }
 

@@ -4,10 +4,30 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::{error::StoreErrorKind, lanes::Lease, sql::Flavor, store::Store};
+use crate::{
+    error::{Result, StoreErrorKind},
+    lanes::{self, Lease},
+    sql::Flavor,
+    store::Store,
+};
+
+/// Does something outside of the store, as long as the lease is kept. What follows it is told to the store whether the lease
+/// has passed meanwhile or not: the store knows whether another has taken over.
+pub(super) async fn while_kept<T>(
+    store: &Store,
+    lease: &Lease,
+    time: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T> {
+    tokio::select! {
+        done = work => Ok(done),
+        // Another replica goes on with it.
+        () = keep(store, lease, time) => Err(lanes::fenced(lease)),
+    }
+}
 
 /// Keeps a lease, and returns when it is lost, or may be: when it was not renewed in its time.
-pub(super) async fn keep(store: &Store, lease: &Lease, time: Duration) {
+async fn keep(store: &Store, lease: &Lease, time: Duration) {
     if store.flavor() == Flavor::Sqlite {
         // Nobody can take it.
         return std::future::pending().await;

@@ -8,7 +8,7 @@ use super::{
     Answered, Pace, Turn, TurnHandler,
     backoff::insist,
     crew::{self, Station},
-    keep::keep,
+    keep::while_kept,
 };
 use crate::{
     error::{Result, StoreErrorKind},
@@ -72,7 +72,8 @@ impl<H: TurnHandler> Turns<H> {
             claims: taken.claimed.claims,
             failures: taken.claimed.failures,
         };
-        let answered = match self.handler.turn(turn).await {
+        let answering = self.handler.turn(turn);
+        let answered = match while_kept(&self.store, lease, self.pace.lease, answering).await? {
             Ok(answered) => self.limited(taken, answered),
             Err(error) if error.kind == StoreErrorKind::Fenced => return Err(error),
             Err(error) => self.failed(taken, error.message),
@@ -176,16 +177,11 @@ impl<H: TurnHandler> Station for Turns<H> {
 
     async fn work(self: Arc<Self>, taken: Taken) {
         let lease = &taken.claimed.lease;
-        tokio::select! {
-            ended = self.one(&taken) => {
-                if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
-                    // Nothing to be done about it here: whoever takes it next tries again, but not at once.
-                    tokio::time::sleep(self.pace.first_wait).await;
-                    let _ = self.store.release(lease).await;
-                }
-            }
-            // Another replica goes on with it.
-            () = keep(&self.store, lease, self.pace.lease) => {}
+        let ended = self.one(&taken).await;
+        if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
+            // Nothing to be done about it here: whoever takes it next tries again, but not at once.
+            tokio::time::sleep(self.pace.first_wait).await;
+            let _ = self.store.release(lease).await;
         }
     }
 
