@@ -465,8 +465,8 @@ async fn any_text_is_kept() {
         let store = open(place).await;
         let (lease, id) = begun(&store, "c").await;
         // A character that PostgreSQL has no place for, in the title; and more words than it keeps.
-        let hashes: String = (0..20_000_u32).map(|number| format!("{number:064x} ")).collect();
-        let items = vec![said("a\0b"), said(&hashes)];
+        let hashes: Vec<String> = (0..20_000_u32).map(|number| format!("{number:064x}")).collect();
+        let items = vec![said("a\0b"), said(&hashes.join(" "))];
         store.append(&lease, &id, items.clone()).await.unwrap();
         assert_eq!(store.items(&id, 0, 9).await.unwrap(), in_order(items));
         let hits = store.search(&format!("{:064x}", 9), None, 9).await.unwrap();
