@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock (apart from the time of a [`Fact`]) or knows a server. See `ARCHITECTURE.md` for who uses what.
 
 mod attempt;
+pub mod calendar;
 mod caller;
 mod chunks;
 mod details;

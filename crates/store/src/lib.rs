@@ -9,7 +9,6 @@
 mod approvals;
 mod attachments;
 mod backend;
-mod calendar;
 mod check;
 mod derived;
 mod effects;

@@ -5,11 +5,11 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use yabby_config::{Edit, Loaded, Origin, edit, including, load_draft};
-use yabby_core::{Text, text};
+use yabby_core::{Text, Time, calendar, text};
 use yabby_servers::managed::private_folder;
 
 use crate::app::App;
@@ -147,7 +147,7 @@ fn read(path: &Path) -> Result<Option<String>, Text> {
 
 /// Copies what is in the file beside it, under a name that is not taken.
 fn keep(path: &Path, text: &str, now: SystemTime) -> io::Result<PathBuf> {
-    let stamp = stamp(now);
+    let stamp = calendar::stamp(Time::from(now));
     for number in 1_u32.. {
         let again = if number == 1 {
             String::new()
@@ -181,55 +181,17 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// `YYYYMMDD-HHMMSS` in UTC.
-fn stamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, rest) = (seconds / 86400, seconds % 86400);
-    let (year, month, day) = date(days);
-    format!(
-        "{year:04}{month:02}{day:02}-{:02}{:02}{:02}",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
-}
-
-/// The Gregorian date of a day since 1970: years begin in March, so that the leap day is the last one (Howard Hinnant,
-/// "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-fn date(days: u64) -> (u64, u64, u64) {
-    let since = days + 719_468;
-    let (era, in_era) = (since / 146_097, since % 146_097);
-    let year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146_096) / 365;
-    let in_year = in_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * in_year + 2) / 153;
-    let day = in_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt, time::Duration};
+    use std::{
+        os::unix::fs::PermissionsExt,
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn stamps() {
-        for (seconds, expected) in [
-            (0, "19700101-000000"),
-            (951_782_399, "20000228-235959"),
-            (951_782_400, "20000229-000000"),
-            (951_868_800, "20000301-000000"),
-            (1_709_251_199, "20240229-235959"),
-            (1_795_637_445, "20261125-201045"),
-            (4_107_542_400, "21000301-000000"),
-        ] {
-            assert_eq!(stamp(at(seconds)), expected);
-        }
     }
 
     fn mode(path: &Path) -> u32 {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use yabby_core::ModelRef;
+use yabby_core::{ModelRef, calendar};
 
 use super::Spent;
 
@@ -257,20 +257,9 @@ fn file(folder: &Path, day: Day) -> PathBuf {
     folder.join(format!("{}.jsonl", date(day)))
 }
 
-/// `2026-11-25`: the Gregorian date of a day, by the calendar's cycle of 400 years with March as the first month.
+/// `2026-11-25`.
 fn date(day: Day) -> String {
-    let days = day.0 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (year, month, day) = calendar::date(i64::try_from(day.0).unwrap_or(i64::MAX / 2));
     format!("{year:04}-{month:02}-{day:02}")
 }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use yabby_core::Time;
-
-use crate::calendar;
+use yabby_core::{Time, calendar};
 
 /// Why something was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

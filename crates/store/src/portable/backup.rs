@@ -8,11 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use yabby_core::{Time, text};
+use yabby_core::{Time, calendar, text};
 
 use crate::{
     attachments::Attached,
-    calendar,
     error::{Result, StoreError, StoreErrorKind},
     files,
     ids::new_id,

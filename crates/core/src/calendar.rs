@@ -1,11 +1,11 @@
 //! Times as people and other programs write them: `2026-11-25T20:10:45.123Z`.
 
-use yabby_core::Time;
+use crate::Time;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// A time of UTC for the name of a file: `20261125-201045`. It sorts as the times do.
-pub(crate) fn stamp(time: Time) -> String {
+pub fn stamp(time: Time) -> String {
     let (days, rest) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS) / 1000);
     let (year, month, day) = date(days);
     format!(
@@ -17,7 +17,7 @@ pub(crate) fn stamp(time: Time) -> String {
 }
 
 /// Reads `2026-11-25T20:10:45.123Z` (RFC 3339) with any number of decimals and any offset; `None` for anything else.
-pub(crate) fn read(text: &str) -> Option<Time> {
+pub fn read(text: &str) -> Option<Time> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let mut parts = date.split('-').map(number);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
@@ -56,9 +56,9 @@ fn number(text: &str) -> Option<i64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-/// The Gregorian date of a day since 1970: years begin in March, so that the leap day is the last one (Howard Hinnant,
+/// The year, month and day of a day that is counted from 1970, in the Gregorian calendar: years begin in March, so that the leap day is the last one (Howard Hinnant,
 /// "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
-fn date(days: i64) -> (i64, i64, i64) {
+pub fn date(days: i64) -> (i64, i64, i64) {
     let since = days + 719_468;
     let (era, in_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
     let year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146_096) / 365;
@@ -69,7 +69,7 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
-/// The inverse of [`date`] (`days_from_civil`).
+/// The inverse of [`date()`] (`days_from_civil`).
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let (era, in_era) = (year.div_euclid(400), year.rem_euclid(400));
