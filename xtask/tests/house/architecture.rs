@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::sources::{read, rooms, root, rust_files, short};
 
 /// Which rooms a room may use. `testkit` is for tests everywhere, and uses nobody.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("yabby-core", &[]),
     ("yabby-config", &["yabby-core"]),
     ("yabby-store", &["yabby-core"]),
@@ -27,6 +27,18 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "yabby-route",
         ],
     ),
+    ("yabby-tools", &["yabby-core"]),
+    (
+        "yabby-agent",
+        &[
+            "yabby-core",
+            "yabby-config",
+            "yabby-servers",
+            "yabby-route",
+            "yabby-store",
+            "yabby-tools",
+        ],
+    ),
     ("yabby-testkit", &[]),
     (
         "yabby",
@@ -38,6 +50,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "yabby-route",
             "yabby-gateway",
             "yabby-store",
+            "yabby-tools",
+            "yabby-agent",
         ],
     ),
 ];

@@ -1,0 +1,65 @@
+//! Items of a session that are no messages.
+
+use serde::{Deserialize, Serialize};
+use yabby_core::Tool;
+use yabby_store::Content;
+
+/// What stands before the conversation in every request of an epoch, byte for byte.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The system prompt.
+    pub system: String,
+    /// The tools that the model sees, in their order.
+    pub tools: Vec<Tool>,
+}
+
+/// A note that the agent understands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// An epoch begins: from here on, requests begin with this.
+    Prompt(Frozen),
+    /// Facts that change (the time, what was found in the memory): shown in front of the next message of the person, and
+    /// there for good.
+    Aside {
+        /// The words.
+        text: String,
+    },
+    /// What Yabby tells the model as if the person had: a hint after an action that was said and not done.
+    Hint {
+        /// The words.
+        text: String,
+    },
+    /// No answer came; shown as the model's, so that question and answer alternate.
+    Unanswered {
+        /// The words.
+        text: String,
+    },
+    /// The results and pictures of these items are shown as stubs from here on.
+    Stubs {
+        /// The places of the items.
+        seqs: Vec<u64>,
+    },
+}
+
+/// The name under which the store keeps them all.
+const NAME: &str = "agent";
+
+impl Note {
+    /// The note as an item has it.
+    pub fn content(&self) -> Content {
+        Content::Note {
+            name: NAME.to_owned(),
+            // It consists of strings and numbers only, so that this cannot fail.
+            value: serde_json::to_value(self).unwrap_or_default(),
+        }
+    }
+
+    /// The note of an item, when it is one that the agent understands.
+    pub fn of(content: &Content) -> Option<Self> {
+        match content {
+            Content::Note { name, value } if name == NAME => Self::deserialize(value).ok(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From the items of a session to the messages of a request.
+
+use std::collections::BTreeSet;
+
+use yabby_core::{Message, ToolCall};
+use yabby_store::{Content, Item};
+
+use crate::{Frozen, Note};
+
+/// What a model is shown: the frozen prompt of the epoch, where one has begun, and the conversation.
+///
+/// `items` are those of [`yabby_store::Store::context`]. When items are added, what comes out begins with what came out
+/// before, as long as the last one was an answer or a result, and no epoch, summary or stub was among them.
+pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
+    let mut shown = Shown::default();
+    let stubs: BTreeSet<u64> = items.iter().flat_map(stubs).collect();
+    let mut frozen = None;
+    for item in items {
+        match &item.item.content {
+            Content::Message { message } if stubs.contains(&item.seq) => shown.message(stub(message, &item.item.id)),
+            Content::Message { message } => shown.message(message.clone()),
+            Content::Summary { text, .. } => {
+                shown.beside(&format!("[What was said before, in short]\n{text}"));
+            }
+            content @ Content::Note { .. } => match Note::of(content) {
+                Some(Note::Prompt(prompt)) => frozen = Some(prompt),
+                Some(Note::Aside { text }) => shown.beside(&text),
+                Some(Note::Hint { text }) => shown.message(Message::user(text)),
+                Some(Note::Unanswered { text }) => shown.message(Message::assistant(text)),
+                Some(Note::Stubs { .. }) | None => {}
+            },
+        }
+    }
+    (frozen, shown.end())
+}
+
+/// Messages under construction.
+#[derive(Default)]
+struct Shown {
+    messages: Vec<Message>,
+    /// What goes in front of the next message of the person.
+    beside: String,
+    /// Calls that have no result yet.
+    open: Vec<ToolCall>,
+}
+
+// === impl Shown ===
+
+impl Shown {
+    fn beside(&mut self, text: &str) {
+        if !self.beside.is_empty() {
+            self.beside.push_str("\n\n");
+        }
+        self.beside.push_str(text);
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::User { text, images } => {
+                self.close();
+                let text = self.with_beside(&text);
+                match self.messages.last_mut() {
+                    Some(Message::User {
+                        text: said,
+                        images: shown,
+                    }) => {
+                        said.push_str("\n\n");
+                        said.push_str(&text);
+                        shown.extend(images);
+                    }
+                    _ => self.messages.push(Message::User { text, images }),
+                }
+            }
+            Message::Assistant { ref tool_calls, .. } => {
+                self.close();
+                self.open.clone_from(tool_calls);
+                self.messages.push(message);
+            }
+            Message::ToolResult { ref call_id, .. } => {
+                // A result without its call fails on every server, for ever.
+                if let Some(at) = self.open.iter().position(|call| call.id == *call_id) {
+                    self.open.remove(at);
+                    self.messages.push(message);
+                }
+            }
+        }
+    }
+
+    fn with_beside(&mut self, text: &str) -> String {
+        match std::mem::take(&mut self.beside) {
+            beside if beside.is_empty() => text.to_owned(),
+            beside => format!("{beside}\n\n{text}"),
+        }
+    }
+
+    /// A call without a result fails on many servers.
+    fn close(&mut self) {
+        for call in std::mem::take(&mut self.open) {
+            self.messages
+                .push(Message::result(&call, "[interrupted: there is no result]"));
+        }
+    }
+
+    fn end(mut self) -> Vec<Message> {
+        self.close();
+        if !self.beside.is_empty() {
+            let text = std::mem::take(&mut self.beside);
+            self.message(Message::user(text));
+        }
+        self.messages
+    }
+}
+
+fn stubs(item: &Item) -> Vec<u64> {
+    match Note::of(&item.item.content) {
+        Some(Note::Stubs { seqs }) => seqs,
+        _ => Vec::new(),
+    }
+}
+
+/// A message without what is long in it.
+fn stub(message: &Message, id: &str) -> Message {
+    match message {
+        Message::ToolResult { call_id, name, content } => Message::ToolResult {
+            call_id: call_id.clone(),
+            name: name.clone(),
+            content: format!(
+                "[an earlier result of {} characters was left out; result(handle=\"{id}\") shows it]",
+                content.chars().count()
+            ),
+        },
+        Message::User { text, images } if !images.is_empty() => Message::User {
+            text: format!("{text}\n[{} earlier pictures were left out]", images.len()),
+            images: Vec::new(),
+        },
+        other => other.clone(),
+    }
+}
