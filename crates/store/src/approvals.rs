@@ -106,7 +106,6 @@ impl Store {
     pub async fn ask_approval(&self, new: NewApproval) -> Result<Approval> {
         self.write("ask_approval", move |tx| {
             let now = tx.now()?;
-            let question = json::to_text(&new.question)?;
             let statement = "INSERT INTO approvals \
                              (id, conversation, turn, effect, question, state, asked_at, expires_at) \
                              VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7) ON CONFLICT (id) DO NOTHING";
@@ -117,14 +116,15 @@ impl Store {
                     new.conversation.as_str(),
                     new.turn.clone(),
                     new.effect.clone(),
-                    &question,
+                    json::to_text(&new.question)?,
                     now,
                     new.expires_at
                 ],
             )?;
             tx.wake(Topic::Approvals)?;
             let there = existing(tx, &new.id)?;
-            let same = json::to_text(&there.asked.question)? == question
+            // In words: an older version may have kept them in another form.
+            let same = there.asked.question.english() == new.question.english()
                 && NewApproval {
                     question: new.question.clone(),
                     ..there.asked.clone()

@@ -1,0 +1,49 @@
+//! What an agent has: its tools, its prompt, its rules. The binary implements it over the config.
+
+use futures_util::future::BoxFuture;
+use yabby_core::{ResetPolicy, SessionKey, Time};
+use yabby_tools::Registry;
+
+use crate::{Frozen, Limits, QueueMode, Served};
+
+/// What an agent has.
+pub trait Home: Send + Sync {
+    /// The rules of an agent.
+    fn rules(&self, agent: &str) -> Rules;
+
+    /// When a session of this conversation starts afresh by itself.
+    fn reset(&self, conversation: &SessionKey) -> ResetPolicy;
+
+    /// The difference of local time to UTC at a moment, in seconds.
+    fn offset(&self, at: Time) -> i32;
+
+    /// The tools that it may use, those that it has to find included.
+    fn tools<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Registry>;
+
+    /// The beginning of every request of an epoch that begins now.
+    fn frozen<'a>(
+        &'a self,
+        conversation: &'a SessionKey,
+        served: &'a Served,
+        tools: &'a Registry,
+    ) -> BoxFuture<'a, Frozen>;
+
+    /// The models that a person can choose, as `provider/model`.
+    fn models(&self) -> Vec<String>;
+
+    /// The model of a name: an alias, `provider/model`, or an id that one server has.
+    fn model(&self, name: &str) -> Option<String>;
+
+    /// What is told beside a message that came at `at`: the local time, what has changed. Short: it stays in the
+    /// conversation.
+    fn aside(&self, agent: &str, at: Time) -> Option<String>;
+}
+
+/// The rules of an agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// What a turn may use.
+    pub limits: Limits,
+    /// What becomes of messages that come in while a turn runs, unless the conversation says otherwise.
+    pub queue: QueueMode,
+}

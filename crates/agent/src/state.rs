@@ -1,0 +1,75 @@
+//! What a person has set for a conversation, and what holds unless they do.
+
+use serde::{Deserialize, Serialize};
+
+/// What is set for a conversation, beside the config. It outlives sessions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct State {
+    /// The model that answers; nothing else is tried then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How much a model thinks: OpenClaw's `off`, `minimal`, `low`, `medium`, `high`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub think: Option<String>,
+    /// Whether whoever watches sees the reasoning.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reasoning: bool,
+    /// Whether it stays on this machine and in its network.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
+    /// What becomes of messages that come in while a turn runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueMode>,
+    /// Whether tokens and cost are told after each answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub usage: bool,
+    /// What other versions have set; it stays.
+    #[serde(flatten)]
+    pub others: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What becomes of messages that come in while a turn runs, with OpenClaw's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueMode {
+    /// They go into the running turn, before its next step.
+    #[default]
+    Steer,
+    /// Each is answered afterwards, by a turn of its own.
+    Followup,
+    /// They are answered afterwards, all together.
+    Collect,
+    /// They end the running turn.
+    Interrupt,
+}
+
+impl QueueMode {
+    /// The mode of a word; OpenClaw's older words too.
+    pub fn of(word: &str) -> Option<Self> {
+        Some(match word.trim().to_ascii_lowercase().as_str() {
+            "steer" | "steer-backlog" | "steer+backlog" | "queue" => Self::Steer,
+            "followup" | "follow-up" => Self::Followup,
+            "collect" => Self::Collect,
+            "interrupt" | "abort" => Self::Interrupt,
+            _ => return None,
+        })
+    }
+
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steer => "steer",
+            Self::Followup => "followup",
+            Self::Collect => "collect",
+            Self::Interrupt => "interrupt",
+        }
+    }
+}
+
+impl State {
+    /// What the store has of a conversation; what cannot be read counts as nothing.
+    pub fn of(value: &serde_json::Value) -> Self {
+        Self::deserialize(value).unwrap_or_default()
+    }
+}

@@ -1,0 +1,195 @@
+//! Asking a model.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use yabby_core::{
+    ErrorKind, FinalText, Label, Message, ModelEvent, ModelRequest, ToolCall, ToolChoice, Unfinished, text,
+};
+use yabby_route::{Answer, RouteEvent, RouteFailure};
+use yabby_store::{Content, Item, NewItem, Said, StoreError};
+
+use super::{
+    ending::Ending,
+    item,
+    scene::{Scene, shown},
+    work::{After, Work},
+};
+use crate::{Live, Note, View, promises, render};
+
+/// What became of a request.
+enum Came {
+    Answer(Box<Answer>),
+    Failure(RouteFailure),
+    /// Somebody has stopped it; what was seen of it.
+    Stopped(String),
+}
+
+impl Work<'_> {
+    /// Asks the model once, and keeps what it says.
+    pub(super) async fn call(&mut self, items: &[Item], view: &View, tools: bool) -> Result<After, StoreError> {
+        let request = request(items, tools);
+        match self.listen(request).await? {
+            Came::Answer(answer) => self.heard_answer(*answer, items, view).await,
+            Came::Failure(failure) => {
+                let overflow = failure
+                    .errors
+                    .last()
+                    .is_some_and(|(_, error)| error.kind == ErrorKind::ContextOverflow);
+                if overflow && !self.overflowed && failure.partial.is_empty() {
+                    // What the server has just said of its window counts from now on.
+                    self.overflowed = true;
+                    return Ok(After::GoOn);
+                }
+                Ok(After::End(self.scene.failed(&failure)))
+            }
+            Came::Stopped(partial) => Ok(After::End(self.scene.stopped(&partial))),
+        }
+    }
+
+    /// Follows the answer until it is complete, and what comes in meanwhile.
+    async fn listen(&mut self, request: ModelRequest) -> Result<Came, StoreError> {
+        let (model, wish) = (Arc::clone(&self.scene.assistant.model), self.scene.wish.clone());
+        let mut events = model.answer(&wish, request);
+        let mut seen = Unfinished::default();
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                disturbed = self.incoming.next() => {
+                    if self.scene.disturbed(&mut self.incoming, disturbed).await? {
+                        return Ok(Came::Stopped(seen.so_far().to_owned()));
+                    }
+                    continue;
+                }
+            };
+            match event {
+                Some(RouteEvent::Done(answer)) => return Ok(Came::Answer(Box::new(answer))),
+                Some(RouteEvent::Failed(failure)) => return Ok(Came::Failure(failure)),
+                Some(RouteEvent::Trying(model)) => self.scene.tell(Live::Trying(model)),
+                Some(RouteEvent::Attempt(attempt)) => self.scene.tell(Live::Attempt(attempt)),
+                Some(RouteEvent::Notice(notice)) => self.scene.tell(Live::Notice(notice)),
+                Some(RouteEvent::Model(event)) => {
+                    seen.push(&event);
+                    if self.scene.is_shown(&event) {
+                        self.scene.tell(Live::Model(event));
+                    }
+                }
+                // The stream ends with one of the two; without them there was nothing to try.
+                None => {
+                    return Ok(Came::Failure(RouteFailure {
+                        errors: Vec::new(),
+                        attempts: Vec::new(),
+                        partial: String::new(),
+                    }));
+                }
+            }
+        }
+    }
+
+    async fn heard_answer(&mut self, answer: Answer, items: &[Item], view: &View) -> Result<After, StoreError> {
+        self.overflowed = false;
+        let (scene, label) = (&self.scene, shown(items));
+        let id = format!("{}/{}", scene.turn, view.steps);
+        let Answer {
+            text,
+            tool_calls,
+            malformed_calls,
+            opaque,
+            attempts,
+            ..
+        } = answer;
+        let problems: Vec<(ToolCall, String)> = malformed_calls
+            .iter()
+            .map(|malformed| (malformed.as_call(), malformed.problem.clone()))
+            .collect();
+        let calls: Vec<ToolCall> = unique(
+            tool_calls
+                .into_iter()
+                .chain(problems.iter().map(|(call, _)| call.clone())),
+        );
+        let ends = calls.is_empty();
+        let message = Message::Assistant {
+            text: text.as_str().to_owned(),
+            tool_calls: calls,
+            opaque,
+        };
+        let said = NewItem {
+            attempts,
+            ..item(id.clone(), &scene.turn, Content::Message { message }, label.clone())
+        };
+        if ends {
+            return scene.ends_with(text, said, view).await;
+        }
+        let mut kept = vec![said];
+        kept.extend(problems.iter().enumerate().map(|(n, (call, problem))| {
+            let message = Message::result(call, format!("[not run: {problem}]"));
+            let id = format!("{id}/problem/{n}");
+            item(id, &scene.turn, Content::Message { message }, label.clone())
+        }));
+        scene.append(kept).await?;
+        Ok(After::GoOn)
+    }
+}
+
+impl Scene<'_> {
+    /// Reasoning is shown to whom asks for it.
+    fn is_shown(&self, event: &ModelEvent) -> bool {
+        !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning
+    }
+
+    async fn ends_with(&self, text: FinalText, said: NewItem, view: &View) -> Result<After, StoreError> {
+        let could_act = self.registry.iter().next().is_some();
+        if could_act && view.done.is_empty() && view.pending.is_empty() && !view.hinted && promises(text.as_str()) {
+            let words = "[You say that something was done, but you have called no tool, so it was not. If it should be done, \
+                         call the tool now. Otherwise say plainly that it was not done.]";
+            let hint = Note::Hint { text: words.to_owned() };
+            let hint = item(
+                format!("{}/hint", self.turn),
+                &self.turn,
+                hint.content(),
+                Label::of_nothing(),
+            );
+            self.append(vec![said, hint]).await?;
+            self.tell(Live::Notice(text!(
+                "the model says that it has done something and has called no tool; it is asked once more"
+            )));
+            return Ok(After::GoOn);
+        }
+        if text.is_blank() {
+            return Ok(After::End(self.unanswered(
+                "[no answer]".to_owned(),
+                text!("the model has answered with nothing; ask once more, or use another model with /model"),
+            )));
+        }
+        Ok(After::End(Ending {
+            items: vec![said],
+            says: vec![Said::Answer(text)],
+        }))
+    }
+}
+
+/// The request for the items of a session.
+pub(super) fn request(items: &[Item], tools: bool) -> ModelRequest {
+    let (frozen, messages) = render(items);
+    let (system, offered) = frozen.map_or((None, Vec::new()), |frozen| (Some(frozen.system), frozen.tools));
+    ModelRequest {
+        system: system.filter(|system| !system.is_empty()),
+        messages,
+        // They stay in the request even when none may be called, so that its beginning stays the same.
+        tool_choice: if tools { ToolChoice::Auto } else { ToolChoice::None },
+        tools: offered,
+        ..ModelRequest::default()
+    }
+}
+
+/// Calls with ids that differ; a server may number them anew in each answer, or give all the same one.
+fn unique(calls: impl Iterator<Item = ToolCall>) -> Vec<ToolCall> {
+    let mut kept: Vec<ToolCall> = Vec::new();
+    for mut call in calls {
+        if kept.iter().any(|other| other.id == call.id) {
+            call.id = format!("{}-{}", call.id, kept.len());
+        }
+        kept.push(call);
+    }
+    kept
+}

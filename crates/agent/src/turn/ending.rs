@@ -1,0 +1,106 @@
+//! How a turn ends.
+
+use yabby_core::{Label, Text, text};
+use yabby_route::RouteFailure;
+use yabby_store::{NewItem, Said};
+
+use super::{item, scene::Scene};
+use crate::{Exceeded, Note};
+
+/// What a turn leaves behind.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Ending {
+    /// Items that are kept with its end.
+    pub(super) items: Vec<NewItem>,
+    /// What the person is sent.
+    pub(super) says: Vec<Said>,
+}
+
+impl Ending {
+    /// Yabby itself says something.
+    pub(super) fn notice(text: Text) -> Self {
+        Self {
+            items: Vec::new(),
+            says: vec![Said::Notice(text)],
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// The turn has no answer of a model: what the model is told of it later, and what the person is told now.
+    pub(super) fn unanswered(&self, words: String, notice: Text) -> Ending {
+        let note = Note::Unanswered { text: words }.content();
+        Ending {
+            items: vec![item(
+                format!("{}/end", self.reply),
+                &self.turn,
+                note,
+                Label::of_nothing(),
+            )],
+            says: vec![Said::Notice(notice)],
+        }
+    }
+
+    /// The person has stopped it.
+    pub(super) fn stopped(&self, partial: &str) -> Ending {
+        let words = match partial.trim() {
+            "" => "[stopped by the person before there was an answer]".to_owned(),
+            said => format!("{said} [stopped here by the person]"),
+        };
+        self.unanswered(words, text!("stopped"))
+    }
+
+    /// A limit has ended it.
+    pub(super) fn exceeded(&self, exceeded: Exceeded) -> Ending {
+        let notice = match exceeded {
+            Exceeded::Steps(steps) => text!(
+                "I stopped after {steps} steps without coming to an end; say “go on” to have me continue",
+                steps = steps
+            ),
+            Exceeded::Time(time) => text!(
+                "I stopped after {minutes} minutes without coming to an end; say “go on” to have me continue",
+                minutes = time.as_secs().div_ceil(60)
+            ),
+            Exceeded::Tokens(tokens) => text!(
+                "I stopped: this turn has used {tokens} tokens, which is its limit; say “go on” to have me continue",
+                tokens = tokens
+            ),
+            Exceeded::Usd(usd) => text!(
+                "I stopped: this turn has cost {usd} US dollars, which is its limit; say “go on” to have me continue",
+                usd = usd
+            ),
+            Exceeded::Circle => text!(
+                "I stopped: the model made the same call again and again; say it in other words, or use another model with /model"
+            ),
+        };
+        self.unanswered("[stopped by a limit before there was an answer]".to_owned(), notice)
+    }
+
+    /// No model has answered.
+    pub(super) fn failed(&self, failure: &RouteFailure) -> Ending {
+        let reason = match failure.errors.as_slice() {
+            [] => text!("no model could be asked"),
+            [(model, error)] => text!("{model}: {error}", model = model, error = error.message),
+            errors => {
+                let last = errors
+                    .last()
+                    .map(|(model, error)| text!("{model}: {error}", model = model, error = error.message));
+                text!(
+                    "none of {count} models answered; the last one: {reason}",
+                    count = errors.len(),
+                    reason = last.unwrap_or_else(|| text!("no model could be asked"))
+                )
+            }
+        };
+        let hint = failure.errors.iter().rev().find_map(|(_, error)| error.hint.clone());
+        let notice = match hint {
+            Some(hint) => text!("I could not answer: {reason}; {hint}", reason = reason, hint = hint),
+            None => text!("I could not answer: {reason}", reason = reason),
+        };
+        let words = match failure.partial.trim() {
+            "" => "[no answer: the model could not be reached]".to_owned(),
+            said => format!("{said} [broken off here]"),
+        };
+        self.unanswered(words, notice)
+    }
+}

@@ -1,0 +1,193 @@
+//! A turn, from a message to what follows from it.
+
+mod asking;
+mod call;
+mod commands;
+mod ending;
+mod fitting;
+mod incoming;
+mod scene;
+mod tools;
+mod work;
+
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::time::Instant;
+use yabby_core::{Label, Message, Priority, Text, Time, text};
+use yabby_store::{Answered, Content, NewItem, StoreError, Turn, TurnHandler};
+
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, State, Wish};
+
+use commands::Obeyed;
+use scene::Scene;
+use work::Work;
+
+/// Answers messages: the assistant. Cheap to clone.
+#[derive(Clone)]
+pub struct Assistant {
+    model: Arc<dyn Model>,
+    home: Arc<dyn Home>,
+    hub: Hub,
+}
+
+impl Assistant {
+    /// An assistant.
+    pub fn new(model: Arc<dyn Model>, home: Arc<dyn Home>) -> Self {
+        Self {
+            model,
+            home,
+            hub: Hub::default(),
+        }
+    }
+
+    /// Who watches turns.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+}
+
+impl TurnHandler for Assistant {
+    async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
+        let conversation = turn.message.conversation.clone();
+        self.hub.tell(&conversation, Live::Began(turn.turn.clone()));
+        let answered = self.answer(turn).await;
+        self.hub.tell(&conversation, Live::Ended);
+        answered
+    }
+}
+
+impl Assistant {
+    async fn answer(&self, turn: Turn) -> Result<Answered, StoreError> {
+        let mut message = turn.message.clone();
+        let mut body = Body::of(&message.body);
+        let mut scene = self.scene(&turn, &body).await?;
+        if let Some(command) = Command::of(&body) {
+            match scene.obey(&command, &message.label.integrity).await? {
+                Obeyed::Told(ending) => return Ok(scene.answered(ending)),
+                Obeyed::Message(first) => {
+                    body.text = first;
+                    message.body = body.to_value();
+                }
+                Obeyed::GoOn(turn) => return go_on(scene, turn).await,
+                Obeyed::Compact(focus) => {
+                    let mut work = Work::new(scene);
+                    let ending = work.compact_now(&focus).await?;
+                    return Ok(work.scene.answered(ending));
+                }
+            }
+        }
+        if body.kind == Kind::Approval {
+            return match turn
+                .store
+                .approval(&body.text)
+                .await?
+                .and_then(|there| there.asked.turn)
+            {
+                Some(turn) => go_on(scene, turn).await,
+                None => Ok(scene.answered(ending::Ending::default())),
+            };
+        }
+        scene.append(scene.heard(&message, &turn.turn)).await?;
+        let mut work = Work::new(scene);
+        work.incoming.collect().await?;
+        let ending = work.run().await?;
+        Ok(work.scene.answered(ending))
+    }
+
+    /// What a turn works with.
+    async fn scene(&self, turn: &Turn, body: &Body) -> Result<Scene<'_>, StoreError> {
+        let conversation = turn.message.conversation.clone();
+        let agent = conversation.agent().to_owned();
+        let known = turn.store.conversation(&conversation).await?;
+        let state = known.map_or_else(State::default, |known| State::of(&known.state));
+        let home = Arc::clone(&self.home);
+        let (session, _) = turn
+            .store
+            .session_for(
+                &turn.lease,
+                Some(&turn.message.origin),
+                (self.home.reset(&conversation), turn.message.received_at),
+                move |at| home.offset(at),
+                &format!("{}-s", turn.turn),
+            )
+            .await?;
+        let registry = self.home.tools(&agent).await;
+        let wish = Wish {
+            session: conversation.as_str().to_owned(),
+            model: state.model.clone(),
+            private: state.private,
+            priority: if body.kind == Kind::Reminder {
+                Priority::Cron
+            } else {
+                Priority::Person
+            },
+            tools: registry.iter().next().is_some(),
+            images: !body.images.is_empty(),
+            agent,
+        };
+        Ok(Scene {
+            assistant: self,
+            store: turn.store.clone(),
+            lease: turn.lease.clone(),
+            origin: turn.message.origin.clone(),
+            session,
+            turn: turn.turn.clone(),
+            reply: turn.turn.clone(),
+            message: turn.id,
+            state,
+            rules: self.home.rules(&wish.agent),
+            registry,
+            served: self.model.served(&wish).await.ok(),
+            wish,
+            conversation,
+            began: Instant::now(),
+        })
+    }
+}
+
+/// Goes on with a turn that has waited for the owner.
+async fn go_on(mut scene: Scene<'_>, turn: String) -> Result<Answered, StoreError> {
+    scene.turn = turn;
+    let mut work = Work::new(scene);
+    let ending = work.run().await?;
+    Ok(work.scene.answered(ending))
+}
+
+/// This moment.
+fn moment() -> Time {
+    Time::from(SystemTime::now())
+}
+
+/// Texts below each other.
+fn lines(texts: impl IntoIterator<Item = Text>) -> Text {
+    let mut texts = texts.into_iter();
+    let first = texts.next().unwrap_or_else(|| text!(""));
+    texts.fold(first, |text, line| text!("{text}\n{line}", text = text, line = line))
+}
+
+/// An item of a turn, with an id that is the same when the turn is tried again.
+fn item(id: String, turn: &str, content: Content, label: Label) -> NewItem {
+    NewItem {
+        id,
+        turn: Some(turn.to_owned()),
+        at: moment(),
+        content,
+        label,
+        attempts: Vec::new(),
+        files: Vec::new(),
+    }
+}
+
+/// The items of a message of a person: what is told beside it, and the message.
+fn heard(turn: &str, id: &str, message: Message, aside: Option<String>, label: &Label) -> Vec<NewItem> {
+    let aside = aside.map(|text| {
+        item(
+            format!("{id}/aside"),
+            turn,
+            Note::Aside { text }.content(),
+            label.clone(),
+        )
+    });
+    let said = item(format!("{id}/said"), turn, Content::Message { message }, label.clone());
+    aside.into_iter().chain([said]).collect()
+}

@@ -1,0 +1,147 @@
+//! What a turn works with, and what does not change while it runs.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use yabby_core::{Label, Message, Origin, SessionKey};
+use yabby_store::{
+    Answered, Content, Item, Lease, NewDelivery, NewInbound, NewItem, NewItems, Session, Store, StoreError,
+    StoreErrorKind, Target, TurnOutcome,
+};
+use yabby_tools::Registry;
+
+use super::{Assistant, ending::Ending, heard};
+use crate::{Body, Live, Pending, Permit, Rules, Served, Spent, State, Wish};
+
+/// What a turn works with.
+pub(super) struct Scene<'a> {
+    pub(super) assistant: &'a Assistant,
+    pub(super) store: Store,
+    pub(super) lease: Lease,
+    pub(super) conversation: SessionKey,
+    pub(super) origin: Origin,
+    pub(super) session: Session,
+    /// The turn that is worked on.
+    pub(super) turn: String,
+    /// The turn of the message that has come in. It is another one when that message lets an earlier turn go on.
+    pub(super) reply: String,
+    /// The number of its message in the inbox.
+    pub(super) message: i64,
+    pub(super) state: State,
+    pub(super) rules: Rules,
+    pub(super) registry: Registry,
+    pub(super) wish: Wish,
+    /// The model that would be asked first; `None` when none can be.
+    pub(super) served: Option<Served>,
+    pub(super) began: Instant,
+}
+
+// === impl Scene ===
+
+impl Scene<'_> {
+    /// Tells whoever watches.
+    pub(super) fn tell(&self, live: Live) {
+        self.assistant.hub.tell(&self.conversation, live);
+    }
+
+    /// Keeps items.
+    pub(super) async fn append(&self, items: Vec<NewItem>) -> Result<(), StoreError> {
+        let append = || self.store.append(&self.lease, &self.session.id, items.clone());
+        insist(append).await.map(drop)
+    }
+
+    /// The items of a message, which `id` stands for.
+    pub(super) fn heard(&self, message: &NewInbound, id: &str) -> Vec<NewItem> {
+        let body = Body::of(&message.body);
+        let aside = self.assistant.home.aside(&self.wish.agent, message.received_at);
+        let said = Message::User {
+            text: body.text,
+            images: body.images,
+        };
+        heard(&self.turn, id, said, aside, &message.label)
+    }
+
+    /// Whether a call may run.
+    pub(super) fn permit(&self, pending: &Pending) -> Permit {
+        // Where there is no such tool, the model is told so.
+        self.registry.get(&pending.call.name).map_or(Permit::Allow, |tool| {
+            let manifest = tool.manifest();
+            // What names no place goes to where the message came from.
+            let named = |sink: &String| sink == "*" || pending.call.arguments.contains_key(sink);
+            Permit::of(manifest.effect, !manifest.sinks.iter().any(named))
+        })
+    }
+
+    /// What the turn has used.
+    pub(super) fn spent(&self, items: &[Item]) -> Spent {
+        let ours = items
+            .iter()
+            .filter(|item| item.item.turn.as_deref() == Some(&self.turn));
+        let none = Spent {
+            time: self.began.elapsed(),
+            ..Spent::default()
+        };
+        ours.flat_map(|item| &item.item.attempts).fold(none, |spent, attempt| {
+            let usage = &attempt.usage;
+            let read = usage.input_tokens.unwrap_or(0);
+            let fresh = read.saturating_sub(usage.cached_tokens.unwrap_or(0));
+            Spent {
+                tokens: spent.tokens + u64::from(fresh) + u64::from(usage.output_tokens.unwrap_or(0)),
+                usd: spent.usd + attempt.cost.unwrap_or(0.0),
+                ..spent
+            }
+        })
+    }
+
+    /// What the inbox and the outbox are told of an end.
+    pub(super) fn answered(&self, ending: Ending) -> Answered {
+        let deliveries = self.deliveries(&self.reply, ending.says);
+        let items = (!ending.items.is_empty()).then(|| NewItems {
+            session: self.session.id.clone(),
+            items: ending.items,
+        });
+        Answered {
+            how: TurnOutcome::Done,
+            items,
+            deliveries,
+        }
+    }
+
+    /// What goes back to where the message came from; `id` stands for all of it.
+    pub(super) fn deliveries(&self, id: &str, says: Vec<yabby_store::Said>) -> Vec<NewDelivery> {
+        let to = Target::answering(&self.origin);
+        let numbered = says.into_iter().enumerate();
+        numbered
+            .map(|(n, content)| NewDelivery {
+                key: format!("{id}/{n}"),
+                to: to.clone(),
+                content,
+                expires_at: None,
+            })
+            .collect()
+    }
+}
+
+/// The label of what a model makes from what it is shown.
+pub(super) fn shown(items: &[Item]) -> Label {
+    items
+        .iter()
+        .filter(|item| matches!(item.item.content, Content::Message { .. } | Content::Summary { .. }))
+        .fold(Label::of_nothing(), |label, item| label.join(&item.item.label))
+}
+
+/// Tries an operation of the store for a short time when the database is away: what was done must not be lost.
+pub(super) async fn insist<T, F>(mut operation: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    for wait in [100, 500, 2_000] {
+        match operation().await {
+            Err(error) if error.kind == StoreErrorKind::Unavailable => {
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            done => return done,
+        }
+    }
+    operation().await
+}

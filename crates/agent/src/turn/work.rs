@@ -1,0 +1,129 @@
+//! The loop of a turn: read what is there, take the next step.
+
+use std::collections::HashMap;
+
+use yabby_core::Label;
+use yabby_store::{ApprovalState, Item, NewItems, StoreError, TurnEnd, TurnOutcome};
+
+use super::{asking, ending::Ending, incoming::Incoming, item, scene::Scene};
+use crate::{Facts, Note, Permit, Step, View, render, step};
+
+/// A turn in work.
+pub(super) struct Work<'a> {
+    pub(super) scene: Scene<'a>,
+    pub(super) incoming: Incoming,
+    /// Whether a summary was made in this turn.
+    pub(super) compacted: bool,
+    /// Whether a server has said that the request did not fit, and nothing was done about it yet.
+    pub(super) overflowed: bool,
+}
+
+/// What a step leads to.
+pub(super) enum After {
+    /// The next step.
+    GoOn,
+    /// The end of the turn.
+    End(Ending),
+}
+
+// === impl Work ===
+
+impl<'a> Work<'a> {
+    pub(super) fn new(scene: Scene<'a>) -> Self {
+        let mode = scene.state.queue.unwrap_or(scene.rules.queue);
+        Self {
+            incoming: Incoming::new(&scene.store, &scene.lease, scene.message, mode),
+            scene,
+            compacted: false,
+            overflowed: false,
+        }
+    }
+
+    /// Goes on until the turn ends.
+    pub(super) async fn run(&mut self) -> Result<Ending, StoreError> {
+        loop {
+            let items = self.items().await?;
+            let view = View::of(&items, &self.scene.turn);
+            let approved = self.approved(&view).await?;
+            let too_long = self.is_too_long(&items).await;
+            let next = step(
+                &view,
+                &Facts {
+                    permit: &|pending| self.scene.permit(pending),
+                    approved: &|key| approved.get(key).copied(),
+                    too_long,
+                    limits: self.scene.rules.limits,
+                    spent: self.scene.spent(&items),
+                },
+            );
+            let after = match next {
+                // Not between a call and its result.
+                Step::CallModel { .. } if self.let_in().await? => After::GoOn,
+                Step::CallModel { tools } => self.call(&items, &view, tools).await?,
+                Step::RunTools(calls) => self.run_tools(&calls, &view, &items, &approved).await?,
+                Step::AskApproval(calls) => After::End(self.scene.ask(&calls).await?),
+                Step::Compact => self.compact(&items).await?,
+                Step::Stop(exceeded) => After::End(self.scene.exceeded(exceeded)),
+                Step::Done => After::End(Ending::default()),
+            };
+            if let After::End(ending) = after {
+                return Ok(ending);
+            }
+        }
+    }
+
+    /// The items that a model is shown, with an epoch at their beginning.
+    async fn items(&mut self) -> Result<Vec<Item>, StoreError> {
+        let scene = &self.scene;
+        let items = scene.store.context(&scene.session.id).await?;
+        let Some(served) = &scene.served else {
+            // The call will say why to the person.
+            return Ok(items);
+        };
+        if render(&items).0.is_some() {
+            return Ok(items);
+        }
+        let home = &scene.assistant.home;
+        let frozen = home.frozen(&scene.conversation, served, &scene.registry).await;
+        let id = format!("{}/prompt/{}", scene.turn, items.last().map_or(0, |item| item.seq));
+        let note = item(id, &scene.turn, Note::Prompt(frozen).content(), Label::of_nothing());
+        scene.append(vec![note]).await?;
+        scene.store.context(&scene.session.id).await
+    }
+
+    /// Takes in what has come meanwhile and belongs to this turn; whether there was something.
+    async fn let_in(&mut self) -> Result<bool, StoreError> {
+        let scene = &self.scene;
+        let mut any = false;
+        while let Some(claimed) = self.incoming.next_to_let_in() {
+            let id = format!("{}/{}", scene.turn, claimed.id);
+            let end = TurnEnd {
+                message: claimed.id,
+                turn: scene.turn.clone(),
+                how: TurnOutcome::Done,
+                items: Some(NewItems {
+                    session: scene.session.id.clone(),
+                    items: scene.heard(&claimed.message, &id),
+                }),
+                deliveries: Vec::new(),
+                keep_lease: true,
+            };
+            scene.store.end_turn(&scene.lease, end).await?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// What the owner has said about calls that wait for it.
+    async fn approved(&self, view: &View) -> Result<HashMap<String, ApprovalState>, StoreError> {
+        let mut states = HashMap::new();
+        for pending in &view.pending {
+            if self.scene.permit(pending) == Permit::Ask
+                && let Some(approval) = self.scene.store.approval(&asking::id(&pending.key)).await?
+            {
+                states.insert(pending.key.clone(), approval.state);
+            }
+        }
+        Ok(states)
+    }
+}

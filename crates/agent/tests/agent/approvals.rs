@@ -1,0 +1,96 @@
+//! Questions to the owner.
+
+use serde_json::json;
+use yabby_agent::Rules;
+use yabby_core::Integrity;
+
+use crate::{
+    desk::Desk,
+    script::{Say, Script},
+};
+
+fn exec(command: &str) -> Say {
+    Say::Calls(vec![("exec", json!({"command": command}))])
+}
+
+fn id_of(sent: &[String]) -> String {
+    let (_, behind) = sent[0].rsplit_once("/approve ").expect("it asks");
+    behind.split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_command_runs_once_after_a_yes_and_never_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([exec("ls -l"), Say::Text("Three files.")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let asked = desk.ask("what is here?").await;
+    let id = id_of(&asked);
+    assert_eq!(
+        asked,
+        [format!(
+            "notice: May I run this command?\nls -l\nyes: /approve {id}    no: /deny {id}"
+        )]
+    );
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+    // Somebody else cannot say yes, and a word is no answer.
+    let other = desk.say_as(&format!("/approve {id}"), Integrity::Untrusted).await;
+    desk.ended(other).await;
+    assert_eq!(desk.sent().await, ["notice: only the owner can answer that"]);
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+    assert_eq!(
+        desk.ask(&format!("/approve {}", &id[..4])).await,
+        ["answer: Three files."]
+    );
+    assert_eq!(*desk.world.ran.lock().unwrap(), ["ls -l"]);
+    assert_eq!(desk.ask("/approve").await, ["notice: there is no question to answer"]);
+    assert_eq!(*desk.world.ran.lock().unwrap(), ["ls -l"]);
+    desk.model.assert_prefixes();
+}
+
+#[tokio::test]
+async fn the_conversation_goes_on_meanwhile_and_the_result_comes_as_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([exec("make"), Say::Text("It is noon."), Say::Text("It is made.")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let id = id_of(&desk.ask("make it").await);
+    assert_eq!(desk.ask("what time is it?").await, ["answer: It is noon."]);
+    assert_eq!(desk.ask(&format!("/approve {id}")).await, ["answer: It is made."]);
+    let last = format!("{:?}", desk.model.last().last().unwrap());
+    assert!(
+        last.contains("[news of the call of exec that waited for the owner]\\nran make"),
+        "{last}"
+    );
+    desk.model.assert_prefixes();
+}
+
+#[tokio::test]
+async fn a_no_is_told_to_the_model_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([exec("rm -r x"), Say::Text("Then not.")]);
+    let mut desk = Desk::open(folder.path(), script.clone(), Rules::default()).await;
+    let id = id_of(&desk.ask("tidy up").await);
+    let world = desk.world.clone();
+    desk.kill().await;
+    let mut desk = Desk::open_in(folder.path(), script, Rules::default(), world).await;
+    assert_eq!(desk.ask(&format!("/deny {id}")).await, ["answer: Then not."]);
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+    let last = format!("{:?}", desk.model.last().last().unwrap());
+    assert!(last.contains("[not run: the owner has said no."), "{last}");
+    desk.model.assert_prefixes();
+}
+
+#[tokio::test]
+async fn of_several_questions_the_owner_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let two = Say::Calls(vec![
+        ("exec", json!({"command": "one"})),
+        ("exec", json!({"command": "two"})),
+    ]);
+    let script = Script::new([two, Say::Text("Both.")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    assert_eq!(desk.ask("do both").await.len(), 2);
+    let told = desk.ask("/approve").await;
+    assert!(told[0].starts_with("notice: several questions are open"), "{told:?}");
+    assert_eq!(desk.ask("/approve all").await, ["answer: Both."]);
+    assert_eq!(*desk.world.ran.lock().unwrap(), ["one", "two"]);
+}

@@ -1,0 +1,48 @@
+//! Commands, as a person reads their answers.
+
+use yabby_agent::Rules;
+
+use crate::{
+    desk::Desk,
+    script::{Say, Script},
+};
+
+#[tokio::test]
+async fn each_command_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([Say::Text("Hello."), Say::Text("Hello again.")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let mut shown = String::new();
+    for line in [
+        "hello",
+        "/status",
+        "/context",
+        "/usage",
+        "/tools",
+        "/models",
+        "/model",
+        "/model other",
+        "/model nothing",
+        "/model",
+        "/model default",
+        "/think high",
+        "/think",
+        "/think harder",
+        "/reasoning on",
+        "/private on",
+        "/queue",
+        "/queue collect",
+        "/queue what",
+        "/usage on",
+        "/approve abc",
+        "/help",
+        "/new hello",
+        "/new",
+        "/status",
+    ] {
+        let sent = desk.ask(line).await;
+        shown.push_str(&format!("> {line}\n{}\n", sent.join("\n")));
+    }
+    insta::assert_snapshot!(shown);
+    assert_eq!(desk.model.asked()[1].messages.len(), 1);
+}

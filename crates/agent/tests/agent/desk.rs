@@ -1,0 +1,363 @@
+//! An assistant at work: a store in a folder, its loop, a scripted model, and what it has sent.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use serde_json::{Map, Value, json};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
+use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served};
+use yabby_core::{
+    Confidentiality, Integrity, Label, Lang, Origin, Peer, PeerKind, ResetPolicy, SessionKey, Time, Tool as Described,
+};
+use yabby_store::{
+    Accepted, Access, ClaimedDelivery, Deliver, Deliveries, InboundState, Item, NewInbound, Pace, Place, Said, Sending,
+    Store, Turns,
+};
+use yabby_tools::{At, Effect, Group, Manifest, Output, Registry, Returns, Tool, ToolError, ToolErrorKind};
+
+use crate::script::Script;
+
+/// What the tools of a test have done.
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    pub(crate) noted: Arc<AtomicUsize>,
+    pub(crate) ran: Arc<Mutex<Vec<String>>>,
+    /// `slow` ends when it is told.
+    pub(crate) slow: Arc<Notify>,
+    /// Told when `slow` begins.
+    pub(crate) began: Arc<Notify>,
+}
+
+/// An assistant at work.
+pub(crate) struct Desk {
+    pub(crate) store: Store,
+    pub(crate) assistant: Assistant,
+    pub(crate) world: World,
+    pub(crate) model: Script,
+    sent: Arc<Mutex<Vec<String>>>,
+    stop: Option<oneshot::Sender<()>>,
+    loops: Option<JoinHandle<()>>,
+    told: usize,
+}
+
+struct Channel(Arc<Mutex<Vec<String>>>);
+
+impl Deliver for Channel {
+    async fn send(&self, delivery: &ClaimedDelivery) -> Sending {
+        self.0.lock().unwrap().push(match &delivery.content {
+            Said::Answer(text) => format!("answer: {}", text.as_str()),
+            Said::Notice(text) => format!("notice: {}", text.render(Lang::En)),
+        });
+        Sending::Sent { receipt: None }
+    }
+}
+
+/// Rules and tools of a test's agent.
+struct Plain {
+    rules: Rules,
+    tools: Registry,
+}
+
+impl Home for Plain {
+    fn rules(&self, _agent: &str) -> Rules {
+        self.rules.clone()
+    }
+
+    fn reset(&self, _conversation: &SessionKey) -> ResetPolicy {
+        ResetPolicy::default()
+    }
+
+    fn offset(&self, _at: Time) -> i32 {
+        0
+    }
+
+    fn tools<'a>(&'a self, _agent: &'a str) -> BoxFuture<'a, Registry> {
+        let tools = self.tools.clone();
+        async move { tools }.boxed()
+    }
+
+    fn frozen<'a>(
+        &'a self,
+        _conversation: &'a SessionKey,
+        _served: &'a Served,
+        tools: &'a Registry,
+    ) -> BoxFuture<'a, Frozen> {
+        let tools = tools.iter().map(|tool| tool.manifest().tool.clone()).collect();
+        async move {
+            Frozen {
+                system: "You are a test.".to_owned(),
+                tools,
+            }
+        }
+        .boxed()
+    }
+
+    fn aside(&self, _agent: &str, _at: Time) -> Option<String> {
+        Some("[now]".to_owned())
+    }
+
+    fn models(&self) -> Vec<String> {
+        vec!["test/model".to_owned(), "test/other".to_owned()]
+    }
+
+    fn model(&self, name: &str) -> Option<String> {
+        self.models().into_iter().find(|model| model.ends_with(name))
+    }
+}
+
+type Does = Box<dyn Fn(World, Map<String, Value>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync>;
+
+struct Small {
+    manifest: Manifest,
+    world: World,
+    does: Does,
+}
+
+impl Tool for Small {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn run<'a>(&'a self, arguments: &'a Map<String, Value>, _at: &'a At) -> BoxFuture<'a, Result<Output, ToolError>> {
+        (self.does)(self.world.clone(), arguments.clone())
+    }
+}
+
+fn small(name: &str, effect: Effect, repeatable: bool, world: &World, does: Does) -> Arc<dyn Tool> {
+    Arc::new(Small {
+        manifest: Manifest {
+            tool: Described {
+                name: name.to_owned(),
+                description: format!("does {name}"),
+                parameters: json!({"type": "object"}),
+            },
+            effect,
+            sinks: Vec::new(),
+            returns: if effect == Effect::Read {
+                Returns::Foreign
+            } else {
+                Returns::Own
+            },
+            repeatable,
+            group: Group::Runtime,
+            core: true,
+        },
+        world: world.clone(),
+        does,
+    })
+}
+
+fn tools(world: &World) -> Registry {
+    let word = |arguments: &Map<String, Value>| arguments.get("x").map(Value::to_string).unwrap_or_default();
+    Registry::new([
+        small(
+            "look",
+            Effect::Read,
+            true,
+            world,
+            Box::new(move |_, arguments| async move { Ok(Output::text(format!("seen {}", word(&arguments)))) }.boxed()),
+        ),
+        small(
+            "fail",
+            Effect::Read,
+            true,
+            world,
+            Box::new(|_, _| async { Err(ToolError::new(ToolErrorKind::NotFound, "there is no such thing")) }.boxed()),
+        ),
+        small(
+            "note",
+            Effect::Write,
+            false,
+            world,
+            Box::new(|world, _| {
+                async move {
+                    Ok(Output::text(format!(
+                        "noted {}",
+                        world.noted.fetch_add(1, Ordering::SeqCst) + 1
+                    )))
+                }
+                .boxed()
+            }),
+        ),
+        small(
+            "exec",
+            Effect::Exec,
+            false,
+            world,
+            Box::new(|world, arguments| {
+                async move {
+                    let command = arguments["command"].as_str().unwrap_or_default().to_owned();
+                    world.ran.lock().unwrap().push(command.clone());
+                    Ok(Output::text(format!("ran {command}")))
+                }
+                .boxed()
+            }),
+        ),
+        small("slow", Effect::Write, false, world, slow()),
+        small("patient", Effect::Write, true, world, slow()),
+    ])
+    .unwrap()
+}
+
+fn slow() -> Does {
+    Box::new(|world, _| {
+        async move {
+            world.noted.fetch_add(1, Ordering::SeqCst);
+            world.began.notify_one();
+            world.slow.notified().await;
+            Ok(Output::text("slowly done"))
+        }
+        .boxed()
+    })
+}
+
+impl Desk {
+    pub(crate) async fn open(folder: &Path, model: Script, rules: Rules) -> Self {
+        Self::open_in(folder, model, rules, World::default()).await
+    }
+
+    pub(crate) async fn open_in(folder: &Path, model: Script, rules: Rules, world: World) -> Self {
+        let store = Store::open(&Place::Folder(folder.to_owned()), Access::Write)
+            .await
+            .unwrap();
+        let home = Plain {
+            rules,
+            tools: tools(&world),
+        };
+        let assistant = Assistant::new(Arc::new(model.clone()), Arc::new(home));
+        let sent = Arc::<Mutex<Vec<String>>>::default();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let pace = Pace {
+            drain: Duration::ZERO,
+            ..Pace::default()
+        };
+        let turns = Turns::new(store.clone(), assistant.clone(), pace.clone());
+        let deliveries = Deliveries::new(store.clone(), Channel(Arc::clone(&sent)), pace);
+        let one = stopped.map(drop).shared();
+        let two = one.clone();
+        let loops = tokio::spawn(async move {
+            tokio::join!(turns.run(one), deliveries.run(two));
+        });
+        Self {
+            store,
+            assistant,
+            world,
+            model,
+            sent,
+            stop: Some(stop),
+            loops: Some(loops),
+            told: 0,
+        }
+    }
+
+    /// The owner says something; its number in the inbox.
+    pub(crate) async fn say(&mut self, text: &str) -> i64 {
+        self.say_as(text, Integrity::Owner).await
+    }
+
+    pub(crate) async fn say_as(&mut self, text: &str, who: Integrity) -> i64 {
+        self.told += 1;
+        let new = NewInbound {
+            message: yabby_store::new_id(),
+            origin: Origin {
+                channel: "test".to_owned(),
+                account: None,
+                peer: Peer {
+                    kind: PeerKind::Direct,
+                    id: "owner".to_owned(),
+                },
+                thread: None,
+                sender: Some("owner".to_owned()),
+            },
+            conversation: key(),
+            received_at: Time(1_000_000 + i64::try_from(self.told).unwrap()),
+            body: Body::text(text).to_value(),
+            label: Label::new(who, Confidentiality::Private, "test"),
+        };
+        match self.store.accept(new).await.unwrap() {
+            Accepted::New { id } | Accepted::Known { id, .. } => id,
+        }
+    }
+
+    /// Says something and waits until it was dealt with; what was sent meanwhile.
+    pub(crate) async fn ask(&mut self, text: &str) -> Vec<String> {
+        let id = self.say(text).await;
+        self.ended(id).await;
+        self.sent().await
+    }
+
+    /// Waits until a message was dealt with.
+    pub(crate) async fn ended(&self, id: i64) {
+        until(async || {
+            let (_, state) = self.store.inbound(id).await.unwrap().unwrap();
+            matches!(state, InboundState::Done | InboundState::Dead)
+        })
+        .await;
+    }
+
+    /// What was sent since this was last asked, once all of it is out.
+    pub(crate) async fn sent(&self) -> Vec<String> {
+        until(async || self.store.overview().await.unwrap().waiting_out == 0).await;
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
+    /// Waits until so many messages were sent.
+    pub(crate) async fn sent_so_many(&self, count: usize) {
+        until(async || self.sent.lock().unwrap().len() >= count).await;
+    }
+
+    /// The items of the conversation's session.
+    pub(crate) async fn items(&self) -> Vec<Item> {
+        let session = self.store.conversation(&key()).await.unwrap().unwrap().session.unwrap();
+        self.store.items(&session, 0, 1_000).await.unwrap()
+    }
+
+    /// Ends at once, as a process that is killed does; what is in the folder stays.
+    pub(crate) async fn kill(mut self) {
+        if let Some(loops) = self.loops.take() {
+            loops.abort();
+            let _ = loops.await;
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(loops) = self.loops.take() {
+            loops.abort();
+        }
+    }
+}
+
+pub(crate) fn key() -> SessionKey {
+    SessionKey::main("main")
+}
+
+pub(crate) fn queue(mode: QueueMode) -> Rules {
+    Rules {
+        queue: mode,
+        ..Rules::default()
+    }
+}
+
+/// Waits, 20 seconds at the most.
+pub(crate) async fn until(mut is: impl AsyncFnMut() -> bool) {
+    for _ in 0..2_000 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it has not come to that in 20 seconds");
+}

@@ -1,0 +1,9 @@
+//! The assistant over a real store, with a scripted model and small tools.
+
+mod approvals;
+mod commands;
+mod desk;
+mod queue;
+mod restart;
+mod script;
+mod turns;
