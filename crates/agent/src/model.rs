@@ -44,6 +44,9 @@ pub trait Model: Send + Sync {
     /// The tokens of a request as that model would get it, exact where its server counts.
     fn count<'a>(&'a self, wish: &'a Wish, request: &'a ModelRequest) -> BoxFuture<'a, TokenCount>;
 
+    /// The same without asking anybody: for each step of a turn.
+    fn estimate(&self, wish: &Wish, request: &ModelRequest) -> u32;
+
     /// Asks. The last event is `Done` or `Failed`; dropping the stream closes the connection.
     fn answer<'a>(&'a self, wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent>;
 }

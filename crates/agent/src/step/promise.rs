@@ -63,13 +63,13 @@ pub fn promises(text: &str) -> bool {
 
 /// Whether words begin with a claim: `I have now sent`, `I've sent`, `I sent`.
 fn claims(words: &[&str]) -> bool {
-    let rest = match words {
-        ["i've", rest @ ..] | ["i", "have", rest @ ..] | ["i", rest @ ..] => rest,
-        _ => return false,
+    let begin: [&[&str]; 3] = [&["i", "have"], &["i've"], &["i"]];
+    let Some(rest) = begin.iter().find_map(|begin| words.strip_prefix(*begin)) else {
+        return false;
     };
-    let rest = match rest {
-        ["just" | "now" | "already" | "successfully", rest @ ..] => rest,
-        rest => rest,
+    let rest = match rest.split_first() {
+        Some((&("just" | "now" | "already" | "successfully"), rest)) => rest,
+        _ => rest,
     };
     rest.first().is_some_and(|word| DONE.contains(word))
 }

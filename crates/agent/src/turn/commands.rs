@@ -183,8 +183,7 @@ impl Scene<'_> {
             .collect();
         let which = which.trim().to_ascii_lowercase();
         let meant: Vec<&Approval> = match which.as_str() {
-            "all" => here.clone(),
-            "" => here.clone(),
+            "" | "all" => here.clone(),
             id => here
                 .iter()
                 .copied()

@@ -66,7 +66,7 @@ impl Work<'_> {
             for (pending, came) in now.iter().zip(came) {
                 let mut came = came?;
                 pictures.extend(scene.pictures(pending, &mut came));
-                kept.extend(scene.result(pending, came));
+                kept.extend(scene.result(pending, &came));
             }
             scene.append(kept).await?;
         }
@@ -215,7 +215,7 @@ impl Scene<'_> {
     }
 
     /// The items of a result. Of a call that the conversation has left behind, it is told as news.
-    fn result(&self, pending: &Pending, came: Came) -> Vec<NewItem> {
+    fn result(&self, pending: &Pending, came: &Came) -> Vec<NewItem> {
         let id = format!("{}/result", pending.key);
         let shown = self.fit(&came.text, &id);
         let message = Message::result(&pending.call, shown.clone());

@@ -41,7 +41,6 @@ pub(crate) struct World {
 /// An assistant at work.
 pub(crate) struct Desk {
     pub(crate) store: Store,
-    pub(crate) assistant: Assistant,
     pub(crate) world: World,
     pub(crate) model: Script,
     sent: Arc<Mutex<Vec<String>>>,
@@ -250,7 +249,7 @@ impl Desk {
         });
         Self {
             store,
-            assistant,
+
             world,
             model,
             sent,

@@ -94,11 +94,15 @@ impl Model for Script {
         async move { Ok(served) }.boxed()
     }
 
-    fn count<'a>(&'a self, _wish: &'a Wish, request: &'a ModelRequest) -> BoxFuture<'a, TokenCount> {
-        let tokens = format!("{request:?}").len() / 4;
+    fn estimate(&self, _wish: &Wish, request: &ModelRequest) -> u32 {
+        u32::try_from(format!("{request:?}").len() / 4).unwrap()
+    }
+
+    fn count<'a>(&'a self, wish: &'a Wish, request: &'a ModelRequest) -> BoxFuture<'a, TokenCount> {
+        let tokens = self.estimate(wish, request);
         async move {
             TokenCount {
-                tokens: u32::try_from(tokens).unwrap(),
+                tokens,
                 exactness: Exactness::Estimated,
             }
         }
