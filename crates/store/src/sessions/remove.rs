@@ -89,12 +89,7 @@ pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<
     tx.wake(Topic::Inbox)?;
     let mut unneeded = Vec::new();
     for hash in hashes {
-        // Whoever takes it into use meanwhile is waited for, and seen.
-        let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
-        tx.query_one(&statement, params![&hash])?;
-        let statement = "DELETE FROM attachments WHERE hash = ?1 \
-                         AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
-        if tx.execute(statement, params![&hash])? > 0 {
+        if attachments::let_go(tx, &hash, now)? {
             unneeded.push(hash);
         }
     }
