@@ -4,6 +4,9 @@
 //! renews. Each new owner gets a higher number (a fencing token); whatever is written for a lane says its number in the
 //! same transaction, and an older one is refused, however late it comes.
 //!
+//! An operation that takes lanes is an owner of its own. When it is run again, because nobody knows whether it was committed,
+//! it so knows its own lanes and gives them to its caller, who would wait for their leases otherwise.
+//!
 //! Replicas measure leases by the clock of the database. With SQLite there is one process: its lanes are free when it
 //! has ended, and no clock that jumps takes them away from it.
 
@@ -13,6 +16,7 @@ use yabby_core::{Time, text};
 
 use crate::{
     error::{Result, StoreError, StoreErrorKind},
+    ids::new_id,
     sql::{Flavor, Tx, params},
     store::Store,
     wakes::Topic,
@@ -69,15 +73,20 @@ impl Store {
     /// Takes the lane of a conversation, to work in it without a message that has come in; `None` while another owner
     /// has it.
     pub async fn lease_conversation(&self, conversation: &str, time: Duration) -> Result<Option<Lease>> {
-        let conversation = conversation.to_owned();
+        let (conversation, owner) = (conversation.to_owned(), self.new_owner());
+        let mut before = Vec::new();
         self.write("lease", move |tx| {
+            if let Some(lease) = still_held(tx, &before)?.pop() {
+                return Ok(Some(lease));
+            }
             make(tx, LaneKind::In, &conversation)?;
             let now = tx.now()?;
-            if is_free(tx, LaneKind::In, &conversation, now)? {
-                take(tx, LaneKind::In, &conversation, now, time).map(Some)
-            } else {
-                Ok(None)
+            if !is_free(tx, LaneKind::In, &conversation, now)? {
+                return Ok(None);
             }
+            let lease = take(tx, &owner, LaneKind::In, &conversation, now, time)?;
+            before = vec![lease.clone()];
+            Ok(Some(lease))
         })
         .await
     }
@@ -102,6 +111,45 @@ impl Store {
         let lease = lease.clone();
         self.write("release", move |tx| free(tx, &lease, Duration::ZERO)).await
     }
+
+    /// The owner that an operation is.
+    pub(crate) fn new_owner(&self) -> String {
+        format!("{}/{}", self.me(), new_id())
+    }
+}
+
+/// Something that is done under a lease.
+pub(crate) trait Leased {
+    fn lease(&self) -> &Lease;
+}
+
+impl Leased for Lease {
+    fn lease(&self) -> &Lease {
+        self
+    }
+}
+
+/// What an operation has taken when it ran before, and has: all of it when that was committed, nothing when it was not.
+/// What was not heard of in the time of its lease may have another owner.
+pub(crate) fn still_held<T: Leased + Clone>(tx: &mut dyn Tx, before: &[T]) -> Result<Vec<T>> {
+    // By their names alone and in one order: the first time may be about to be committed, and is waited for.
+    let statement = format!(
+        "SELECT owner, fence FROM lanes WHERE kind = ?1 AND key = ?2{}",
+        tx.flavor().for_update()
+    );
+    let mut sorted: Vec<&T> = before.iter().collect();
+    sorted.sort_by(|one, other| one.lease().key.cmp(&other.lease().key));
+    let mut held = Vec::new();
+    for work in sorted {
+        let lease = work.lease();
+        let Some(row) = tx.query_one(&statement, params![lease.kind.name(), &lease.key])? else {
+            continue;
+        };
+        if row.opt_text(0)?.as_deref() == Some(&lease.owner) && row.int(1)? == lease.fence {
+            held.push(work.clone());
+        }
+    }
+    Ok(held)
 }
 
 /// Makes a lane where there is none, and locks it until the end of the transaction; the oldest row that waits in it.
@@ -155,11 +203,17 @@ pub(crate) fn is_owned(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time) ->
 }
 
 /// Takes a lane that is free and locked by this transaction.
-pub(crate) fn take(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time, time: Duration) -> Result<Lease> {
-    let owner = tx.me().to_owned();
+pub(crate) fn take(
+    tx: &mut dyn Tx,
+    owner: &str,
+    kind: LaneKind,
+    key: &str,
+    now: Time,
+    time: Duration,
+) -> Result<Lease> {
     let statement = "UPDATE lanes SET owner = ?1, until = ?2, fence = fence + 1 WHERE kind = ?3 AND key = ?4 \
                      RETURNING fence";
-    let row = tx.query_one(statement, params![&owner, now + time, kind.name(), key])?;
+    let row = tx.query_one(statement, params![owner, now + time, kind.name(), key])?;
     let Some(row) = row else {
         let message = text!("there is no conversation {key}", key = key);
         return Err(StoreError::new(StoreErrorKind::Missing, message));
@@ -167,7 +221,7 @@ pub(crate) fn take(tx: &mut dyn Tx, kind: LaneKind, key: &str, now: Time, time: 
     Ok(Lease {
         kind,
         key: key.to_owned(),
-        owner,
+        owner: owner.to_owned(),
         fence: row.int(0)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use yabby_core::text;
 
 use crate::{
@@ -28,7 +28,7 @@ pub struct Store {
 struct Shared {
     backend: Box<dyn Backend>,
     place: Place,
-    room: Semaphore,
+    room: Arc<Semaphore>,
     limits: OnceLock<Limits>,
 }
 
@@ -38,6 +38,8 @@ struct Asked<F, T> {
     operation: F,
     result: Option<T>,
     told: oneshot::Sender<Result<T>>,
+    /// Its room, also when nobody waits for it any more.
+    _room: OwnedSemaphorePermit,
 }
 
 impl Store {
@@ -46,7 +48,7 @@ impl Store {
             shared: Arc::new(Shared {
                 backend,
                 place,
-                room: Semaphore::new(MOST_WAITING),
+                room: Arc::new(Semaphore::new(MOST_WAITING)),
                 limits: OnceLock::new(),
             }),
         }
@@ -114,7 +116,8 @@ impl Store {
         operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (told, answer) = oneshot::channel();
-        let _room = self.shared.room.acquire().await.map_err(|_| gone())?;
+        let room = Arc::clone(&self.shared.room);
+        let room = room.acquire_owned().await.map_err(|_| gone())?;
         self.shared.backend.submit(
             mode,
             Box::new(Asked {
@@ -122,6 +125,7 @@ impl Store {
                 operation,
                 result: None,
                 told,
+                _room: room,
             }),
         );
         answer.await.map_err(|_| gone())?
@@ -151,5 +155,51 @@ where
     fn end(self: Box<Self>, outcome: Result<(), StoreError>) {
         let Self { result, told, .. } = *self;
         let _ = told.send(outcome.and_then(|()| result.ok_or_else(gone)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use futures_util::FutureExt as _;
+
+    use super::MOST_WAITING;
+    use crate::{
+        open::{Access, Place},
+        store::Store,
+    };
+
+    #[tokio::test]
+    async fn who_goes_away_makes_no_room_for_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::Folder(folder.path().join("store"));
+        let store = Store::open(&place, Access::Write).await.expect("a store");
+        let (go_on, waiting) = mpsc::channel::<()>();
+        let ran = Arc::new(AtomicUsize::new(0));
+        let first = store
+            .write("first", move |_| {
+                let _ = waiting.recv();
+                Ok(())
+            })
+            .now_or_never();
+        assert!(first.is_none());
+        for _ in 0..2 * MOST_WAITING {
+            let ran = Arc::clone(&ran);
+            let asked = store.write("asked", move |_| {
+                ran.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            });
+            // The runtime would let it wait for others.
+            let asked = tokio::task::unconstrained(asked).now_or_never();
+            assert!(asked.is_none());
+        }
+        drop(go_on);
+        store.write("last", |_| Ok(())).await.expect("written");
+        assert_eq!(ran.load(Ordering::SeqCst), MOST_WAITING - 1);
     }
 }

@@ -2,7 +2,9 @@
 
 mod attached;
 
-use yabby_core::text;
+use std::time::Duration;
+
+use yabby_core::{Time, text};
 
 pub(crate) use attached::{Attached, hash_of};
 
@@ -11,6 +13,9 @@ use crate::{
     sql::{Tx, params},
     store::Store,
 };
+
+/// What is younger may belong to something that is not written yet.
+pub(crate) const YOUNG: Duration = Duration::from_hours(1);
 
 /// How large things may be, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +79,8 @@ pub(crate) fn put(tx: &mut dyn Tx, kept: &Kept, bytes: Vec<u8>, media_type: &str
         )));
     }
     let hash = hash_of(&bytes);
-    let statement = "INSERT INTO attachments (hash, bytes, media_type, added_at) VALUES (?1, ?2, ?3, ?4) \
-                     ON CONFLICT (hash) DO UPDATE SET added_at = excluded.added_at";
+    let statement = "INSERT INTO attachments (hash, bytes, media_type, added_at, awaited) VALUES (?1, ?2, ?3, ?4, 1) \
+                     ON CONFLICT (hash) DO UPDATE SET added_at = excluded.added_at, awaited = attachments.awaited + 1";
     let now = tx.now()?;
     tx.execute(statement, params![&hash, bytes.len(), media_type, now])?;
     kept.attached.put(tx, &hash, bytes)?;
@@ -84,12 +89,23 @@ pub(crate) fn put(tx: &mut dyn Tx, kept: &Kept, bytes: Vec<u8>, media_type: &str
 
 /// Notes that an item needs an attachment.
 pub(crate) fn belongs(tx: &mut dyn Tx, item: &str, n: i64, kind: &str, hash: &str, name: Option<&str>) -> Result<()> {
-    let known = tx.query_one("SELECT 1 FROM attachments WHERE hash = ?1", params![hash])?;
-    if known.is_none() {
+    let statement =
+        "UPDATE attachments SET awaited = CASE WHEN awaited > 0 THEN awaited - 1 ELSE 0 END WHERE hash = ?1";
+    if tx.execute(statement, params![hash])? == 0 {
         return Err(missing(hash));
     }
     let statement = "INSERT INTO item_attachments (item, n, kind, hash, name) VALUES (?1, ?2, ?3, ?4, ?5)";
     tx.execute(statement, params![item, n, kind, hash, name]).map(drop)
+}
+
+/// Deletes an attachment that no item needs, unless somebody has just added it for an item that comes; whether it is gone.
+pub(crate) fn let_go(tx: &mut dyn Tx, hash: &str, now: Time) -> Result<bool> {
+    // Whoever takes it into use meanwhile is waited for, and seen.
+    let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
+    tx.query_one(&statement, params![hash])?;
+    let statement = "DELETE FROM attachments WHERE hash = ?1 AND (awaited = 0 OR added_at < ?2) \
+                     AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
+    Ok(tx.execute(statement, params![hash, now - YOUNG])? > 0)
 }
 
 /// The bytes of an attachment, which are what they were.

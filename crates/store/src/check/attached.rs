@@ -1,19 +1,16 @@
 //! Attachments: their rows, their bytes, and who needs them.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use yabby_core::{Time, text};
 
 use super::{Checked, ProblemKind};
 use crate::{
-    attachments::{Attached, hash_of},
+    attachments::{self, Attached, YOUNG, hash_of},
     error::{Result, StoreError, StoreErrorKind},
     portable::{Table, each_row},
     sql::{Flavor, Tx, params},
 };
-
-/// What is younger may belong to something that is not written yet.
-const YOUNG: Duration = Duration::from_hours(1);
 
 pub(super) fn check(tx: &mut dyn Tx, attached: &Attached, found: &mut Checked) -> Result<()> {
     let mut known = BTreeSet::new();
@@ -57,11 +54,7 @@ pub(super) fn remove_orphans(tx: &mut dyn Tx, attached: &Attached) -> Result<u64
     let mut removed = 0;
     let unused: BTreeSet<String> = rows_without_use(tx, now)?.into_iter().collect();
     for hash in &unused {
-        let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
-        tx.query_one(&statement, params![hash])?;
-        let statement = "DELETE FROM attachments WHERE hash = ?1 \
-                         AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
-        removed += tx.execute(statement, params![hash])?;
+        removed += u64::from(attachments::let_go(tx, hash, now)?);
     }
     if tx.flavor() == Flavor::Sqlite {
         for (hash, path) in files(attached)? {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    lanes::{self, LaneKind, Lease},
+    lanes::{self, LaneKind, Lease, Leased},
     sql::{Tx, params},
     store::Store,
 };
@@ -41,6 +41,15 @@ pub(crate) struct Found<T> {
     pub(crate) due: Option<Duration>,
 }
 
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self {
+            work: Vec::new(),
+            due: None,
+        }
+    }
+}
+
 impl Store {
     /// Takes the oldest message of the free conversation that has waited longest, for the time of a lease. `None` when
     /// there is nothing to do.
@@ -50,37 +59,62 @@ impl Store {
 
     /// The same for several conversations at once.
     pub(crate) async fn claim_messages(&self, lease: Duration, most: usize) -> Result<Found<Claimed>> {
+        let owner = self.new_owner();
+        let mut before = Found::default();
         self.write("claim_message", move |tx| {
-            let now = tx.now()?;
-            let mut work = Vec::new();
-            while work.len() < most {
-                let Some((conversation, head)) = lanes::longest_waiting(tx, LaneKind::In, now)? else {
-                    let due = lanes::next_due(tx, LaneKind::In, now)?;
-                    return Ok(Found { work, due });
-                };
-                if let Some(claimed) = claim(tx, &conversation, head, now, lease)? {
-                    work.push(claimed);
-                } else {
-                    // It was deleted, or has ended.
-                    let next = next_open(tx, &conversation)?.filter(|next| *next != head);
-                    lanes::set_head(tx, LaneKind::In, &conversation, next)?;
-                }
+            let work = lanes::still_held(tx, &before.work)?;
+            if !work.is_empty() {
+                return Ok(Found { work, due: before.due });
             }
-            Ok(Found { work, due: None })
+            before = take(tx, &owner, lease, most)?;
+            Ok(before.clone())
         })
         .await
     }
 }
 
+impl Leased for Claimed {
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+/// Takes the oldest of the free lanes that have waited longest, up to so many.
+fn take(tx: &mut dyn Tx, owner: &str, lease: Duration, most: usize) -> Result<Found<Claimed>> {
+    let now = tx.now()?;
+    let mut work = Vec::new();
+    while work.len() < most {
+        let Some((conversation, head)) = lanes::longest_waiting(tx, LaneKind::In, now)? else {
+            let due = lanes::next_due(tx, LaneKind::In, now)?;
+            return Ok(Found { work, due });
+        };
+        if let Some(claimed) = claim(tx, owner, &conversation, head, now, lease)? {
+            work.push(claimed);
+        } else {
+            // It was deleted, or has ended.
+            let next = next_open(tx, &conversation)?.filter(|next| *next != head);
+            lanes::set_head(tx, LaneKind::In, &conversation, next)?;
+        }
+    }
+    Ok(Found { work, due: None })
+}
+
 /// Takes a message of a lane that is locked and free.
-fn claim(tx: &mut dyn Tx, conversation: &str, id: i64, now: Time, time: Duration) -> Result<Option<Claimed>> {
+fn claim(
+    tx: &mut dyn Tx,
+    owner: &str,
+    conversation: &str,
+    id: i64,
+    now: Time,
+    time: Duration,
+) -> Result<Option<Claimed>> {
     let statement = format!(
         "UPDATE inbox SET state = ?1, claims = claims + 1 WHERE id = ?2 AND conversation = ?3 AND ended_at IS NULL \
          RETURNING {COLUMNS}, claims, failures, turn"
     );
     let row = tx.query_one(&statement, params![InboundState::Claimed.name(), id, conversation])?;
     let Some(row) = row else { return Ok(None) };
-    let lease = lanes::take(tx, LaneKind::In, conversation, now, time)?;
+    let lease = lanes::take(tx, owner, LaneKind::In, conversation, now, time)?;
     tx.execute("UPDATE inbox SET fence = ?1 WHERE id = ?2", params![lease.fence, id])?;
     Ok(Some(Claimed {
         lease,

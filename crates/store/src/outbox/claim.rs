@@ -8,7 +8,7 @@ use super::{Said, Target, ask::ask, next_open};
 use crate::{
     error::Result,
     inbox::Found,
-    lanes::{self, LaneKind, Lease},
+    lanes::{self, LaneKind, Lease, Leased},
     sql::{Tx, params},
     store::Store,
 };
@@ -41,30 +41,55 @@ impl Store {
 
     /// The same for several places at once.
     pub(crate) async fn claim_deliveries(&self, lease: Duration, most: usize) -> Result<Found<ClaimedDelivery>> {
+        let owner = self.new_owner();
+        let mut before = Found::default();
         self.write("claim_delivery", move |tx| {
-            let now = tx.now()?;
-            let mut work = Vec::new();
-            while work.len() < most {
-                let Some((lane, head)) = lanes::longest_waiting(tx, LaneKind::Out, now)? else {
-                    let due = lanes::next_due(tx, LaneKind::Out, now)?;
-                    return Ok(Found { work, due });
-                };
-                if let Some(claimed) = claim(tx, &lane, head, now, lease)? {
-                    work.push(claimed);
-                } else {
-                    // It was deleted, has ended, or is held.
-                    let next = next_open(tx, &lane)?.filter(|next| *next != head);
-                    lanes::set_head(tx, LaneKind::Out, &lane, next)?;
-                }
+            let work = lanes::still_held(tx, &before.work)?;
+            if !work.is_empty() {
+                return Ok(Found { work, due: before.due });
             }
-            Ok(Found { work, due: None })
+            before = take(tx, &owner, lease, most)?;
+            Ok(before.clone())
         })
         .await
     }
 }
 
+impl Leased for ClaimedDelivery {
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+/// Takes the oldest of the free lanes that have waited longest, up to so many.
+fn take(tx: &mut dyn Tx, owner: &str, lease: Duration, most: usize) -> Result<Found<ClaimedDelivery>> {
+    let now = tx.now()?;
+    let mut work = Vec::new();
+    while work.len() < most {
+        let Some((lane, head)) = lanes::longest_waiting(tx, LaneKind::Out, now)? else {
+            let due = lanes::next_due(tx, LaneKind::Out, now)?;
+            return Ok(Found { work, due });
+        };
+        if let Some(claimed) = claim(tx, owner, &lane, head, now, lease)? {
+            work.push(claimed);
+        } else {
+            // It was deleted, has ended, or is held.
+            let next = next_open(tx, &lane)?.filter(|next| *next != head);
+            lanes::set_head(tx, LaneKind::Out, &lane, next)?;
+        }
+    }
+    Ok(Found { work, due: None })
+}
+
 /// Takes a delivery of a lane that is locked and free; holds it instead when it is stale.
-fn claim(tx: &mut dyn Tx, lane: &str, id: i64, now: Time, time: Duration) -> Result<Option<ClaimedDelivery>> {
+fn claim(
+    tx: &mut dyn Tx,
+    owner: &str,
+    lane: &str,
+    id: i64,
+    now: Time,
+    time: Duration,
+) -> Result<Option<ClaimedDelivery>> {
     let statement = "SELECT key, channel, account, peer, thread, body, state, tries, expires_at FROM outbox \
                      WHERE id = ?1 AND lane = ?2 AND state IN ('pending', 'sending')";
     let Some(row) = tx.query_one(statement, params![id, lane])? else {
@@ -77,7 +102,7 @@ fn claim(tx: &mut dyn Tx, lane: &str, id: i64, now: Time, time: Duration) -> Res
         hold(tx, id)?;
         return Ok(None);
     }
-    let lease = lanes::take(tx, LaneKind::Out, lane, now, time)?;
+    let lease = lanes::take(tx, owner, LaneKind::Out, lane, now, time)?;
     let statement = "UPDATE outbox SET state = 'sending', tries = tries + ?1, fence = ?2 WHERE id = ?3";
     tx.execute(statement, params![!was_sending, lease.fence, id])?;
     Ok(Some(ClaimedDelivery {

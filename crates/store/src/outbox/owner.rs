@@ -89,11 +89,17 @@ impl Store {
     /// Sends a delivery that has stopped all the same: the owner has said so. It goes before what is newer, and does not
     /// become stale any more.
     pub async fn requeue_delivery(&self, delivery: i64) -> Result<()> {
+        let mut asked_for = None;
         self.write("requeue_delivery", move |tx| {
-            if lock(tx, delivery)? {
+            if !lock(tx, delivery)? {
+                return Err(no_delivery(delivery));
+            }
+            let last = last_try(tx, delivery)?;
+            // Run again, it may find that it was sent since: the owner has not been asked about that.
+            if *asked_for.get_or_insert(last) == last {
                 decide(tx, delivery, true)
             } else {
-                Err(no_delivery(delivery))
+                Ok(())
             }
         })
         .await
@@ -144,6 +150,12 @@ pub(crate) fn decide(tx: &mut dyn Tx, delivery: i64, send: bool) -> Result<()> {
     answered(tx, delivery, if send { "granted" } else { "denied" })?;
     // Whoever looked for work meanwhile has passed over the lane.
     tx.wake(Topic::Outbox)
+}
+
+/// The try to send it that was the last one.
+fn last_try(tx: &mut dyn Tx, delivery: i64) -> Result<Option<i64>> {
+    let row = tx.query_one("SELECT fence FROM outbox WHERE id = ?1", params![delivery])?;
+    row.map(|row| row.int(0)).transpose()
 }
 
 fn lane_of(tx: &mut dyn Tx, delivery: i64) -> Result<Option<String>> {

@@ -32,6 +32,7 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("lanes", "until"),
     // The bytes go into lines of their own.
     ("attachments", "data"),
+    ("attachments", "awaited"),
     ("items", "words"),
 ];
 

@@ -15,7 +15,6 @@ use crate::{
 
 pub(super) struct PostgresTx<'a> {
     session: &'a mut Session,
-    me: &'a str,
     /// How it begins; it does so with its first statement.
     begin: Option<&'static str>,
     /// The first error of a statement: nothing can be committed after it.
@@ -25,14 +24,13 @@ pub(super) struct PostgresTx<'a> {
 }
 
 impl<'a> PostgresTx<'a> {
-    pub(super) fn new(session: &'a mut Session, me: &'a str, mode: Mode) -> Self {
+    pub(super) fn new(session: &'a mut Session, mode: Mode) -> Self {
         let begin = match mode {
             Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         Self {
             session,
-            me,
             begin: Some(begin),
             failed: None,
             wakes: Vec::new(),
@@ -43,7 +41,6 @@ impl<'a> PostgresTx<'a> {
     pub(super) fn inside(session: &'a mut Session) -> Self {
         Self {
             session,
-            me: "",
             begin: None,
             failed: None,
             wakes: Vec::new(),
@@ -89,10 +86,6 @@ impl<'a> PostgresTx<'a> {
 impl Tx for PostgresTx<'_> {
     fn flavor(&self) -> Flavor {
         Flavor::Postgres
-    }
-
-    fn me(&self) -> &str {
-        self.me
     }
 
     /// The clock of the moment, not of the beginning of the transaction: it may have waited for a lock since.

@@ -36,6 +36,7 @@ const STILL_DOWN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) address: Address,
+    /// The id of this process.
     pub(super) me: String,
     pub(super) wakes: Arc<Wakes>,
     pub(super) notes: Arc<Notes>,
@@ -159,7 +160,7 @@ impl Worker {
         let Some(mut session) = self.session.take() else {
             return Err(closed().into());
         };
-        let mut tx = PostgresTx::new(&mut session, &self.shared.me, mode);
+        let mut tx = PostgresTx::new(&mut session, mode);
         let ran = job.run(&mut tx);
         let outcome = tx.outcome(ran);
         if mode == Mode::Read || outcome.is_err() {

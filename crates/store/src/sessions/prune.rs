@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use yabby_core::Time;
 
-use super::remove::remove;
+use super::remove::{Removal, remove};
 use crate::{
-    error::{Result, StoreErrorKind},
+    error::Result,
     sql::{Tx, params},
     store::Store,
 };
@@ -55,15 +55,13 @@ impl Store {
                         let mut hashes = Vec::new();
                         let mut removed = 0;
                         for id in &ids {
-                            match remove(tx, id, before) {
-                                Ok(Some(found)) => {
+                            match remove(tx, id, before)? {
+                                Removal::Done(found) => {
                                     hashes.extend(found);
                                     removed += 1;
                                 }
-                                Ok(None) => {}
-                                // Somebody works in it: it is for the next time.
-                                Err(error) if error.kind == StoreErrorKind::Invalid => {}
-                                Err(error) => return Err(error),
+                                // What is in work is for the next time.
+                                Removal::Left | Removal::InWork => {}
                             }
                         }
                         Ok((hashes, removed))

@@ -17,10 +17,15 @@ impl Store {
     /// needs. While somebody works in its conversation, and it is the current one, that is refused. Whether it was there.
     pub async fn remove_session(&self, id: &str) -> Result<bool> {
         let id = id.to_owned();
-        let removed = self.write("remove_session", move |tx| remove(tx, &id, None)).await?;
-        let Some(hashes) = removed else { return Ok(false) };
-        self.sweep_files(hashes).await?;
-        Ok(true)
+        let of = id.clone();
+        match self.write("remove_session", move |tx| remove(tx, &of, None)).await? {
+            Removal::Left => Ok(false),
+            Removal::InWork => Err(in_work(&id)),
+            Removal::Done(hashes) => {
+                self.sweep_files(hashes).await?;
+                Ok(true)
+            }
+        }
     }
 
     /// Deletes files that no attachment stands for any more.
@@ -34,26 +39,37 @@ impl Store {
     }
 }
 
-/// Deletes a session; the hashes of the attachments that went with it. `None` when it is not there, or when something has
-/// happened in it since `before`.
-pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<Option<Vec<String>>> {
+/// What has become of a session that was to be deleted.
+pub(super) enum Removal {
+    /// It is gone, and so are the attachments with these hashes.
+    Done(Vec<String>),
+    /// It is not there, or something has happened in it meanwhile.
+    Left,
+    /// Somebody works in it.
+    InWork,
+}
+
+/// Deletes a session in which nothing has happened since `before`.
+pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<Removal> {
     let row = tx.query_one("SELECT conversation FROM sessions WHERE id = ?1", params![id])?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else {
+        return Ok(Removal::Left);
+    };
     let conversation = row.text(0)?;
     // Nobody begins to work in it before this is done.
     lanes::make(tx, LaneKind::In, &conversation)?;
     let row = tx.query_one("SELECT active_at FROM sessions WHERE id = ?1", params![id])?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else {
+        return Ok(Removal::Left);
+    };
     if before.is_some_and(|before| row.time(0).is_ok_and(|active| active >= before)) {
-        return Ok(None);
+        return Ok(Removal::Left);
     }
     let statement = "SELECT 1 FROM conversations WHERE key = ?1 AND session = ?2";
     let is_current = tx.query_one(statement, params![&conversation, id])?.is_some();
     let now = tx.now()?;
     if is_current && lanes::is_owned(tx, LaneKind::In, &conversation, now)? {
-        let message = text!("somebody works in the session {session} now", session = id);
-        return Err(StoreError::new(StoreErrorKind::Invalid, message)
-            .with_hint(text!("end the chat first, or wait for the answer")));
+        return Ok(Removal::InWork);
     }
     let of_session = "item IN (SELECT item FROM items WHERE session = ?1)";
     let statement = format!("SELECT DISTINCT hash FROM item_attachments WHERE {of_session}");
@@ -73,14 +89,14 @@ pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<
     tx.wake(Topic::Inbox)?;
     let mut unneeded = Vec::new();
     for hash in hashes {
-        // Whoever takes it into use meanwhile is waited for, and seen.
-        let statement = format!("SELECT 1 FROM attachments WHERE hash = ?1{}", tx.flavor().for_update());
-        tx.query_one(&statement, params![&hash])?;
-        let statement = "DELETE FROM attachments WHERE hash = ?1 \
-                         AND NOT EXISTS (SELECT 1 FROM item_attachments WHERE hash = ?1)";
-        if tx.execute(statement, params![&hash])? > 0 {
+        if attachments::let_go(tx, &hash, now)? {
             unneeded.push(hash);
         }
     }
-    Ok(Some(unneeded))
+    Ok(Removal::Done(unneeded))
+}
+
+fn in_work(id: &str) -> StoreError {
+    let message = text!("somebody works in the session {session} now", session = id);
+    StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("end the chat first, or wait for the answer"))
 }

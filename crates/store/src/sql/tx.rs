@@ -35,9 +35,6 @@ pub(crate) trait Tx {
     /// Which database it is.
     fn flavor(&self) -> Flavor;
 
-    /// The id of this process in the store: the owner of what it claims.
-    fn me(&self) -> &str;
-
     /// The time by the clock that leases are measured with: that of the database, where several processes share it.
     fn now(&mut self) -> Result<Time>;
 

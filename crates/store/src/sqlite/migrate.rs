@@ -67,7 +67,6 @@ pub(super) fn backup(connection: &Connection, to: &Path) -> Result<()> {
 fn tx(connection: &Connection) -> SqliteTx<'_> {
     SqliteTx {
         connection,
-        me: DATABASE,
         wakes: Vec::new(),
     }
 }

@@ -106,7 +106,6 @@ fn start(
     let runner = Runner {
         connection,
         folder: folder.to_owned(),
-        me: sqlite.me.clone(),
         wakes: Arc::clone(&sqlite.wakes),
         damaged: None,
     };

@@ -17,7 +17,6 @@ use crate::{
 
 pub(super) struct SqliteTx<'a> {
     pub(super) connection: &'a Connection,
-    pub(super) me: &'a str,
     /// Who is woken when it is committed.
     pub(super) wakes: Vec<Topic>,
 }
@@ -25,10 +24,6 @@ pub(super) struct SqliteTx<'a> {
 impl Tx for SqliteTx<'_> {
     fn flavor(&self) -> Flavor {
         Flavor::Sqlite
-    }
-
-    fn me(&self) -> &str {
-        self.me
     }
 
     fn now(&mut self) -> Result<Time> {

@@ -22,7 +22,6 @@ const TOGETHER: usize = 256;
 pub(super) struct Runner {
     pub(super) connection: Connection,
     pub(super) folder: PathBuf,
-    pub(super) me: String,
     pub(super) wakes: Arc<Wakes>,
     /// Set when it was found to be damaged: nothing is done with it after that.
     pub(super) damaged: Option<StoreError>,
@@ -142,7 +141,6 @@ impl Runner {
     fn tx(&self) -> SqliteTx<'_> {
         SqliteTx {
             connection: &self.connection,
-            me: &self.me,
             wakes: Vec::new(),
         }
     }

@@ -21,6 +21,8 @@ mod grants;
 mod inbox;
 mod lanes;
 mod learned;
+mod lossy;
+mod lost;
 mod openclaw;
 mod outbox;
 mod portable;

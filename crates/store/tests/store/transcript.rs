@@ -404,6 +404,35 @@ async fn what_is_deleted_is_gone() {
     .await;
 }
 
+/// A file that another conversation has just added, too, does not go with the session that had it.
+#[tokio::test]
+async fn what_was_just_added_again_stays() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let (lease, first) = begun(&store, "c").await;
+        let (other, second) = begun(&store, "d").await;
+        let hash = store.attach(b"shared".to_vec(), "x/y").await.unwrap();
+        let with = || NewItem {
+            files: vec![FileRef {
+                hash: hash.clone(),
+                name: None,
+            }],
+            ..said("x")
+        };
+        store.append(&lease, &first, vec![with()]).await.unwrap();
+        store.release(&lease).await.unwrap();
+        assert_eq!(store.attach(b"shared".to_vec(), "x/y").await.unwrap(), hash);
+        assert!(store.remove_session(&first).await.unwrap());
+        assert_eq!(store.file(&hash).await.unwrap(), b"shared");
+        store.append(&other, &second, vec![with()]).await.unwrap();
+        store.release(&other).await.unwrap();
+        assert!(store.check().await.unwrap().is_good());
+        assert!(store.remove_session(&second).await.unwrap());
+        assert_eq!(store.overview().await.unwrap().attachments, 0);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_too_old_goes() {
     on_both(async |place| {

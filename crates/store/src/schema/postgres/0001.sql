@@ -142,11 +142,13 @@ CREATE TABLE item_extras (
   PRIMARY KEY (item, n)
 );
 
+-- `awaited` says how often it was added for an item that has not come yet.
 CREATE TABLE attachments (
   hash TEXT PRIMARY KEY,
   bytes BIGINT NOT NULL,
   media_type TEXT NOT NULL,
   added_at BIGINT NOT NULL,
+  awaited BIGINT NOT NULL DEFAULT 0,
   data BYTEA
 );
 CREATE INDEX attachments_added ON attachments (added_at);

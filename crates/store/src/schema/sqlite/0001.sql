@@ -147,11 +147,13 @@ CREATE VIRTUAL TABLE items_search USING fts5 (
   tokenize = 'ascii'
 );
 
+-- `awaited` says how often it was added for an item that has not come yet.
 CREATE TABLE attachments (
   hash TEXT PRIMARY KEY,
   bytes INTEGER NOT NULL,
   media_type TEXT NOT NULL,
   added_at INTEGER NOT NULL,
+  awaited INTEGER NOT NULL DEFAULT 0,
   data BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attachments_added ON attachments (added_at);
