@@ -166,16 +166,17 @@ pub(crate) fn set_head(tx: &mut dyn Tx, kind: LaneKind, key: &str, head: Option<
     tx.execute(statement, params![head, kind.name(), key]).map(drop)
 }
 
-/// The free lane in which something has waited longest, and its head; locked until the end of the transaction.
-pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time) -> Result<Option<(String, i64)>> {
+/// The free lane in which something has waited longest, and its head; locked until the end of the transaction. Only lanes
+/// whose names begin with `only` are looked at.
+pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time, only: &str) -> Result<Option<(String, i64)>> {
     let statement = format!(
         "SELECT key, head FROM lanes WHERE kind = ?1 AND head IS NOT NULL \
          AND ((until <= ?2 AND (owner IS NULL OR ?3 = 1)) OR (until > ?4 AND owner IS NULL)) \
-         ORDER BY head LIMIT 1{}",
+         AND (?5 = '' OR substr(key, 1, length(?5)) = ?5) ORDER BY head LIMIT 1{}",
         tx.flavor().skip_locked()
     );
     let expires = tx.flavor() == Flavor::Postgres;
-    let row = tx.query_one(&statement, params![kind.name(), now, expires, impossible(now)])?;
+    let row = tx.query_one(&statement, params![kind.name(), now, expires, impossible(now), only])?;
     row.map(|row| Ok((row.text(0)?, row.int(1)?))).transpose()
 }
 

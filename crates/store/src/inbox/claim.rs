@@ -54,19 +54,19 @@ impl Store {
     /// Takes the oldest message of the free conversation that has waited longest, for the time of a lease. `None` when
     /// there is nothing to do.
     pub async fn claim_message(&self, lease: Duration) -> Result<Option<Claimed>> {
-        Ok(self.claim_messages(lease, 1).await?.work.pop())
+        Ok(self.claim_messages(lease, 1, "").await?.work.pop())
     }
 
-    /// The same for several conversations at once.
-    pub(crate) async fn claim_messages(&self, lease: Duration, most: usize) -> Result<Found<Claimed>> {
-        let owner = self.new_owner();
+    /// The same for several conversations at once, only of those whose keys begin with `only`.
+    pub(crate) async fn claim_messages(&self, lease: Duration, most: usize, only: &str) -> Result<Found<Claimed>> {
+        let (owner, only) = (self.new_owner(), only.to_owned());
         let mut before = Found::default();
         self.write("claim_message", move |tx| {
             let work = lanes::still_held(tx, &before.work)?;
             if !work.is_empty() {
                 return Ok(Found { work, due: before.due });
             }
-            before = take(tx, &owner, lease, most)?;
+            before = take(tx, (&owner, &only), lease, most)?;
             Ok(before.clone())
         })
         .await
@@ -80,11 +80,11 @@ impl Leased for Claimed {
 }
 
 /// Takes the oldest of the free lanes that have waited longest, up to so many.
-fn take(tx: &mut dyn Tx, owner: &str, lease: Duration, most: usize) -> Result<Found<Claimed>> {
+fn take(tx: &mut dyn Tx, (owner, only): (&str, &str), lease: Duration, most: usize) -> Result<Found<Claimed>> {
     let now = tx.now()?;
     let mut work = Vec::new();
     while work.len() < most {
-        let Some((conversation, head)) = lanes::longest_waiting(tx, LaneKind::In, now)? else {
+        let Some((conversation, head)) = lanes::longest_waiting(tx, LaneKind::In, now, only)? else {
             let due = lanes::next_due(tx, LaneKind::In, now)?;
             return Ok(Found { work, due });
         };

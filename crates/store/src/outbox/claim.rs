@@ -36,19 +36,24 @@ impl Store {
     /// Takes the oldest delivery to the free place that has waited longest, for the time of a lease. `None` when there is
     /// nothing to do. What has become stale is held on the way, and the owner is asked.
     pub async fn claim_delivery(&self, lease: Duration) -> Result<Option<ClaimedDelivery>> {
-        Ok(self.claim_deliveries(lease, 1).await?.work.pop())
+        Ok(self.claim_deliveries(lease, 1, "").await?.work.pop())
     }
 
-    /// The same for several places at once.
-    pub(crate) async fn claim_deliveries(&self, lease: Duration, most: usize) -> Result<Found<ClaimedDelivery>> {
-        let owner = self.new_owner();
+    /// The same for several places at once, only of those whose names begin with `only`.
+    pub(crate) async fn claim_deliveries(
+        &self,
+        lease: Duration,
+        most: usize,
+        only: &str,
+    ) -> Result<Found<ClaimedDelivery>> {
+        let (owner, only) = (self.new_owner(), only.to_owned());
         let mut before = Found::default();
         self.write("claim_delivery", move |tx| {
             let work = lanes::still_held(tx, &before.work)?;
             if !work.is_empty() {
                 return Ok(Found { work, due: before.due });
             }
-            before = take(tx, &owner, lease, most)?;
+            before = take(tx, (&owner, &only), lease, most)?;
             Ok(before.clone())
         })
         .await
@@ -62,11 +67,11 @@ impl Leased for ClaimedDelivery {
 }
 
 /// Takes the oldest of the free lanes that have waited longest, up to so many.
-fn take(tx: &mut dyn Tx, owner: &str, lease: Duration, most: usize) -> Result<Found<ClaimedDelivery>> {
+fn take(tx: &mut dyn Tx, (owner, only): (&str, &str), lease: Duration, most: usize) -> Result<Found<ClaimedDelivery>> {
     let now = tx.now()?;
     let mut work = Vec::new();
     while work.len() < most {
-        let Some((lane, head)) = lanes::longest_waiting(tx, LaneKind::Out, now)? else {
+        let Some((lane, head)) = lanes::longest_waiting(tx, LaneKind::Out, now, only)? else {
             let due = lanes::next_due(tx, LaneKind::Out, now)?;
             return Ok(Found { work, due });
         };

@@ -44,6 +44,12 @@ impl Target {
         }
     }
 
+    /// How the lanes of all places of an account begin.
+    pub(crate) fn lanes(channel: &str, account: &str) -> String {
+        let whole = serde_json::json!([channel, account]).to_string();
+        whole.trim_end_matches(']').to_owned() + ","
+    }
+
     /// The lane: things go to each place one after another.
     pub(crate) fn lane(&self) -> String {
         // As JSON, so that no two places share one.

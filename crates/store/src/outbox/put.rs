@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use yabby_core::SessionKey;
 
-use super::NewDelivery;
+use super::{NewDelivery, Target};
 use crate::{
     error::Result,
     lanes::{self, LaneKind},
@@ -20,6 +20,20 @@ impl Store {
         let conversation = conversation.as_str().to_owned();
         self.write("deliver", move |tx| put(tx, &conversation, None, &deliveries))
             .await
+    }
+}
+
+impl Store {
+    /// How many deliveries to a place have not come to an end: they wait, or are being sent.
+    pub async fn undelivered(&self, to: &Target) -> Result<u64> {
+        let lane = to.lane();
+        self.read("undelivered", move |tx| {
+            let statement =
+                "SELECT COUNT(*) FROM outbox WHERE lane = ?1 AND ended_at IS NULL AND state IN ('pending', 'sending')";
+            let row = tx.query_one(statement, params![&lane])?;
+            row.map_or(Ok(0), |row| Ok(row.int(0)?.unsigned_abs()))
+        })
+        .await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     fail,
     inbox::Found,
     lanes::Lease,
-    outbox::{ClaimedDelivery, DeliveryOutcome},
+    outbox::{ClaimedDelivery, DeliveryOutcome, Target},
     sql::Flavor,
     store::Store,
     wakes::Topic,
@@ -28,6 +28,8 @@ pub struct Deliveries<D> {
     store: Store,
     channel: D,
     pace: Pace,
+    /// How the names of its lanes begin.
+    only: String,
 }
 
 /// A delivery, and since when it is ours.
@@ -39,7 +41,21 @@ pub(super) struct Taken {
 impl<D: Deliver> Deliveries<D> {
     /// A loop that has not begun.
     pub fn new(store: Store, channel: D, pace: Pace) -> Self {
-        Self { store, channel, pace }
+        Self {
+            store,
+            channel,
+            pace,
+            only: String::new(),
+        }
+    }
+
+    /// The same for one account of a channel, and no others.
+    #[must_use]
+    pub fn only(self, channel: &str, account: &str) -> Self {
+        Self {
+            only: Target::lanes(channel, account),
+            ..self
+        }
     }
 
     /// Works until `stop` is ready, and what was begun has ended or was given back.
@@ -129,7 +145,7 @@ impl<D: Deliver> Station for Deliveries<D> {
 
     async fn take(&self, most: usize) -> Result<Found<Taken>> {
         let since = Instant::now();
-        let Found { work, due } = self.store.claim_deliveries(self.pace.lease, most).await?;
+        let Found { work, due } = self.store.claim_deliveries(self.pace.lease, most, &self.only).await?;
         let taken = work.into_iter().map(|claimed| Taken { claimed, since });
         Ok(Found {
             work: taken.collect(),

@@ -26,6 +26,8 @@ pub struct Turns<H> {
     store: Store,
     handler: H,
     pace: Pace,
+    /// How the keys of its conversations begin.
+    only: String,
 }
 
 /// A message in work, when nobody works on it any more.
@@ -44,7 +46,21 @@ pub(super) struct Taken {
 impl<H: TurnHandler> Turns<H> {
     /// A loop that has not begun.
     pub fn new(store: Store, handler: H, pace: Pace) -> Self {
-        Self { store, handler, pace }
+        Self {
+            store,
+            handler,
+            pace,
+            only: String::new(),
+        }
+    }
+
+    /// The same for conversations whose keys begin so, and no others.
+    #[must_use]
+    pub fn only(self, beginning: &str) -> Self {
+        Self {
+            only: beginning.to_owned(),
+            ..self
+        }
     }
 
     /// Works until `stop` is ready, and what was begun has ended or was given back.
@@ -156,7 +172,7 @@ impl<H: TurnHandler> Station for Turns<H> {
     }
 
     async fn take(&self, most: usize) -> Result<Found<Taken>> {
-        let Found { work, due } = self.store.claim_messages(self.pace.lease, most).await?;
+        let Found { work, due } = self.store.claim_messages(self.pace.lease, most, &self.only).await?;
         let taken = work.into_iter().map(|claimed| Taken {
             turn: claimed.turn.clone().unwrap_or_else(new_id),
             claimed: Arc::new(claimed),

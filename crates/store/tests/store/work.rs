@@ -15,13 +15,13 @@ use tokio::{
 };
 use yabby_core::Lang;
 use yabby_store::{
-    Answered, ClaimedDelivery, Deliver, Deliveries, DeliveryOutcome, LookedUp, NewDelivery, Pace, Place, Said, Sending,
-    Store, StoreError, Target, Turn, TurnHandler, TurnOutcome, Turns,
+    Answered, ClaimedDelivery, Deliver, Deliveries, DeliveryOutcome, InboundState, LookedUp, NewDelivery, Pace, Place,
+    Said, Sending, Store, StoreError, StoreErrorKind, Target, Turn, TurnEnd, TurnHandler, TurnOutcome, Turns,
 };
 
 use crate::{
     both::{on_both, open},
-    given::{LONG, accept, answer, claim, delivery, problem, session},
+    given::{LONG, accept, answer, claim, delivery, done, problem, session, target},
 };
 
 /// Small waits, and large limits.
@@ -484,4 +484,98 @@ async fn store_lease(store: &Store) -> yabby_store::Lease {
         .expect("a store")
         .expect("a delivery")
         .lease
+}
+
+/// A turn takes what comes behind its message, ends it before its own, or leaves it for a turn of its own.
+#[tokio::test]
+async fn a_turn_takes_what_comes_behind_its_message() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let first = accept(&store, "c", "first").await;
+        accept(&store, "d", "elsewhere").await;
+        let claimed = claim(&store).await;
+        let (lease, turn) = (claimed.lease.clone(), "t");
+        store.begin_turn(&lease, first, turn).await.unwrap();
+        assert_eq!(store.claim_next(&lease, first).await.unwrap(), None);
+        let second = accept(&store, "c", "second").await;
+        let third = accept(&store, "c", "third").await;
+        let next = store.claim_next(&lease, first).await.unwrap().unwrap();
+        assert_eq!(
+            (next.id, next.message.message.as_str(), next.claims),
+            (second, "second", 0)
+        );
+        // The same again, as when its answer was lost; and the one behind it.
+        assert_eq!(store.claim_next(&lease, first).await.unwrap(), Some(next.clone()));
+        let last = store.claim_next(&lease, second).await.unwrap().unwrap();
+        assert_eq!(last.id, third);
+        let taken_in = TurnEnd {
+            keep_lease: true,
+            ..done(&next, "t-second")
+        };
+        store.end_turn(&lease, taken_in).await.unwrap();
+        store.end_turn(&lease, done(&claimed, turn)).await.unwrap();
+        // The lease has ended with its turn.
+        let late = store.claim_next(&lease, second).await.unwrap_err();
+        assert_eq!(late.kind, StoreErrorKind::Fenced);
+        let mut left = vec![claim(&store).await, claim(&store).await];
+        left.sort_by_key(|claimed| claimed.id);
+        let left: Vec<(&str, u64)> = (left.iter())
+            .map(|claimed| (claimed.message.message.as_str(), claimed.claims))
+            .collect();
+        assert_eq!(left, [("elsewhere", 1), ("third", 1)]);
+    })
+    .await;
+}
+
+/// A chat on a terminal works off what is its own, and nothing else.
+#[tokio::test]
+async fn loops_for_a_part_leave_the_rest() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let (one, other) = (accept(&store, "mine", "a").await, accept(&store, "other", "b").await);
+        let handler = Do(|turn: Turn| async move { Ok(answered(&turn)) });
+        let mine = Turns::new(store.clone(), handler, pace()).only(session("mine").as_str());
+        let run = async |stopped: oneshot::Receiver<()>| {
+            mine.run(async {
+                let _ = stopped.await;
+            })
+            .await;
+        };
+        until(run, async || state(&store, one).await == InboundState::Done).await;
+        assert_eq!(state(&store, other).await, InboundState::Received);
+
+        let mut elsewhere = delivery("e", "mine");
+        elsewhere.to.account = "ab".to_owned();
+        store.deliver(&session("mine"), vec![elsewhere]).await.unwrap();
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let channel = {
+            let sent = Arc::clone(&sent);
+            Send1(
+                move |delivery: &ClaimedDelivery| {
+                    sent.lock().unwrap().push(delivery.to.account.clone());
+                    Sending::Sent { receipt: None }
+                },
+                LookedUp::CannotTell,
+            )
+        };
+        let mine = Deliveries::new(store.clone(), channel, pace()).only("test", "a");
+        let run = async |stopped: oneshot::Receiver<()>| {
+            mine.run(async {
+                let _ = stopped.await;
+            })
+            .await;
+        };
+        until(run, async || store.undelivered(&target("mine")).await.unwrap() == 0).await;
+        assert_eq!(*sent.lock().unwrap(), ["a"]);
+        let waits = Target {
+            account: "ab".to_owned(),
+            ..target("mine")
+        };
+        assert_eq!(store.undelivered(&waits).await.unwrap(), 1);
+    })
+    .await;
+}
+
+async fn state(store: &Store, id: i64) -> InboundState {
+    store.inbound(id).await.unwrap().expect("it is there").1
 }
