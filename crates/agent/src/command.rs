@@ -101,7 +101,7 @@ impl Command {
     pub fn is_for_now(&self) -> bool {
         !matches!(
             self,
-            Self::New(_) | Self::Compact(_) | Self::Approve(_) | Self::Deny(_) | Self::Context
+            Self::New(_) | Self::Compact(_) | Self::Approve(_) | Self::Deny(_) | Self::Context | Self::Private(Some(_))
         )
     }
 }

@@ -17,8 +17,8 @@ pub trait Home: Send + Sync {
     /// The difference of local time to UTC at a moment, in seconds.
     fn offset(&self, at: Time) -> i32;
 
-    /// The tools that it may use, those that it has to find included.
-    fn tools<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Registry>;
+    /// The tools that it may use with this model, those that it has to find included.
+    fn tools<'a>(&'a self, agent: &'a str, served: Option<&'a Served>) -> BoxFuture<'a, Registry>;
 
     /// The beginning of every request of an epoch that begins now.
     fn frozen<'a>(
@@ -46,4 +46,6 @@ pub struct Rules {
     pub limits: Limits,
     /// What becomes of messages that come in while a turn runs, unless the conversation says otherwise.
     pub queue: QueueMode,
+    /// Whether whoever watches sees the reasoning, unless the conversation says otherwise.
+    pub reasoning: bool,
 }

@@ -30,7 +30,8 @@ pub enum Note {
         /// The words.
         text: String,
     },
-    /// No answer came; shown as the model's, so that question and answer alternate.
+    /// No answer came; shown as the model's, so that question and answer alternate. Without words, the question is not shown
+    /// either.
     Unanswered {
         /// The words.
         text: String,

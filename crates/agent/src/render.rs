@@ -26,7 +26,7 @@ pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
                 Some(Note::Prompt(prompt)) => frozen = Some(prompt),
                 Some(Note::Aside { text }) => shown.beside(&text),
                 Some(Note::Hint { text }) => shown.message(Message::user(text)),
-                Some(Note::Unanswered { text }) => shown.message(Message::assistant(text)),
+                Some(Note::Unanswered { text }) => shown.unanswered(text),
                 Some(Note::Stubs { .. }) | None => {}
             },
         }
@@ -83,6 +83,16 @@ impl Shown {
                     self.messages.push(message);
                 }
             }
+        }
+    }
+
+    /// A question that came to nothing at all is left out: it would stand there twice when it is asked again.
+    fn unanswered(&mut self, text: String) {
+        self.close();
+        match self.messages.last() {
+            Some(Message::User { .. }) if text.is_empty() => drop(self.messages.pop()),
+            _ if text.is_empty() => self.messages.push(Message::assistant("[no answer]")),
+            _ => self.messages.push(Message::assistant(text)),
         }
     }
 

@@ -1,22 +1,30 @@
 //! Models as `route` gives them.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, Stream, StreamExt,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
 use yabby_config::Config;
 use yabby_core::{Caller, ErrorKind, Exactness, ModelError, ModelRef, ModelRequest, Phase, TokenCount, Zone, ZoneRule};
-use yabby_route::{Needs, Plan, PlanError, RouteEvent, RouteFailure, Router, Wanted, plan};
+use yabby_route::{Needs, Plan, PlanError, Recorder, RouteEvent, RouteFailure, Router, TurnRecord, Wanted, plan};
 use yabby_servers::{Fleet, Http};
 
 use crate::{Model, Served, Wish};
 
+/// The agent that there always is; what it does stands in records without a name.
+const MAIN: &str = "main";
 /// What is known of a server may be so old before it is asked again, and that may take so long.
 const FRESH: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(1);
 /// A server may count tokens for so long; then they are estimated.
 const COUNT: Duration = Duration::from_secs(2);
 
@@ -33,20 +41,27 @@ pub struct Routed {
     pub http: Http,
     /// The model to use when the config names none.
     pub default: Option<ModelRef>,
+    /// The model that is named for all of this; nothing else is tried then, unless a conversation names another.
+    pub named: Option<String>,
+    /// What makes all of it private, if something does: its data stays on this machine and in this network.
+    pub private: Option<&'static str>,
+    /// Gets the record of each request.
+    pub records: Arc<dyn Fn(TurnRecord) + Send + Sync>,
 }
 
 // === impl Routed ===
 
 impl Routed {
     fn plan(&self, wish: &Wish) -> Result<Plan, PlanError> {
-        let private = wish.private.then(|| ZoneRule {
+        let private = self.private.or_else(|| wish.private.then_some("/private on"));
+        let private = private.map(|from| ZoneRule {
             zones: BTreeSet::from([Zone::Machine, Zone::Lan]),
-            from: "/private on".to_owned(),
+            from: from.to_owned(),
             ask: false,
         });
         let wanted = Wanted {
             agent: Some(&wish.agent),
-            model: wish.model.as_deref(),
+            model: wish.model.as_deref().or(self.named.as_deref()),
             default: self.default.as_ref(),
             needs: Needs {
                 images: wish.images,
@@ -75,8 +90,12 @@ impl Model for Routed {
                 return Err(PlanError::NoModel);
             };
             let (endpoint, id) = (&first.endpoint, first.model.model());
-            let facts = endpoint.refresh(&self.http, FRESH, LOOK).await;
-            let of_model = facts.model(id).or(facts.only_model());
+            // A server in trouble is not waited for here: the request finds out, within its deadlines.
+            let facts = match endpoint.known() {
+                None if endpoint.trouble().is_none() => Some(endpoint.refresh(&self.http, FRESH, LOOK).await),
+                known => known,
+            };
+            let of_model = facts.as_ref().and_then(|facts| facts.model(id).or(facts.only_model()));
             let slots = of_model.and_then(|model| model.slots.as_ref());
             Ok(Served {
                 window: endpoint.window(id).map(|window| window.value),
@@ -116,9 +135,55 @@ impl Model for Routed {
 
     fn answer<'a>(&'a self, wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent> {
         match self.plan(wish) {
-            Ok(plan) => self.router.answer(plan, request),
+            Ok(plan) => {
+                let agent = Some(wish.agent.as_str()).filter(|agent| *agent != MAIN);
+                let recorder = Recorder::start(agent, &plan, &request);
+                let recorded = Recorded {
+                    events: self.router.answer(plan, request),
+                    recorder: Some(recorder),
+                    records: Arc::clone(&self.records),
+                };
+                recorded.boxed()
+            }
             Err(error) => stream::iter([RouteEvent::Failed(not_planned(wish, &error))]).boxed(),
         }
+    }
+}
+
+/// The events of an answer, of which a record is made, also when nobody waits for their end.
+struct Recorded {
+    events: BoxStream<'static, RouteEvent>,
+    recorder: Option<Recorder>,
+    records: Arc<dyn Fn(TurnRecord) + Send + Sync>,
+}
+
+impl Recorded {
+    fn finish(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            (self.records)(recorder.finish());
+        }
+    }
+}
+
+impl Stream for Recorded {
+    type Item = RouteEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<RouteEvent>> {
+        let event = ready!(self.events.poll_next_unpin(cx));
+        match (&event, &mut self.recorder) {
+            (Some(event), Some(recorder)) => recorder.saw(event),
+            _ => self.finish(),
+        }
+        if matches!(event, Some(RouteEvent::Done(_) | RouteEvent::Failed(_))) {
+            self.finish();
+        }
+        Poll::Ready(event)
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -36,6 +36,12 @@ impl LocalTime {
         )
     }
 
+    /// The difference to UTC at a moment, in seconds.
+    pub(crate) fn offset(&self, time: Time) -> i32 {
+        let local = self.0.find_local_time_type(time.0.div_euclid(1000));
+        local.map_or(0, tz::LocalTimeType::ut_offset)
+    }
+
     /// When a day like `2026-11-25` begins here.
     pub(crate) fn day(&self, text: &str) -> Option<Time> {
         let mut parts = text.split('-').map(|part| {

@@ -2,6 +2,7 @@
 
 mod app;
 mod arguments;
+mod assistant;
 mod chat;
 mod commands;
 mod config_file;

@@ -134,7 +134,7 @@ impl Work<'_> {
 impl Scene<'_> {
     /// Reasoning is shown to whom asks for it.
     fn is_shown(&self, event: &ModelEvent) -> bool {
-        !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning
+        !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning || self.rules.reasoning
     }
 
     async fn ends_with(&self, text: FinalText, said: NewItem, view: &View) -> Result<After, StoreError> {

@@ -31,11 +31,7 @@ impl Scene<'_> {
     pub(super) async fn obey(&mut self, command: &Command, by: &Integrity) -> Result<Obeyed, StoreError> {
         Ok(Obeyed::Told(match command {
             Command::New(first) => {
-                let (id, why) = (format!("{}-n", self.reply), "new");
-                self.session = self
-                    .store
-                    .begin_session(&self.lease, Some(&self.origin), why, (&id, moment()))
-                    .await?;
+                self.begin_anew("new").await?;
                 if !first.is_empty() {
                     return Ok(Obeyed::Message(first.clone()));
                 }
@@ -45,8 +41,26 @@ impl Scene<'_> {
             Command::Deny(which) => return self.answered_by(which, false, by).await,
             Command::Compact(focus) => return Ok(Obeyed::Compact(focus.clone())),
             Command::Stop => Ending::notice(text!("nothing is running")),
+            Command::Private(Some(false)) if self.state.private => {
+                // What was said in private goes no further.
+                self.begin_anew("private").await?;
+                self.obey_now(command).await?;
+                Ending::notice(text!(
+                    "no longer private; what was said is forgotten here, so that it goes no further"
+                ))
+            }
             other => Ending::notice(self.obey_now(other).await?),
         }))
+    }
+
+    /// A new session.
+    async fn begin_anew(&mut self, why: &str) -> Result<(), StoreError> {
+        let id = format!("{}-n", self.reply);
+        self.session = self
+            .store
+            .begin_session(&self.lease, Some(&self.origin), why, (&id, moment()))
+            .await?;
+        Ok(())
     }
 
     /// Obeys a command that changes nothing of what runs; what the person is told.

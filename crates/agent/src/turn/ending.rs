@@ -44,7 +44,7 @@ impl Scene<'_> {
     /// The person has stopped it.
     pub(super) fn stopped(&self, partial: &str) -> Ending {
         let words = match partial.trim() {
-            "" => "[stopped by the person before there was an answer]".to_owned(),
+            "" => String::new(),
             said => format!("{said} [stopped here by the person]"),
         };
         self.unanswered(words, text!("stopped"))
@@ -98,7 +98,7 @@ impl Scene<'_> {
             None => text!("I could not answer: {reason}", reason = reason),
         };
         let words = match failure.partial.trim() {
-            "" => "[no answer: the model could not be reached]".to_owned(),
+            "" => String::new(),
             said => format!("{said} [broken off here]"),
         };
         self.unanswered(words, notice)

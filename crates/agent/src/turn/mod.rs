@@ -111,7 +111,6 @@ impl Assistant {
                 &format!("{}-s", turn.turn),
             )
             .await?;
-        let registry = self.home.tools(&agent).await;
         let wish = Wish {
             session: conversation.as_str().to_owned(),
             model: state.model.clone(),
@@ -121,9 +120,15 @@ impl Assistant {
             } else {
                 Priority::Person
             },
-            tools: registry.iter().next().is_some(),
+            tools: false,
             images: !body.images.is_empty(),
             agent,
+        };
+        let served = self.model.served(&wish).await.ok();
+        let registry = self.home.tools(&wish.agent, served.as_ref()).await;
+        let wish = Wish {
+            tools: registry.iter().next().is_some(),
+            ..wish
         };
         Ok(Scene {
             assistant: self,
@@ -137,7 +142,7 @@ impl Assistant {
             state,
             rules: self.home.rules(&wish.agent),
             registry,
-            served: self.model.served(&wish).await.ok(),
+            served,
             wish,
             conversation,
             began: Instant::now(),

@@ -80,7 +80,7 @@ impl Home for Plain {
         0
     }
 
-    fn tools<'a>(&'a self, _agent: &'a str) -> BoxFuture<'a, Registry> {
+    fn tools<'a>(&'a self, _agent: &'a str, _served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
         let tools = self.tools.clone();
         async move { tools }.boxed()
     }

@@ -18,13 +18,15 @@ use rustyline::{
 use tokio::task::spawn_blocking;
 use yabby_servers::managed::private_folder;
 
+use yabby_agent::Body;
+
 use super::private::Private;
 use crate::{app::App, interrupt::Interrupt};
 
 /// What the person did.
 pub(super) enum Next {
+    /// A message, or a command that the assistant obeys.
     Message(String),
-    New,
     Help,
     Private(Private),
     Unknown(String),
@@ -125,9 +127,12 @@ impl Lines {
             }
             match line.trim() {
                 "" => {}
-                "/new" | "/reset" => return Next::New,
                 "/help" | "/?" => return Next::Help,
                 "/exit" | "/quit" => return Next::Leave,
+                // What the assistant obeys.
+                command if yabby_agent::Command::of(&Body::text(command)).is_some() => {
+                    return Next::Message(command.to_owned());
+                }
                 command
                     if command.starts_with('/') && !command.contains([' ', '\n']) && !command[1..].contains('/') =>
                 {

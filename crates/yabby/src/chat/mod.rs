@@ -1,5 +1,6 @@
 //! The chat in the terminal: plain lines, history, several lines, Ctrl-C stops the answer, Ctrl-D leaves.
 
+mod follow;
 mod kept;
 mod lines;
 mod private;
@@ -7,19 +8,25 @@ mod private;
 pub(crate) use lines::read_line;
 pub(crate) use private::Chat;
 
-use yabby_core::{Message, ModelRequest, text};
-use yabby_route::{Plan, Recorder};
+use std::sync::Arc;
+
+use yabby_core::text;
+use yabby_route::Plan;
+use yabby_store::StoreError;
 
 use crate::{
     app::App,
+    assistant::{Chosen, Running},
     exit::Exit,
     interrupt::Interrupt,
-    saying::{Said, Show, say, tell_failure, unwritten},
+    saying::unwritten,
+    stored,
 };
 
-use kept::{Exchange, Kept, moment};
+use follow::{Followed, Screen};
+use kept::Kept;
 use lines::{Lines, Next};
-use private::{Private, told};
+use private::Private;
 
 /// Chats until the person leaves or standard input ends.
 pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
@@ -39,21 +46,16 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     }
     // It looks after the servers until the person leaves.
     let mut keeper = chat.keeper(app, Some(&plan));
-    let mut plan = Ok(plan);
-    let router = app.router();
     let mut interrupt = Interrupt::listen();
-    let mut transcript: Vec<Message> = Vec::new();
-    let mut kept = Kept::open(app).await;
+    let (mut running, kept) = match begin(app, &chat, lines.interactive()).await {
+        Ok(begun) => begun,
+        Err(error) => return stored::tell(app, &error),
+    };
     let mut exit = Exit::Answered;
+    let mut asked: Vec<String> = Vec::new();
     loop {
         let line = match lines.next(&mut interrupt).await {
-            Next::Message(line) => line,
-            Next::New => {
-                transcript.clear();
-                kept.afresh();
-                terminal.notice(&text!("a new conversation"));
-                continue;
-            }
+            Next::Message(line) => answer_of(&line, &asked).unwrap_or(line),
             Next::Help => {
                 help(app);
                 continue;
@@ -62,23 +64,17 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 chat.tell_zones(app);
                 continue;
             }
+            Next::Private(Private::Off) if chat.private == Some("--private") => {
+                terminal.notice(&text!("this chat was begun with --private, and stays private"));
+                continue;
+            }
             Next::Private(wanted) => {
-                let was = chat.private.is_some();
                 chat.private = (wanted == Private::On).then_some("/private on");
-                let forgotten = was && chat.private.is_none() && !transcript.is_empty();
-                if forgotten {
-                    transcript.clear();
-                    kept.afresh();
-                }
-                plan = chat.plan(app).await;
+                let plan = chat.plan(app).await;
                 // The old one may look at servers that are outside now.
                 drop(keeper);
                 keeper = chat.keeper(app, plan.as_ref().ok());
-                terminal.notice(&told(chat.private.is_some(), forgotten));
-                if let Err(error) = &plan {
-                    terminal.error(&error.reason(), Some(&error.hint()));
-                }
-                continue;
+                wanted.line().to_owned()
             }
             Next::Unknown(command) => {
                 terminal.notice(&text!(
@@ -87,83 +83,70 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 ));
                 continue;
             }
-            Next::Leave => return exit,
-            Next::Stop => return Exit::Stopped,
+            Next::Leave => break,
+            Next::Stop => {
+                exit = Exit::Stopped;
+                break;
+            }
             Next::Unreadable(error) => {
                 terminal.error(
                     &text!("standard input cannot be read: {error}", error = error),
                     Some(&text!("it must be UTF-8 text")),
                 );
-                return Exit::Usage;
+                exit = Exit::Usage;
+                break;
             }
         };
-        let plan = match &plan {
-            Ok(plan) => plan,
-            Err(error) => {
-                terminal.error(&error.reason(), Some(&error.hint()));
-                exit = Exit::NoAnswer;
-                continue;
-            }
+        let mut screen = Screen::new(terminal);
+        let followed = match running.say(&line).await {
+            Ok(message) => screen.follow(&mut running, &mut interrupt, message).await,
+            Err(error) => Followed::Failed(error),
         };
-        let asked_at = moment();
-        let question = Message::user(line);
-        transcript.push(question.clone());
-        let request = ModelRequest {
-            messages: transcript.clone(),
-            ..ModelRequest::default()
-        };
-        let mut recorder = Recorder::start(None, plan, &request);
-        let events = router.answer(plan.clone(), request);
-        let show = Show {
-            text: true,
-            reasoning: chat.show_reasoning,
-        };
-        let said = say(terminal, &mut interrupt, events, show, &mut recorder).await;
-        let record = recorder.finish();
-        app.record(&record);
-        app.keep(chat.fleet);
-        match said {
-            // Only tools were called: that is told, and nothing of it is kept.
-            Said::Answered(answer) if answer.text.is_blank() => {
-                transcript.pop();
-                exit = Exit::NoAnswer;
+        asked = screen.asked;
+        app.keep(&chat.fleet);
+        match followed {
+            Followed::Answered if lines.interactive() => exit = Exit::Answered,
+            Followed::Answered => {}
+            Followed::Told if line.starts_with('/') => {}
+            Followed::Told => exit = Exit::NoAnswer,
+            Followed::Stopped if lines.interactive() => {}
+            Followed::Stopped => {
+                exit = Exit::Stopped;
+                break;
             }
-            Said::Answered(answer) => {
-                let attempts = answer.attempts;
-                let answer = Message::Assistant {
-                    text: answer.text.into_string(),
-                    tool_calls: Vec::new(),
-                    opaque: answer.opaque,
-                };
-                transcript.push(answer.clone());
-                let exchange = Exchange {
-                    turn: record.id,
-                    asked_at,
-                    question,
-                    answer,
-                    attempts,
-                };
-                kept.keep(app, exchange).await;
-                if lines.interactive() {
-                    exit = Exit::Answered;
-                }
-            }
-            Said::Failed(failure) => {
-                tell_failure(terminal, &failure);
-                // A question without an answer would stand twice when it is asked again.
-                transcript.pop();
-                exit = Exit::NoAnswer;
-            }
-            Said::Stopped => {
-                transcript.pop();
-                terminal.notice(&text!("stopped"));
-                if !lines.interactive() {
-                    return Exit::Stopped;
-                }
-            }
-            Said::Unread => return exit,
-            Said::Unwritten(error) => return unwritten(terminal, &error),
+            Followed::Unread => break,
+            Followed::Unwritten(error) => return unwritten(terminal, &error),
+            Followed::Failed(error) => return stored::tell(app, &error),
         }
+    }
+    drop(running);
+    drop(kept);
+    exit
+}
+
+/// The assistant for this chat.
+async fn begin(app: &App, chat: &Chat<'_>, interactive: bool) -> Result<(Running, Kept), StoreError> {
+    let kept = Kept::open(app).await?;
+    let private = chat.private.is_some();
+    let conversation = kept::conversation(!interactive || private);
+    let chosen = Chosen {
+        fleet: Arc::clone(&chat.fleet),
+        default: chat.default.cloned(),
+        named: chat.model.map(str::to_owned),
+        reasoning: chat.show_reasoning,
+        private: chat.private,
+    };
+    let running = Running::start(app, kept.store.clone(), conversation, chosen);
+    Ok((running, kept))
+}
+
+/// What a short answer to the only open question means.
+fn answer_of(line: &str, asked: &[String]) -> Option<String> {
+    let [id] = asked else { return None };
+    match line.trim().to_lowercase().as_str() {
+        "y" | "yes" | "是" | "好" => Some(format!("/approve {id}")),
+        "n" | "no" | "否" | "不" => Some(format!("/deny {id}")),
+        _ => None,
     }
 }
 
@@ -172,6 +155,12 @@ fn help(app: &App) {
     say(text!("/new     begin a new conversation"));
     say(text!(
         "/private say where the data of this chat may go; /private on keeps it in this network, /private off ends that"
+    ));
+    say(text!(
+        "/status  what answers, and how full its window is; /model NAME chooses another"
+    ));
+    say(text!(
+        "/approve allow what the assistant asks for, like y; /deny, like n, does not"
     ));
     say(text!("/help    show this list"));
     say(text!("/exit    leave, like Ctrl-D"));

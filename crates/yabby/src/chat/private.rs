@@ -1,6 +1,8 @@
 //! What a chat is made of, and whether it is private.
 
-use yabby_core::{ModelRef, Text, text};
+use std::sync::Arc;
+
+use yabby_core::{ModelRef, text};
 use yabby_route::{Plan, PlanError, Wanted};
 use yabby_servers::{Fleet, Keeper};
 
@@ -11,7 +13,7 @@ use crate::{
 
 /// Whom a chat is with.
 pub(crate) struct Chat<'a> {
-    pub(crate) fleet: &'a Fleet,
+    pub(crate) fleet: Arc<Fleet>,
     /// The model that the person names.
     pub(crate) model: Option<&'a str>,
     /// The model to use when the config names none.
@@ -39,7 +41,7 @@ impl Chat<'_> {
             rules: self.private.map(privacy::private).into_iter().collect(),
             ..Wanted::default()
         };
-        privacy::plan(app, self.fleet, &wanted).await
+        privacy::plan(app, &self.fleet, &wanted).await
     }
 
     /// Looks after the servers that this chat may contact.
@@ -47,7 +49,7 @@ impl Chat<'_> {
         let zones = plan.map_or_else(|| self.zones(app), |plan| plan.zones.clone());
         let candidates = plan.iter().flat_map(|plan| &plan.candidates);
         let models: Vec<ModelRef> = candidates.map(|candidate| candidate.model.clone()).collect();
-        Keeper::start_within(&app.http, self.fleet, &models, &zones)
+        Keeper::start_within(&app.http, &self.fleet, &models, &zones)
     }
 
     fn zones(&self, app: &App) -> yabby_core::Zones {
@@ -72,6 +74,15 @@ impl Chat<'_> {
 }
 
 impl Private {
+    /// The command.
+    pub(super) const fn line(self) -> &'static str {
+        match self {
+            Self::On => "/private on",
+            Self::Off => "/private off",
+            Self::Which => "/private",
+        }
+    }
+
     /// Reads what stands behind `/private`; `None` when that is none of its words.
     pub(super) fn of(rest: &str) -> Option<Self> {
         Some(match rest.trim() {
@@ -80,16 +91,5 @@ impl Private {
             "off" => Self::Off,
             _ => return None,
         })
-    }
-}
-
-/// What is told when a chat becomes private, or is so no longer.
-pub(super) fn told(now: bool, forgotten: bool) -> Text {
-    match (now, forgotten) {
-        (true, _) => text!("private: only models on this machine and in this network are asked"),
-        (false, true) => {
-            text!("no longer private; what was said is forgotten here, so that it goes no further")
-        }
-        (false, false) => text!("no longer private"),
     }
 }

@@ -1,6 +1,6 @@
 //! `yabby up`: make a model available, then chat.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use yabby_core::{ModelError, text};
 use yabby_route::Plan;
@@ -33,7 +33,7 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
         }
     };
     let chat = Chat {
-        fleet: &here.fleet,
+        fleet: Arc::new(here.fleet),
         model: requested.as_deref(),
         default: here.default.as_ref(),
         show_reasoning: arguments.show_reasoning,

@@ -65,10 +65,7 @@ fn a_configured_server_that_is_off_is_told() {
     let home = Home::with_box(&dead_url(), "openai-completions");
     let ran = home.pipe(&["up"], "hello\n");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
-    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
-    error: box/m1: nothing listens at http://127.0.0.1:PORT/v1
-    hint: start the model server, or correct the port in baseUrl (http://127.0.0.1:PORT/v1)
-    ");
+    insta::assert_snapshot!(home.stable(&ran.stderr), @"· I could not answer: box/m1: nothing listens at http://127.0.0.1:PORT/v1; start the model server, or correct the port in baseUrl (http://127.0.0.1:PORT/v1)");
 }
 
 #[test]

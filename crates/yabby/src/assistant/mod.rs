@@ -1,0 +1,7 @@
+//! The assistant of this run: the agent over the config, the servers that were found, and the store.
+
+mod home;
+mod running;
+
+pub(crate) use home::Household;
+pub(crate) use running::{Chosen, Delivered, Running};

@@ -1,0 +1,170 @@
+//! The assistant at work in this process, for one conversation on a terminal.
+
+use std::{sync::Arc, time::SystemTime};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinSet,
+};
+use yabby_agent::{Assistant, Body, Live, Routed};
+use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, PeerKind, SessionKey, Time, text};
+use yabby_route::Turns as Records;
+use yabby_servers::Fleet;
+use yabby_store::{
+    Accepted, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending, Store,
+    StoreError, Target, Turns, new_id,
+};
+
+use super::Household;
+use crate::{app::App, local_time::LocalTime};
+
+/// The channel of a person at a terminal.
+const CHANNEL: &str = "terminal";
+
+/// Which models answer.
+pub(crate) struct Chosen {
+    /// The servers.
+    pub(crate) fleet: Arc<Fleet>,
+    /// The model to use when the config names none.
+    pub(crate) default: Option<ModelRef>,
+    /// The model that the command line names.
+    pub(crate) named: Option<String>,
+    /// Whether reasoning is shown.
+    pub(crate) reasoning: bool,
+    /// What makes all of it private, if something does.
+    pub(crate) private: Option<&'static str>,
+}
+
+/// The assistant at work. It ends when this is dropped.
+pub(crate) struct Running {
+    store: Store,
+    conversation: SessionKey,
+    account: String,
+    /// What happens in turns.
+    pub(crate) live: broadcast::Receiver<Live>,
+    /// What is to be shown, one after another.
+    pub(crate) deliveries: mpsc::Receiver<Delivered>,
+    _loops: JoinSet<()>,
+}
+
+/// Something for the person.
+pub(crate) struct Delivered {
+    /// What.
+    pub(crate) content: Said,
+    /// Told when it was shown; dropping it means that it was not.
+    pub(crate) shown: oneshot::Sender<()>,
+}
+
+/// Hands deliveries to whoever writes to the terminal.
+struct Screen(mpsc::Sender<Delivered>);
+
+impl Deliver for Screen {
+    async fn send(&self, delivery: &ClaimedDelivery) -> Sending {
+        let (shown, was_shown) = oneshot::channel();
+        let delivered = Delivered {
+            content: delivery.content.clone(),
+            shown,
+        };
+        let sent = self.0.send(delivered).await.is_ok() && was_shown.await.is_ok();
+        if sent {
+            Sending::Sent { receipt: None }
+        } else {
+            Sending::NotSent {
+                problem: text!("the terminal was closed"),
+                again: true,
+                after: None,
+            }
+        }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Begins to work for a conversation.
+    pub(crate) fn start(app: &App, store: Store, conversation: SessionKey, chosen: Chosen) -> Self {
+        let config = Arc::new(app.config().clone());
+        let home = Household {
+            config: Arc::clone(&config),
+            fleet: Arc::clone(&chosen.fleet),
+            clock: LocalTime::of(&app.env),
+            reasoning: chosen.reasoning,
+        };
+        let records = Records::of(&app.paths.state_dir);
+        let model = Routed {
+            router: app.router(),
+            fleet: chosen.fleet,
+            config,
+            http: app.http.clone(),
+            default: chosen.default,
+            named: chosen.named,
+            private: chosen.private,
+            // What cannot be kept is told by `yabby doctor`; an answer is not held up by it.
+            records: Arc::new(move |record| drop(records.keep(&record))),
+        };
+        let assistant = Assistant::new(Arc::new(model), Arc::new(home));
+        let live = assistant.hub().watch(&conversation);
+        // Where several processes deliver, each has its own terminal.
+        let account = match store.place() {
+            Place::Folder(_) => String::new(),
+            Place::Postgres { .. } => store.me().to_owned(),
+        };
+        let (sender, deliveries) = mpsc::channel(16);
+        let mut loops = JoinSet::new();
+        let turns = Turns::new(store.clone(), assistant, Pace::default()).only(conversation.as_str());
+        let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
+        let never = || std::future::pending::<()>().boxed();
+        loops.spawn(turns.run(never()));
+        loops.spawn(sending.run(never()));
+        Self {
+            store,
+            conversation,
+            account,
+            live,
+            deliveries,
+            _loops: loops,
+        }
+    }
+
+    /// The person says something; its number in the inbox.
+    pub(crate) async fn say(&self, text: &str) -> Result<i64, StoreError> {
+        let new = NewInbound {
+            message: new_id(),
+            origin: Origin {
+                channel: CHANNEL.to_owned(),
+                account: Some(self.account.clone()).filter(|account| !account.is_empty()),
+                peer: Peer {
+                    kind: PeerKind::Direct,
+                    id: "owner".to_owned(),
+                },
+                thread: None,
+                sender: None,
+            },
+            conversation: self.conversation.clone(),
+            received_at: Time::from(SystemTime::now()),
+            body: Body::text(text).to_value(),
+            label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
+        };
+        Ok(match self.store.accept(new).await? {
+            Accepted::New { id } | Accepted::Known { id, .. } => id,
+        })
+    }
+
+    /// Whether a message was dealt with, and all that is to be shown was.
+    pub(crate) async fn is_done(&self, message: i64) -> Result<bool, StoreError> {
+        let Some((_, state)) = self.store.inbound(message).await? else {
+            return Ok(true);
+        };
+        if !matches!(state, InboundState::Done | InboundState::Dead) {
+            return Ok(false);
+        }
+        let here = Target {
+            channel: CHANNEL.to_owned(),
+            account: self.account.clone(),
+            peer: "owner".to_owned(),
+            thread: None,
+        };
+        Ok(self.store.undelivered(&here).await? == 0)
+    }
+}
