@@ -84,7 +84,7 @@ fn keys(node: &Node) -> Vec<String> {
     node.members().iter().map(|member| member.key.clone()).collect()
 }
 
-fn policy(raw: raw::ModelChoice) -> ModelPolicy {
+pub(crate) fn policy(raw: raw::ModelChoice) -> ModelPolicy {
     let (primary, fallbacks) = match raw {
         raw::ModelChoice::One(primary) => (Some(primary), Vec::new()),
         raw::ModelChoice::Chain(chain) => (chain.primary, chain.fallbacks),

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Sections that are off as a whole when something in them is wrong.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "models.providers.*",
     "models.providers.*.models.*",
     "agents.list.*",
@@ -32,6 +32,8 @@ const SECTIONS: [&str; 12] = [
     "session.resetByType.*",
     "session.resetByChannel.*",
     "session.maintenance",
+    "mcp.servers.*",
+    "skills.entries.*",
 ];
 
 /// What the check found.
@@ -273,7 +275,8 @@ impl Checker<'_> {
         diagnostic.help = Some(match guess {
             Some(guess) => did_you_mean(guess),
             None if privacy::is_privacy(&dotted(within)) => privacy::consequence(),
-            None => text!("it has no effect; remove it"),
+            None => closed::consequence(&dotted(path), DiagnosticKind::UnknownKey)
+                .unwrap_or_else(|| text!("it has no effect; remove it")),
         });
         self.push(diagnostic, member.key_span, path);
     }
@@ -289,20 +292,30 @@ fn settle(result: &Result<(), Bad>, path: &[Seg]) -> Result<bool, Bad> {
     if result.is_ok() {
         return Ok(true);
     }
-    let is_section = |path: &[Seg]| SECTIONS.iter().any(|section| matches(path, section));
-    let inside_section = (1..path.len()).any(|length| is_section(&path[..length]));
-    if inside_section && !is_section(path) {
+    let inside_section = (outermost(path)..path.len()).any(|length| is_section(&path[..length]));
+    if inside_section && !is_section(path) && !closed::stands_alone(path) {
         Err(Bad)
     } else {
         Ok(false)
     }
 }
 
+fn is_section(path: &[Seg]) -> bool {
+    SECTIONS.iter().any(|section| matches(path, section))
+}
+
+/// The length of the shortest part of `path` that can be a section with what stands at its end.
+fn outermost(path: &[Seg]) -> usize {
+    let alone = (1..path.len()).find(|length| closed::stands_alone(&path[..*length]));
+    alone.unwrap_or(1)
+}
+
 /// What is off because of an error at `path`.
 fn consequence(path: &[Seg]) -> Text {
-    let section = (1..=path.len())
+    let alone = closed::stands_alone(path);
+    let section = (outermost(path)..=path.len())
         .rev()
-        .find(|length| SECTIONS.iter().any(|section| matches(&path[..*length], section)));
+        .find(|length| !alone && is_section(&path[..*length]));
     let off = dotted(&path[..section.unwrap_or(path.len())]);
     if off.is_empty() {
         return text!("the whole config is off until this is corrected");
@@ -310,7 +323,7 @@ fn consequence(path: &[Seg]) -> Text {
     if privacy::is_privacy(&off) {
         return privacy::consequence();
     }
-    if let Some(consequence) = closed::consequence(&off) {
+    if let Some(consequence) = closed::consequence(&off, DiagnosticKind::WrongType) {
         return consequence;
     }
     text!("{key} is off until this is corrected; the rest is used", key = off)

@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
-use crate::{Api, ApiKey, BaseUrl, Modality, SessionSettings, StoreSettings, params};
+use crate::{
+    Api, ApiKey, Assistants, BaseUrl, McpServer, MessageSettings, Modality, SessionSettings, SkillSettings,
+    StoreSettings, params,
+};
 
 /// A whole configuration. The default is what an empty file gives without any environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,14 @@ pub struct Config {
     pub session: SessionSettings,
     /// Where sessions and messages are kept.
     pub store: StoreSettings,
+    /// What agents are told, and what they may do. See [`Config::assistant`].
+    pub assistants: Assistants,
+    /// What becomes of messages.
+    pub messages: MessageSettings,
+    /// Which skills there are.
+    pub skills: SkillSettings,
+    /// The MCP servers that are on, in the order of the file.
+    pub mcp: Vec<McpServer>,
 }
 
 /// How a request finds its model.

@@ -274,6 +274,10 @@ impl View<'_> {
 
     /// The variable that gives the key at `path`, or the first of the keys.
     fn key_variable(&self, path: &[Seg]) -> Option<&str> {
+        if path == at!["tools", "web", "search", "apiKey"] {
+            let search = &self.loaded.config.assistants.shared.tools.search;
+            return search.brave.as_ref()?.source.variable();
+        }
         let provider = self.provider(path)?;
         let (single, listed) = provider.split_keys();
         let at = dotted(path);

@@ -1,6 +1,9 @@
 //! Keys of OpenClaw that Yabby does not use, and guesses at what a misspelt key was meant to be.
 
-use crate::path::{self, Seg};
+use crate::{
+    path::{self, Seg},
+    schema::Shape,
+};
 
 static LIST: &str = include_str!("openclaw_keys.txt");
 
@@ -33,9 +36,18 @@ pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Whether OpenClaw has the key at `path` and Yabby does not use it.
+/// Whether OpenClaw has the key at `path` and Yabby does not use it. A `*` of the list means every name that Yabby does not
+/// know.
 pub(crate) fn is_unused(path: &[Seg]) -> bool {
-    patterns().any(|pattern| path::matches(path, pattern))
+    patterns().any(|pattern| path::matches(path, pattern)) && !is_used(path)
+}
+
+fn is_used(path: &[Seg]) -> bool {
+    let Some((Seg::Key(key), parents)) = path.split_last() else {
+        return false;
+    };
+    let parent = Shape::at(parents);
+    parent.is_some_and(|shape| shape.alternatives().iter().any(|shape| shape.property(key).is_some()))
 }
 
 /// Names of unused OpenClaw keys directly below `within`.
@@ -88,20 +100,21 @@ fn normal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{path::at, schema::Shape};
+    use crate::path::at;
 
     #[test]
     fn a_used_key_is_never_listed() {
         for pattern in patterns() {
             // A `*` stands for a name or an index; `agents.*.*` for both forms of agents.
             let spellings: Vec<Vec<Seg>> = if let Some(rest) = pattern.strip_prefix("agents.*.*.") {
+                let below = |agent: &[Seg]| agent.iter().cloned().chain(rest.split('.').map(Seg::from)).collect();
                 vec![
-                    at!["agents", "list", 0usize, rest].to_vec(),
-                    at!["agents", "entries", "x", rest].to_vec(),
+                    below(&at!["agents", "list", 0usize]),
+                    below(&at!["agents", "entries", "x"]),
                 ]
             } else {
                 let seg = |(at, part): (usize, &str)| match part {
-                    "*" if at == 4 => Seg::Index(0),
+                    "*" if at == 4 && pattern.starts_with("models.") => Seg::Index(0),
                     "*" => Seg::from("x"),
                     part => Seg::from(part),
                 };

@@ -6,6 +6,7 @@
 
 mod agents;
 mod api;
+mod assistant;
 mod base_url;
 mod builtin;
 mod check;
@@ -24,6 +25,8 @@ mod keys;
 mod known;
 mod load;
 mod mask;
+mod mcp;
+mod messages;
 mod names;
 mod origin;
 mod params;
@@ -38,6 +41,7 @@ mod secret;
 mod service;
 mod session;
 mod show;
+mod skills;
 mod source;
 mod store;
 mod tree;
@@ -45,6 +49,11 @@ mod unknown;
 mod variables;
 
 pub use api::Api;
+pub use assistant::{
+    AssistantSettings, Assistants, CompactionSettings, ExecSettings, FetchSettings, FileRoot, HybridSearch,
+    LoopDetection, MemorySettings, PromptSettings, PruningSettings, Reach, SearchSettings, SubagentSettings,
+    ToolChoice, ToolSettings, TurnLimits, Workspace,
+};
 pub use base_url::BaseUrl;
 pub use config::{
     Agent, AgentDefaults, Agents, Budget, Config, Cost, CostTier, KeepWarm, Limit, LocalService, Mode, ModelEntry,
@@ -57,11 +66,16 @@ pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
 pub use keys::{ApiKey, KeySource};
 pub use load::{Loaded, load, load_draft, load_text};
+pub use mcp::{McpServer, McpTransport};
+pub use messages::MessageSettings;
 pub use names::UnknownModel;
 pub use origin::Origin;
-pub use raw::Modality;
+pub use raw::{
+    ExecAsk, ExecSecurity, Modality, QueueDrop, QueueMode, ReasoningShown, Thinking, TimeFormat, ToolProfile, Verbosity,
+};
 pub use schema::schema;
 pub use session::{Maintenance, SessionSettings};
+pub use skills::{SkillEntry, SkillSettings};
 pub use source::Place;
 pub use store::{Database, Retention, StoreLimits, StoreSettings};
 pub use variables::is_variable_name;

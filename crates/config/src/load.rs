@@ -127,6 +127,9 @@ impl fmt::Debug for Loaded {
 fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
     let mut written = written.unwrap_or_else(empty_tree);
     let dot_env = reader.dot_env();
+    let of_openclaw = reader
+        .paths
+        .is_some_and(|paths| reader.sources.paths().any(|path| is_openclaw(path, paths)));
     let Reader {
         env,
         paths,
@@ -161,6 +164,7 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
         redactor: &redactor,
         dot_env: &own_dot_env,
         doubts: &doubts,
+        of_openclaw,
         diagnostics: Vec::new(),
     };
     let config = resolver.config();

@@ -26,7 +26,11 @@ const WORDS: [&str; 5] = ["machine", "lan", "hosted", "region:eu", "region:us"];
 
 /// Where it is not known how far data may travel: dotted keys, each for itself and all that is below it.
 #[derive(Debug, Default)]
-pub(crate) struct Doubts(Vec<String>);
+pub(crate) struct Doubts {
+    keys: Vec<String>,
+    /// Sections that stand twice, of which the hidden one may take something from an agent.
+    hidden: Vec<String>,
+}
 
 // === impl Doubts ===
 
@@ -47,7 +51,7 @@ impl Doubts {
             }
             if let Some(key) = closed::hidden_by(found) {
                 found.severity = Severity::Error;
-                doubts.push(key.to_owned());
+                doubts.push(key);
                 continue;
             }
             match found.kind {
@@ -72,15 +76,23 @@ impl Doubts {
             .iter()
             .filter(|duplicate| holds_privacy(&duplicate.member.value));
         doubts.extend(hidden.map(|duplicate| dotted(&duplicate.path)));
-        for duplicate in duplicates.iter().filter(|duplicate| hides_budget(duplicate)) {
+        let mut told = |duplicate: &Duplicate| {
             let key = dotted(&duplicate.path);
             let told = |found: &&mut Diagnostic| found.kind == DiagnosticKind::DuplicateKey && found.key == key;
             for found in diagnostics.iter_mut().filter(told) {
                 found.severity = Severity::Error;
             }
+            key
+        };
+        for duplicate in duplicates.iter().filter(|duplicate| hides_budget(duplicate)) {
+            told(duplicate);
             doubts.push(BUDGET.to_owned());
         }
-        Self(doubts)
+        let hidden = duplicates.iter().filter(|duplicate| closed::hides(duplicate));
+        Self {
+            keys: doubts,
+            hidden: hidden.map(told).collect(),
+        }
     }
 
     /// Whether it is not known what hosted models may cost.
@@ -90,7 +102,12 @@ impl Doubts {
 
     /// Whether there is one about what stands at `key`.
     pub(crate) fn about(&self, key: &str) -> bool {
-        self.0.iter().any(|doubt| is_within(key, doubt))
+        self.keys.iter().any(|doubt| is_within(key, doubt))
+    }
+
+    /// Whether what `key` may take from an agent is not known, so that the agent does not have it.
+    pub(crate) fn closes(&self, key: &str) -> bool {
+        self.about(key) || self.hidden.iter().any(|section| is_within(key, section))
     }
 
     /// Whether there may be agents that could not be read.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use yabby_core::{Secret, Text, text};
 
 use crate::{
-    Api, BaseUrl, Config, Modality, agents,
+    Api, BaseUrl, Config, MessageSettings, Modality, agents,
     builtin::{self, BUILT_IN, BuiltIn},
     config::{KeepWarm, Mode, ModelEntry, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
@@ -33,6 +33,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) dot_env: &'a Path,
     /// Where it is not known how far data may travel.
     pub(crate) doubts: &'a Doubts,
+    /// Whether the config is OpenClaw's own file.
+    pub(crate) of_openclaw: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub(crate) fn config(&mut self) -> Config {
-        let root: raw::Root = serde_json::from_value(self.tree.to_json()).unwrap_or_else(|_| {
+        let mut root: raw::Root = serde_json::from_value(self.tree.to_json()).unwrap_or_else(|_| {
             // The check lets nothing through that does not fit; should it, say so instead of failing.
             let message = text!("the config does not fit its schema, so all of it is off");
             let help = text!("this is a bug of Yabby; please report it");
@@ -50,6 +52,10 @@ impl Resolver<'_> {
         });
         self.params(&root);
         Config {
+            assistants: self.assistants(&mut root.agents, root.tools, root.plugins),
+            messages: MessageSettings::new(root.messages, &root.commands),
+            skills: self.skills(root.skills),
+            mcp: self.mcp(root.mcp),
             agents: agents::agents(root.agents, self),
             models: self.models(root.models),
             route: agents::route(&root.route, self.doubts.about_budget()),
@@ -330,17 +336,22 @@ impl Resolver<'_> {
         }
     }
 
-    fn headers(&mut self, raw: raw::OrderedMap<raw::SecretInput>, path: &[Seg]) -> Vec<(String, Secret)> {
-        let mut headers = Vec::with_capacity(raw.0.len());
+    pub(crate) fn headers(&mut self, raw: raw::OrderedMap<raw::SecretInput>, path: &[Seg]) -> Vec<(String, Secret)> {
+        self.named(raw, &below(path, "headers"))
+    }
+
+    /// Named values that may be secrets; what has a variable that is not set is left out.
+    pub(crate) fn named(&mut self, raw: raw::OrderedMap<raw::SecretInput>, path: &[Seg]) -> Vec<(String, Secret)> {
+        let mut named = Vec::with_capacity(raw.0.len());
         for (name, input) in raw.0 {
-            let path = below(&below(path, "headers"), &name);
+            let path = below(path, &name);
             let secret = match &input {
                 raw::SecretInput::Text(text) => self.is_complete(&path).then(|| Secret::new(text.as_str())),
                 raw::SecretInput::Reference(reference) => self.referenced(reference, &path).map(|key| key.secret),
             };
-            headers.extend(secret.map(|secret| (name, secret)));
+            named.extend(secret.map(|secret| (name, secret)));
         }
-        headers
+        named
     }
 
     /// Whether every variable in the text at `path` is set.
@@ -380,6 +391,7 @@ impl Default for Config {
             redactor: &Redactor::default(),
             dot_env: Path::new(""),
             doubts: &Doubts::default(),
+            of_openclaw: false,
             diagnostics: Vec::new(),
         };
         resolver.config()

@@ -142,7 +142,7 @@ impl Resolver<'_> {
 }
 
 /// More than nothing, and less than for ever.
-fn age(number: f64, unit: &str) -> Option<Duration> {
+pub(crate) fn age(number: f64, unit: &str) -> Option<Duration> {
     let seconds = match unit {
         "ms" => 0.001,
         "s" => 1.0,

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use yabby_core::{Reset, ResetMode, ResetRules, ResetType, Secret};
 
 use crate::{
-    Config, Loaded, Modality, SessionSettings, StoreSettings,
+    AssistantSettings, Config, Loaded, Modality, SessionSettings, SkillSettings, StoreSettings, ToolChoice,
+    assistant::without_nothing,
     config::{
         Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
     },
@@ -39,7 +40,25 @@ fn config(config: &Config) -> Value {
         "models",
         Some(settings.map(model_settings).collect::<Map<_, _>>()),
     );
-    let agents = config.agents.entries.iter();
+    let shared = written(&config.assistants.shared);
+    defaults.extend(shared.clone());
+    put(&mut defaults, "maxConcurrent", config.assistants.max_concurrent);
+    let choices = config.assistants.shared.tools.choices.len();
+    let tools = tools(&config.assistants.shared, 0);
+    let agents = config.agents.entries.iter().map(|entry| {
+        let (id, mut shown) = agent(entry);
+        let own = config.assistant(&entry.id);
+        // What all have is shown once.
+        let differs = |(key, value): &(String, Value)| shared.get(key) != Some(value);
+        shown.extend(written(&own).into_iter().filter(differs));
+        let own_tools = self::tools(&own, choices).into_iter();
+        let own_tools: Map<_, _> = own_tools
+            .filter(|(key, value)| key != "web" && tools.get(key) != Some(value))
+            .collect();
+        put_map(&mut shown, "tools", &own_tools);
+        (id, Value::from(shown))
+    });
+    let agents: Map<String, Value> = agents.collect();
     let mode = match config.models.mode {
         Mode::Merge => "merge",
         Mode::Replace => "replace",
@@ -57,7 +76,7 @@ fn config(config: &Config) -> Value {
     json!({
         "agents": {
             "defaults": defaults,
-            "entries": agents.map(agent).collect::<Map<_, _>>(),
+            "entries": agents,
         },
         "models": {
             "mode": mode,
@@ -66,7 +85,53 @@ fn config(config: &Config) -> Value {
         "route": route,
         "session": session(&config.session),
         "store": store(&config.store),
+        "tools": tools,
+        "messages": config.messages.shown(),
+        "commands": config.messages.shown_commands(),
+        "skills": skills(&config.skills),
+        "mcp": { "servers": config.mcp.iter().map(|server| (server.name.clone(), server.shown())).collect::<Map<_, _>>() },
     })
+}
+
+/// The settings of an agent as they are written.
+fn written(settings: &AssistantSettings) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+/// The tools as they are written, without the first lists, which are those of all.
+fn tools(settings: &AssistantSettings, of_all: usize) -> Map<String, Value> {
+    let tools = &settings.tools;
+    let mut shown = match serde_json::to_value(tools) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    let own = tools.choices.get(of_all..).unwrap_or_default();
+    let words = |list: fn(&ToolChoice) -> &Vec<String>| {
+        let words: Vec<&str> = own.iter().flat_map(list).map(String::as_str).collect();
+        Some(words).filter(|words| !words.is_empty())
+    };
+    put(&mut shown, "allow", words(|choice| &choice.allow));
+    put(&mut shown, "deny", words(|choice| &choice.deny));
+    let (search, fetch) = (&tools.search, &tools.fetch);
+    let mut web = json!({ "search": search, "fetch": fetch });
+    web["search"]["searxng"] = json!({
+        "baseUrl": search.searxng,
+        "categories": search.categories,
+        "language": search.language,
+    });
+    web["fetch"]["ssrfPolicy"] = json!(fetch.reach);
+    put(&mut shown, "web", Some(without_nothing(web)));
+    shown
+}
+
+fn skills(skills: &SkillSettings) -> Value {
+    let folders: Vec<String> = (skills.folders.iter())
+        .map(|folder| folder.display().to_string())
+        .collect();
+    json!({ "entries": skills.entries, "load": { "extraDirs": folders } })
 }
 
 fn session(session: &SessionSettings) -> Value {
@@ -187,12 +252,12 @@ fn model_settings(settings: &ModelSettings) -> (String, Value) {
     (settings.name.clone(), out.into())
 }
 
-fn agent(agent: &Agent) -> (String, Value) {
+fn agent(agent: &Agent) -> (String, Map<String, Value>) {
     let mut out = Map::new();
     put(&mut out, "name", agent.name.as_deref());
     put(&mut out, "model", agent.model.as_ref().map(policy));
     put(&mut out, "privacy", privacy(&agent.privacy));
-    (agent.id.clone(), out.into())
+    (agent.id.clone(), out)
 }
 
 fn provider(provider: &Provider) -> (String, Value) {

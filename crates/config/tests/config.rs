@@ -7,6 +7,8 @@
 )]
 
 mod suite {
+    mod assistant;
+    mod assistant_closed;
     mod budget;
     mod diagnostics;
     mod env;

@@ -2,6 +2,7 @@
 //!
 //! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
 
+mod assistant;
 mod session;
 mod store;
 
@@ -11,7 +12,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::assistant::{
+    ExecAsk, ExecSecurity, QueueDrop, QueueMode, ReasoningShown, Thinking, TimeFormat, ToolProfile, Verbosity,
+};
 pub(crate) use self::{
+    assistant::{
+        AgentKeys, Commands, Compaction, ContextInjection, Exec, ExecMode, FileRoot, Mcp, McpServer, McpTransportName,
+        MemorySearch, Messages, OwnKeys, Plugins, PruningMode, Scalar, SharedKeys, Skills, Subagents, Tools, WebFetch,
+        WebSearch,
+    },
     session::{Age, DmScope, GroupScope, Maintenance, MaintenanceMode, Reset, ResetMode, Scope, Session},
     store::{Retention, Store, StoreLimits},
 };
@@ -37,6 +46,18 @@ pub(crate) struct Root {
     pub(crate) session: Session,
     /// Where sessions, messages and what was decided are kept. A section of Yabby's own.
     pub(crate) store: Store,
+    /// What agents may do.
+    pub(crate) tools: Tools,
+    /// What becomes of messages.
+    pub(crate) messages: Messages,
+    /// Commands in messages.
+    pub(crate) commands: Commands,
+    /// Skills: folders with a `SKILL.md`.
+    pub(crate) skills: Skills,
+    /// MCP servers, which give agents tools.
+    pub(crate) mcp: Mcp,
+    /// Plugins of OpenClaw, of which Yabby reads what they say of searching the web.
+    pub(crate) plugins: Plugins,
 }
 
 /// How a request finds its model.
@@ -95,6 +116,10 @@ pub(crate) struct AgentDefaults {
     pub(crate) params: Map<String, Value>,
     /// Aliases and parameters of models, by `provider/model`.
     pub(crate) models: OrderedMap<ModelSettings>,
+    #[serde(flatten)]
+    pub(crate) keys: AgentKeys,
+    #[serde(flatten)]
+    pub(crate) shared: SharedKeys,
 }
 
 /// One model, or a primary and its fallbacks.
@@ -160,6 +185,10 @@ pub(crate) struct ListedAgent {
     pub(crate) model: Option<ModelChoice>,
     /// How far this agent's data may travel, beside what holds for every agent.
     pub(crate) privacy: Option<Privacy>,
+    #[serde(flatten)]
+    pub(crate) keys: AgentKeys,
+    #[serde(flatten)]
+    pub(crate) own: OwnKeys,
 }
 
 /// An agent in `agents.entries`.
@@ -171,6 +200,10 @@ pub(crate) struct Agent {
     pub(crate) model: Option<ModelChoice>,
     /// How far this agent's data may travel, beside what holds for every agent.
     pub(crate) privacy: Option<Privacy>,
+    #[serde(flatten)]
+    pub(crate) keys: AgentKeys,
+    #[serde(flatten)]
+    pub(crate) own: OwnKeys,
 }
 
 /// The servers that models run on.

@@ -146,7 +146,7 @@ fn unknown_keys_get_a_guess() {
 #[test]
 fn keys_of_openclaw_are_quietly_listed() {
     let loaded = text(
-        "{channels: {telegram: {botToken: 'x'}}, agents: {defaults: {workspace: 'w', heartbeat: {every: '5m'}}},
+        "{channels: {telegram: {botToken: 'x'}}, agents: {defaults: {repoRoot: 'w', heartbeat: {every: '5m'}}},
           models: {providers: {a: {baseUrl: 'http://h/v1', auth: 'api-key', request: {},
             models: [{id: 'm', cost: {input: 1, output: 2, tieredPricing: []}, compat: {supportsTools: false, anything: {}}}]}}}}",
     );
@@ -156,7 +156,7 @@ fn keys_of_openclaw_are_quietly_listed() {
         keys,
         [
             "channels",
-            "agents.defaults.workspace",
+            "agents.defaults.repoRoot",
             "agents.defaults.heartbeat",
             "models.providers.a.auth",
             "models.providers.a.request"

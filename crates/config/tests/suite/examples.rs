@@ -149,7 +149,7 @@ fn replace_removes_the_built_in_providers() {
 
 #[test]
 fn both_forms_of_agents() {
-    let text = "{agents: {list: [{id: 'old', model: 'openai/x', tools: {}}, {id: 'both', name: 'L'}],
+    let text = "{agents: {list: [{id: 'old', model: 'openai/x', sandbox: {}}, {id: 'both', name: 'L'}],
         entries: {both: {name: 'E'}, new: {model: {primary: 'openai/y', fallbacks: ['openai/z']}}}}}";
     let loaded = support::text(text);
     assert_eq!(loaded.diagnostics, []);
@@ -168,5 +168,5 @@ fn both_forms_of_agents() {
             ("old", None, Some(policy("openai/x", &[]))),
         ]
     );
-    assert_eq!(loaded.unused[0].key, "agents.list[0].tools");
+    assert_eq!(loaded.unused[0].key, "agents.list[0].sandbox");
 }

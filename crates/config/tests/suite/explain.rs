@@ -6,7 +6,7 @@ use yabby_config::{Explanation, KeyStatus, Loaded, ValueSource};
 use super::support::{text, with_env};
 
 const TEXT: &str = "{
-  agents: { defaults: { model: 'lm.studio/big', models: { 'lm.studio/b/c.d': { alias: 'X' } }, workspace: 'w' } },
+  agents: { defaults: { model: 'lm.studio/big', models: { 'lm.studio/b/c.d': { alias: 'X' } }, repoRoot: 'w' } },
   models: { providers: {
     'lm.studio': { baseUrl: '${HOST}', apiKey: 'KEY', contextWindow: 4096, models: [{ id: 5 }, { id: 'big.1' }] },
     off: { baseUrl: 'http://h/v1', authHeader: 'yes' },
@@ -131,7 +131,7 @@ fn defaults_built_in_and_derived() {
 
 #[test]
 fn keys_without_effect() {
-    assert_eq!(explain("agents.defaults.workspace").status, KeyStatus::NotUsedYet);
+    assert_eq!(explain("agents.defaults.repoRoot").status, KeyStatus::NotUsedYet);
     let off = explain("models.providers.off.baseUrl");
     assert_eq!((off.status, off.value), (KeyStatus::Off, Some(json!("http://h/v1"))));
 }

@@ -54,6 +54,22 @@ fn config_like() -> impl Strategy<Value = String> {
         "'a/b'",
         "$include",
         "gateway",
+        "tools",
+        "deny",
+        "exec",
+        "web",
+        "search",
+        "enabled",
+        "memorySearch",
+        "limits",
+        "workspace",
+        "skills",
+        "mcp",
+        "servers",
+        "command",
+        "url",
+        "messages",
+        "queue",
         "baseurl",
         "source",
         "x",
@@ -72,6 +88,7 @@ fn exercise(text: &str) {
     let loaded = with_env(text, &[("A", "value")]);
     let _ = loaded.render_diagnostics(Lang::ZhTw, true);
     let _ = (loaded.show(), loaded.config.policy(), loaded.config.aliases());
+    let _ = loaded.config.assistant("id");
     for key in [
         "models.providers",
         "agents.defaults.model.primary",
