@@ -24,4 +24,4 @@ pub use render::render;
 pub use routed::Routed;
 pub use state::{QueueMode, State};
 pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, View, promises, repeated, step};
-pub use turn::Assistant;
+pub use turn::{Assistant, Spawn};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use yabby_core::{
-    ErrorKind, FinalText, Label, Message, ModelEvent, ModelRequest, ToolCall, ToolChoice, Unfinished, text,
+    ErrorKind, FinalText, Label, Message, ModelEvent, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text,
 };
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 use yabby_store::{Content, Item, NewItem, Said, StoreError};
@@ -161,11 +161,30 @@ impl Scene<'_> {
                 text!("the model has answered with nothing; ask once more, or use another model with /model"),
             )));
         }
+        let mut says = vec![Said::Answer(text)];
+        if self.state.usage {
+            says.extend(used(&said).map(Said::Notice));
+        }
         Ok(After::End(Ending {
             items: vec![said],
-            says: vec![Said::Answer(text)],
+            says,
         }))
     }
+}
+
+/// What the last request of an answer has used.
+fn used(said: &NewItem) -> Option<Text> {
+    let attempt = said.attempts.last()?;
+    let usage = &attempt.usage;
+    let count = |tokens: Option<u32>| tokens.map_or_else(|| "?".to_owned(), |tokens| tokens.to_string());
+    Some(text!(
+        "{model}: {read} tokens read ({cached} from the cache), {written} written, {usd} US dollars",
+        model = attempt.model,
+        read = count(usage.input_tokens),
+        cached = count(usage.cached_tokens),
+        written = count(usage.output_tokens),
+        usd = format!("{:.4}", attempt.cost.unwrap_or(0.0))
+    ))
 }
 
 /// The request for the items of a session.

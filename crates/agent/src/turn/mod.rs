@@ -7,6 +7,7 @@ mod ending;
 mod fitting;
 mod incoming;
 mod scene;
+mod spawn;
 mod tools;
 mod work;
 
@@ -17,6 +18,8 @@ use yabby_core::{Label, Message, Priority, Text, Time, text};
 use yabby_store::{Answered, Content, NewItem, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, State, Wish};
+
+pub use spawn::Spawn;
 
 use commands::Obeyed;
 use scene::Scene;

@@ -11,6 +11,7 @@ use yabby_tools::{At, Effect, Output, Tool, ToolError, ToolErrorKind, Watcher};
 use super::{
     item, moment,
     scene::{Scene, insist, shown},
+    spawn,
     work::{After, Work},
 };
 use crate::{Exceeded, Live, Note, Pending, Repeated, ToolState, View, repeated};
@@ -123,6 +124,13 @@ impl Scene<'_> {
             return Ok(came);
         }
         self.tell(Live::Tool(call.clone(), ToolState::Began));
+        if call.name == spawn::NAME {
+            let (ran, label) = match self.spawn(pending, label).await? {
+                Ok(report) => (Ok(Output::text(report.text)), report.label),
+                Err(error) => (Err(error), label.clone()),
+            };
+            return Ok(self.came(call, &tool, &label, ran));
+        }
         let at = self.at(pending, label);
         let ran = match tokio::time::timeout(LONGEST, tool.run(&call.arguments, &at)).await {
             Ok(ran) => ran,

@@ -15,7 +15,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
-use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served};
+use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served, Spawn};
 use yabby_core::{
     Confidentiality, Integrity, Label, Lang, Origin, Peer, PeerKind, ResetPolicy, SessionKey, Time, Tool as Described,
 };
@@ -204,6 +204,7 @@ fn tools(world: &World) -> Registry {
         ),
         small("slow", Effect::Write, false, world, slow()),
         small("patient", Effect::Write, true, world, slow()),
+        Arc::new(Spawn::default()),
     ])
     .unwrap()
 }

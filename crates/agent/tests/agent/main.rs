@@ -6,4 +6,5 @@ mod desk;
 mod queue;
 mod restart;
 mod script;
+mod spawn;
 mod turns;

@@ -1,0 +1,82 @@
+//! Sub-tasks.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use yabby_agent::Rules;
+use yabby_core::Integrity;
+
+use crate::{
+    desk::{Desk, World, until},
+    script::{Say, Script},
+};
+
+fn spawn(task: &str) -> Say {
+    Say::Calls(vec![("spawn", json!({"task": task}))])
+}
+
+#[tokio::test]
+async fn a_sub_task_has_its_own_context_and_fewer_tools() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([
+        spawn("count the files"),
+        Say::Calls(vec![("look", json!({"x": 7})), ("exec", json!({"command": "ls"}))]),
+        Say::Text("Seven files."),
+        Say::Text("There are seven."),
+    ]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    assert_eq!(desk.ask("how many files?").await, ["answer: There are seven."]);
+    let asked = desk.model.asked();
+    let names: Vec<&str> = asked[1].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["fail", "look", "note", "patient", "slow"]);
+    let sub = format!("{:?}", asked[2].messages);
+    assert!(
+        sub.contains("count the files") && !sub.contains("how many files"),
+        "{sub}"
+    );
+    assert!(sub.contains("there is no tool exec"), "{sub}");
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+    let last = format!("{:?}", asked[3].messages);
+    assert!(last.contains("Seven files.") && !last.contains("seen 7"), "{last}");
+    // What it has read of others stays with what it says.
+    let items = desk.items().await;
+    let label = &items.last().unwrap().item.label;
+    assert_eq!(label.integrity, Integrity::Untrusted);
+}
+
+#[tokio::test]
+async fn a_sub_task_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([
+        spawn("note it"),
+        Say::Calls(vec![("note", json!({}))]),
+        Say::Calls(vec![("patient", json!({}))]),
+    ]);
+    let mut desk = Desk::open(folder.path(), script.clone(), Rules::default()).await;
+    let first = desk.say("go").await;
+    desk.world.began.notified().await;
+    desk.kill().await;
+
+    script.then([Say::Text("Noted."), Say::Text("All done.")]);
+    let world = World::default();
+    world.slow.notify_one();
+    let desk = Desk::open_in(folder.path(), script, Rules::default(), world).await;
+    desk.ended(first).await;
+    assert_eq!(desk.sent().await, ["answer: All done."]);
+    // The note was not made again; what can be repeated was.
+    assert_eq!(desk.world.noted.load(Ordering::SeqCst), 1);
+    assert_eq!(desk.model.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn stop_ends_a_sub_task_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([spawn("wait"), Say::Hangs("I ")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let first = desk.say("go").await;
+    until(async || desk.model.asked().len() == 2).await;
+    let stop = desk.say("/stop").await;
+    desk.ended(stop).await;
+    desk.ended(first).await;
+    assert_eq!(desk.sent().await, ["notice: stopped"]);
+}
