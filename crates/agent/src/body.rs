@@ -1,7 +1,8 @@
 //! What a message of the inbox consists of, for the agent.
 
 use serde::{Deserialize, Serialize};
-use yabby_core::Image;
+use yabby_core::{Image, Origin};
+use yabby_store::{FiredTimer, NewInbound};
 
 /// The body of a message in the inbox.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,18 @@ pub struct Body {
     /// What it is, when no person has written it.
     #[serde(default, skip_serializing_if = "Kind::is_message")]
     pub kind: Kind,
+}
+
+/// The channel that the store gives to what a timer says.
+const TIMER: &str = "timer";
+
+/// What a timer says: the body of [`yabby_store::NewTimer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// What it is to remind of.
+    pub text: String,
+    /// Where it was set, and where it is told.
+    pub origin: Origin,
 }
 
 /// What a message is.
@@ -44,9 +57,46 @@ impl Body {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Read from the inbox. What is none is an empty message, which is answered with a word about it.
-    pub fn of(value: &serde_json::Value) -> Self {
-        Self::deserialize(value).unwrap_or_default()
+    /// Read from the inbox. What is none is an empty message.
+    pub fn of(message: &NewInbound) -> Self {
+        match Reminder::of(message) {
+            Some((reminder, fired)) => Self {
+                text: reminder.words(&fired),
+                images: Vec::new(),
+                kind: Kind::Reminder,
+            },
+            None => Self::deserialize(&message.body).unwrap_or_default(),
+        }
+    }
+}
+
+impl Reminder {
+    /// As a timer keeps it.
+    pub fn to_value(&self) -> serde_json::Value {
+        // Strings only: this cannot fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The reminder that a message of the inbox is, and how it has fired.
+    pub(crate) fn of(message: &NewInbound) -> Option<(Self, FiredTimer)> {
+        if message.origin.channel != TIMER {
+            return None;
+        }
+        let fired = FiredTimer::deserialize(&message.body).ok()?;
+        let reminder = Self::deserialize(&fired.body).ok()?;
+        Some((reminder, fired))
+    }
+
+    /// What the model is shown.
+    fn words(&self, fired: &FiredTimer) -> String {
+        let missed = match fired.missed {
+            0 => String::new(),
+            missed => format!(" {missed} times before it were missed."),
+        };
+        format!(
+            "[A reminder that was set before is due now.{missed} Tell the person, or do what it says.]\n{}",
+            self.text
+        )
     }
 }
 

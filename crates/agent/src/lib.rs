@@ -13,7 +13,7 @@ mod state;
 mod step;
 mod turn;
 
-pub use body::{Body, Kind};
+pub use body::{Body, Kind, Reminder};
 pub use command::Command;
 pub use home::{Home, Rules};
 pub use hub::Hub;

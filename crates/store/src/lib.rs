@@ -65,7 +65,7 @@ pub use tidy::Tidied;
 pub use timers::{FiredTimer, Fires, NewTimer, Timer};
 pub use transcript::{Content, FileRef, Item, NewItem};
 pub use wakes::Topic;
-pub use work::{Answered, Deliver, Deliveries, LookedUp, Pace, Sending, Turn, TurnHandler, Turns};
+pub use work::{Alarms, Answered, Deliver, Deliveries, LookedUp, Pace, Sending, Turn, TurnHandler, Turns};
 
 #[cfg(feature = "fail-points")]
 pub use fail::point as fail_point;

@@ -60,7 +60,7 @@ impl Incoming {
             let Some(claimed) = self.store.claim_next(&self.lease, self.last).await? else {
                 break;
             };
-            let body = Body::of(&claimed.message.body);
+            let body = Body::of(&claimed.message);
             if body.kind != Kind::Message || Command::of(&body).is_some() {
                 break;
             }
@@ -100,7 +100,7 @@ impl Incoming {
     }
 
     fn sort(&mut self, claimed: Claimed) -> Disturbed {
-        let (id, body) = (claimed.id, Body::of(&claimed.message.body));
+        let (id, body) = (claimed.id, Body::of(&claimed.message));
         match Command::of(&body) {
             Some(command) if command.is_for_now() => return Disturbed::Command(Box::new(claimed), command),
             Some(_) => return Disturbed::Later(id),

@@ -15,9 +15,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 use yabby_core::{Label, Message, Priority, Text, Time, text};
-use yabby_store::{Answered, Content, NewItem, StoreError, Turn, TurnHandler};
+use yabby_store::{Answered, Content, NewItem, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, State, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Wish};
 
 pub use spawn::Spawn;
 
@@ -62,7 +62,7 @@ impl TurnHandler for Assistant {
 impl Assistant {
     async fn answer(&self, turn: Turn) -> Result<Answered, StoreError> {
         let mut message = turn.message.clone();
-        let mut body = Body::of(&message.body);
+        let mut body = Body::of(&message);
         let mut scene = self.scene(&turn, &body).await?;
         if let Some(command) = Command::of(&body) {
             match scene.obey(&command, &message.label.integrity).await? {
@@ -93,7 +93,14 @@ impl Assistant {
         scene.append(scene.heard(&message, &turn.turn)).await?;
         let mut work = Work::new(scene);
         work.incoming.collect().await?;
-        let ending = work.run().await?;
+        let mut ending = work.run().await?;
+        if let Some((reminder, _)) = Reminder::of(&message)
+            && !ending.says.iter().any(|said| matches!(said, Said::Answer(_)))
+        {
+            // A reminder does not depend on whether a model is there.
+            let notice = text!("reminder: {text}", text = reminder.text);
+            ending.says.insert(0, Said::Notice(notice));
+        }
         Ok(work.scene.answered(ending))
     }
 
@@ -137,7 +144,8 @@ impl Assistant {
             assistant: self,
             store: turn.store.clone(),
             lease: turn.lease.clone(),
-            origin: turn.message.origin.clone(),
+            origin: Reminder::of(&turn.message)
+                .map_or_else(|| turn.message.origin.clone(), |(reminder, _)| reminder.origin),
             session,
             turn: turn.turn.clone(),
             reply: turn.turn.clone(),

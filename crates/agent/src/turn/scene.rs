@@ -52,7 +52,7 @@ impl Scene<'_> {
 
     /// The items of a message, which `id` stands for.
     pub(super) fn heard(&self, message: &NewInbound, id: &str) -> Vec<NewItem> {
-        let body = Body::of(&message.body);
+        let body = Body::of(message);
         let aside = self.assistant.home.aside(&self.wish.agent, message.received_at);
         let said = Message::User {
             text: body.text,

@@ -269,16 +269,7 @@ impl Desk {
         self.told += 1;
         let new = NewInbound {
             message: yabby_store::new_id(),
-            origin: Origin {
-                channel: "test".to_owned(),
-                account: None,
-                peer: Peer {
-                    kind: PeerKind::Direct,
-                    id: "owner".to_owned(),
-                },
-                thread: None,
-                sender: Some("owner".to_owned()),
-            },
+            origin: origin(),
             conversation: key(),
             received_at: Time(1_000_000 + i64::try_from(self.told).unwrap()),
             body: Body::text(text).to_value(),
@@ -342,6 +333,20 @@ impl Drop for Desk {
 
 pub(crate) fn key() -> SessionKey {
     SessionKey::main("main")
+}
+
+/// Where the owner is.
+pub(crate) fn origin() -> Origin {
+    Origin {
+        channel: "test".to_owned(),
+        account: None,
+        peer: Peer {
+            kind: PeerKind::Direct,
+            id: "owner".to_owned(),
+        },
+        thread: None,
+        sender: Some("owner".to_owned()),
+    }
 }
 
 pub(crate) fn queue(mode: QueueMode) -> Rules {

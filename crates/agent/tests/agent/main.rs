@@ -4,6 +4,7 @@ mod approvals;
 mod commands;
 mod desk;
 mod queue;
+mod reminders;
 mod restart;
 mod script;
 mod spawn;

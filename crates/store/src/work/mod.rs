@@ -4,6 +4,7 @@
 //! told), does several pieces side by side, keeps their leases, and stops in peace when it is asked to. What it does is
 //! said by a [`TurnHandler`] or a [`Deliver`]. Whoever runs a loop owns all of its tasks: they end with it.
 
+mod alarms;
 mod backoff;
 mod crew;
 mod deliver;
@@ -13,6 +14,7 @@ mod keep;
 mod pace;
 mod turns;
 
+pub use alarms::Alarms;
 pub use deliver::{Deliver, LookedUp, Sending};
 pub use deliveries::Deliveries;
 pub use handler::{Answered, Turn, TurnHandler};

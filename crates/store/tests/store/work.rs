@@ -6,17 +6,18 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
     sync::{Notify, oneshot},
     task::JoinSet,
 };
-use yabby_core::Lang;
+use yabby_core::{Confidentiality, Integrity, Label, Lang, Time};
 use yabby_store::{
-    Answered, ClaimedDelivery, Deliver, Deliveries, DeliveryOutcome, InboundState, LookedUp, NewDelivery, Pace, Place,
-    Said, Sending, Store, StoreError, StoreErrorKind, Target, Turn, TurnEnd, TurnHandler, TurnOutcome, Turns,
+    Alarms, Answered, ClaimedDelivery, Deliver, Deliveries, DeliveryOutcome, InboundState, LookedUp, NewDelivery,
+    NewTimer, Pace, Place, Said, Sending, Store, StoreError, StoreErrorKind, Target, Turn, TurnEnd, TurnHandler,
+    TurnOutcome, Turns,
 };
 
 use crate::{
@@ -578,4 +579,38 @@ async fn loops_for_a_part_leave_the_rest() {
 
 async fn state(store: &Store, id: i64) -> InboundState {
     store.inbound(id).await.unwrap().expect("it is there").1
+}
+
+/// Also one that is set while the loop waits for a later one.
+#[tokio::test]
+async fn timers_fire_by_themselves() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let now = Time::from(SystemTime::now());
+        let timer = |id: &str, after: u64| NewTimer {
+            id: id.to_owned(),
+            conversation: session("c"),
+            begins_at: now + Duration::from_millis(after),
+            every: None,
+            body: serde_json::json!({"text": id}),
+            label: Label::new(Integrity::Owner, Confidentiality::Private, "test"),
+        };
+        store.set_timer(timer("late", 3_600_000)).await.unwrap();
+        let alarms = Alarms::new(store.clone(), &pace());
+        let run = async |stopped: oneshot::Receiver<()>| {
+            let set = async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                store.set_timer(timer("soon", 200)).await.unwrap();
+            };
+            let run = alarms.run(async {
+                let _ = stopped.await;
+            });
+            tokio::join!(run, set);
+        };
+        until(run, async || inbox_is(&store, "received", 1).await).await;
+        let claimed = claim(&store).await;
+        assert_eq!(claimed.message.body["timer"], "soon");
+        assert_eq!(store.timers(None, 10).await.unwrap().len(), 1);
+    })
+    .await;
 }

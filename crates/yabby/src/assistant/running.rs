@@ -12,8 +12,8 @@ use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, Peer
 use yabby_route::Turns as Records;
 use yabby_servers::Fleet;
 use yabby_store::{
-    Accepted, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending, Store,
-    StoreError, Target, Turns, new_id,
+    Accepted, Alarms, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending,
+    Store, StoreError, Target, Turns, new_id,
 };
 
 use super::Household;
@@ -116,6 +116,7 @@ impl Running {
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
         let never = || std::future::pending::<()>().boxed();
         loops.spawn(turns.run(never()));
+        loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
         loops.spawn(sending.run(never()));
         Self {
             store,
