@@ -216,6 +216,10 @@ pub(crate) struct Up {
     /// Print the model's reasoning, dimmed, to standard error
     #[arg(long)]
     pub(crate) show_reasoning: bool,
+
+    /// Go on with this conversation: main, or a name of your own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
 }
 
 #[derive(Args, Debug)]

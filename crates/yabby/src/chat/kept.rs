@@ -1,7 +1,7 @@
 //! Where a chat is kept.
 
 use tempfile::TempDir;
-use yabby_core::{SessionKey, Text, Time, text};
+use yabby_core::{InvalidSessionKey, SessionKey, Text, Time, text};
 use yabby_store::{Access, Place, Store, StoreError, new_id};
 
 use crate::{app::App, stored};
@@ -44,11 +44,14 @@ impl Kept {
     }
 }
 
-/// The conversation of a chat. A person at a terminal goes on with the main one; whatever is piped in, or is private, has
+/// The conversation of a chat: the one that was named. Otherwise a person at a terminal goes on with the main one; whatever is piped in, or is private, has
 /// one of its own.
-pub(super) fn conversation(own: bool) -> SessionKey {
-    let own = own.then(|| SessionKey::within(AGENT, &format!("terminal:{}", new_id())).ok());
-    own.flatten().unwrap_or_else(|| SessionKey::main(AGENT))
+pub(super) fn conversation(named: Option<&str>, own: bool) -> Result<SessionKey, InvalidSessionKey> {
+    match named {
+        Some(name) => SessionKey::within(AGENT, name),
+        None if own => SessionKey::within(AGENT, &format!("terminal:{}", new_id())),
+        None => Ok(SessionKey::main(AGENT)),
+    }
 }
 
 fn reason(error: &StoreError) -> Text {

@@ -10,7 +10,7 @@ pub(crate) use private::Chat;
 
 use std::sync::Arc;
 
-use yabby_core::text;
+use yabby_core::{SessionKey, text};
 use yabby_route::Plan;
 use yabby_store::StoreError;
 
@@ -47,7 +47,18 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     // It looks after the servers until the person leaves.
     let mut keeper = chat.keeper(app, Some(&plan));
     let mut interrupt = Interrupt::listen();
-    let (mut running, kept) = match begin(app, &chat, lines.interactive()).await {
+    let own = !lines.interactive() || chat.private.is_some();
+    let conversation = match kept::conversation(chat.session, own) {
+        Ok(conversation) => conversation,
+        Err(error) => {
+            terminal.error(
+                &text!("this cannot be the name of a conversation: {error}", error = error),
+                None,
+            );
+            return Exit::Usage;
+        }
+    };
+    let (mut running, kept) = match begin(app, &chat, conversation).await {
         Ok(begun) => begun,
         Err(error) => return stored::tell(app, &error),
     };
@@ -125,10 +136,8 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
 }
 
 /// The assistant for this chat.
-async fn begin(app: &App, chat: &Chat<'_>, interactive: bool) -> Result<(Running, Kept), StoreError> {
+async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(Running, Kept), StoreError> {
     let kept = Kept::open(app).await?;
-    let private = chat.private.is_some();
-    let conversation = kept::conversation(!interactive || private);
     let chosen = Chosen {
         fleet: Arc::clone(&chat.fleet),
         default: chat.default.cloned(),

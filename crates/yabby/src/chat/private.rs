@@ -21,6 +21,8 @@ pub(crate) struct Chat<'a> {
     pub(crate) show_reasoning: bool,
     /// What has made it private, if it is.
     pub(crate) private: Option<&'static str>,
+    /// The conversation that the person names.
+    pub(crate) session: Option<&'a str>,
 }
 
 /// What `/private` is followed by.

@@ -38,6 +38,7 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
         default: here.default.as_ref(),
         show_reasoning: arguments.show_reasoning,
         private: arguments.private.then_some("--private"),
+        session: arguments.session.as_deref(),
     };
     let plan = match chat.plan(app).await {
         Ok(plan) => plan,

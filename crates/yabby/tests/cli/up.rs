@@ -117,3 +117,21 @@ fn signed_thoughts_go_back_to_the_model_that_signed_them() {
         ]})
     );
 }
+
+#[test]
+fn a_named_conversation_goes_on() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    for line in ["one\n", "two\n"] {
+        let ran = home.pipe(&["up", "--session", "work"], line);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    }
+    assert_eq!(
+        server.model_calls()[1].body["messages"],
+        json!([
+            {"role": "user", "content": "one"},
+            {"role": "assistant", "content": "ok"},
+            {"role": "user", "content": "two"},
+        ])
+    );
+}
