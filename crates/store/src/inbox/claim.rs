@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use yabby_core::Time;
+use yabby_core::{Origin, Time};
 
 use super::{
     InboundState,
-    accept::{COLUMNS, COUNT, NewInbound, inbound},
+    accept::{COLUMNS, COUNT, NewInbound, ORIGIN, inbound},
     next_open,
 };
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
+    json,
     lanes::{self, LaneKind, Lease, Leased},
-    sql::{Tx, params},
+    outbox::{self, NewDelivery, Target},
+    sql::{Row, Tx, params},
     store::Store,
 };
 
@@ -91,7 +93,7 @@ fn take(tx: &mut dyn Tx, owner: &str, lease: Duration, most: usize) -> Result<Fo
         if let Some(claimed) = claim(tx, owner, &conversation, head, now, lease)? {
             work.push(claimed);
         } else {
-            // It was deleted, or has ended.
+            // It was deleted, has ended, or cannot be read.
             let next = next_open(tx, &conversation)?.filter(|next| *next != head);
             lanes::set_head(tx, LaneKind::In, &conversation, next)?;
         }
@@ -114,14 +116,45 @@ fn claim(
     );
     let row = tx.query_one(&statement, params![InboundState::Claimed.name(), id, conversation])?;
     let Some(row) = row else { return Ok(None) };
+    let Some(message) = readable(tx, conversation, id, &row)? else {
+        return Ok(None);
+    };
     let lease = lanes::take(tx, owner, LaneKind::In, conversation, now, time)?;
     tx.execute("UPDATE inbox SET fence = ?1 WHERE id = ?2", params![lease.fence, id])?;
-    Ok(Some(Claimed {
+    claimed(lease, id, message, &row).map(Some)
+}
+
+/// What the row of a message that was taken says.
+fn claimed(lease: Lease, id: i64, message: NewInbound, row: &Row) -> Result<Claimed> {
+    Ok(Claimed {
         lease,
         id,
-        message: inbound(&row)?,
+        message,
         claims: u64::try_from(row.int(COUNT)?).unwrap_or(0),
         failures: u64::try_from(row.int(COUNT + 1)?).unwrap_or(0),
         turn: row.opt_text(COUNT + 2)?,
-    }))
+    })
+}
+
+/// The message of a row; one that cannot be read is given up.
+fn readable(tx: &mut dyn Tx, conversation: &str, id: i64, row: &Row) -> Result<Option<NewInbound>> {
+    match inbound(row) {
+        Ok(message) => Ok(Some(message)),
+        Err(error) => give_up(tx, conversation, id, row, &error).map(|()| None),
+    }
+}
+
+/// Ends a message that cannot be read, so that what came after it does not wait for ever. Its sender is told, where it can
+/// be read who that is.
+fn give_up(tx: &mut dyn Tx, conversation: &str, id: i64, row: &Row, error: &StoreError) -> Result<()> {
+    let now = tx.now()?;
+    let problem = json::to_text(&error.message)?;
+    let statement = "UPDATE inbox SET state = ?1, problem = ?2, ended_at = ?3 WHERE id = ?4";
+    tx.execute(statement, params![InboundState::Dead.name(), problem, now, id])?;
+    let Ok(origin) = row.json::<Origin>(ORIGIN) else {
+        return Ok(());
+    };
+    let key = format!("inbox/{id}/given-up");
+    let notice = NewDelivery::given_up(key, Target::answering(&origin), &error.message);
+    outbox::put(tx, conversation, None, &[notice])
 }

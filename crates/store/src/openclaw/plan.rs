@@ -16,6 +16,7 @@ use super::{
     found::{Source, Stored},
 };
 use crate::{
+    json,
     portable::hex,
     transcript::{Content, NewItem},
 };
@@ -115,6 +116,10 @@ pub(super) fn of_entries(
             }
             Read::Nothing => continue,
         };
+        if json::to_text(&content).is_err() {
+            entry::count(&mut skipped, Skipped::Unreadable);
+            continue;
+        }
         let id = entry.id.clone().unwrap_or_else(|| format!("#{at}"));
         items.push(NewItem {
             id: id_of(&["item", agent, session, &id]),
