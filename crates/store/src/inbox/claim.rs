@@ -59,6 +59,26 @@ impl Store {
         Ok(self.claim_messages(lease, 1).await?.work.pop())
     }
 
+    /// Takes the oldest message of a conversation that the caller has already, under the same lease, so that nobody comes
+    /// between. `None` when nothing waits in it. While one that was taken has not ended, it is given again: to ask once more
+    /// changes nothing.
+    pub async fn claim_next(&self, lease: &Lease) -> Result<Option<Claimed>> {
+        let lease = lease.clone();
+        self.write("claim_next", move |tx| {
+            lanes::hold(tx, &lease)?;
+            while let Some(id) = next_open(tx, &lease.key)? {
+                if let Some(claimed) = go_on(tx, &lease, id)? {
+                    return Ok(Some(claimed));
+                }
+                // It cannot be read.
+                let next = next_open(tx, &lease.key)?;
+                lanes::set_head(tx, LaneKind::In, &lease.key, next)?;
+            }
+            Ok(None)
+        })
+        .await
+    }
+
     /// The same for several conversations at once.
     pub(crate) async fn claim_messages(&self, lease: Duration, most: usize) -> Result<Found<Claimed>> {
         let owner = self.new_owner();
@@ -122,6 +142,23 @@ fn claim(
     let lease = lanes::take(tx, owner, LaneKind::In, conversation, now, time)?;
     tx.execute("UPDATE inbox SET fence = ?1 WHERE id = ?2", params![lease.fence, id])?;
     claimed(lease, id, message, &row).map(Some)
+}
+
+/// Takes a message of a lane under the lease that holds it, or gives the one again that was taken so.
+fn go_on(tx: &mut dyn Tx, lease: &Lease, id: i64) -> Result<Option<Claimed>> {
+    let is_ours = "fence = ?2 AND state IN ('claimed', 'running')";
+    let statement = format!(
+        "UPDATE inbox SET state = CASE WHEN {is_ours} THEN state ELSE 'claimed' END, \
+         claims = CASE WHEN {is_ours} THEN claims ELSE claims + 1 END, fence = ?2 \
+         WHERE id = ?1 AND ended_at IS NULL RETURNING {COLUMNS}, claims, failures, turn"
+    );
+    let Some(row) = tx.query_one(&statement, params![id, lease.fence])? else {
+        return Ok(None);
+    };
+    let Some(message) = readable(tx, &lease.key, id, &row)? else {
+        return Ok(None);
+    };
+    claimed(lease.clone(), id, message, &row).map(Some)
 }
 
 /// What the row of a message that was taken says.

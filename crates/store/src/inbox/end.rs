@@ -28,7 +28,8 @@ pub struct TurnEnd {
     pub items: Option<NewItems>,
     /// What must go out.
     pub deliveries: Vec<NewDelivery>,
-    /// Whether the caller goes on in the conversation, and keeps the lease.
+    /// Whether the caller goes on in the conversation ([`Store::claim_next`]), and keeps the lease. After a turn that has
+    /// failed it does not: the conversation waits.
     pub keep_lease: bool,
 }
 
@@ -192,7 +193,7 @@ fn settle(tx: &mut dyn Tx, lease: &Lease, end: &TurnEnd) -> Result<()> {
         let next = next_open(tx, &lease.key)?;
         lanes::set_head(tx, LaneKind::In, &lease.key, next)?;
     }
-    if end.keep_lease {
+    if end.keep_lease && !failed {
         Ok(())
     } else {
         lanes::free(tx, lease, wait)
