@@ -96,26 +96,31 @@ impl Store {
         .await
     }
 
-    /// Mends what can be made again from other rows, and takes away what nothing needs.
+    /// Mends what can be made again from other rows, and takes away what nothing needs. Others may go on meanwhile. It is done
+    /// piece by piece: when it breaks off, what is mended stays so, and the next time goes on with the rest.
     pub async fn repair(&self) -> Result<Repaired> {
-        let attached = Attached::of(self.place().folder());
-        self.write("repair", move |tx| {
-            if tx.flavor() == Flavor::Postgres {
-                // Nobody takes or ends work meanwhile, so that what is seen is what is.
-                tx.execute("LOCK TABLE lanes, sessions IN EXCLUSIVE MODE", params![])?;
-            }
-            Ok(Repaired {
-                heads: derived::heads(tx)?,
-                sessions: derived::next_seqs(tx)?,
-                searched: if search::missing(tx)? > 0 {
-                    search::index_all(tx)?
-                } else {
-                    0
-                },
-                orphans: attached::remove_orphans(tx, &attached)?,
+        let mut repaired = self
+            .write("repair", |tx| {
+                if tx.flavor() == Flavor::Postgres {
+                    // Nobody takes or ends work meanwhile, so that what is seen is what is.
+                    tx.execute("LOCK TABLE lanes, sessions IN EXCLUSIVE MODE", params![])?;
+                }
+                Ok(Repaired {
+                    heads: derived::heads(tx)?,
+                    sessions: derived::next_seqs(tx)?,
+                    ..Repaired::default()
+                })
             })
-        })
-        .await
+            .await?;
+        let mut next = Some(i64::MIN);
+        while let Some(after) = next {
+            let indexing = self.write("repair_search", move |tx| search::index_missing(tx, after));
+            let (indexed, last) = indexing.await?;
+            repaired.searched += indexed;
+            next = last;
+        }
+        repaired.orphans = attached::remove_orphans(self).await?;
+        Ok(repaired)
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn values(tx: &mut dyn Tx, found: &mut Checked) -> Result<()> {
         each_row(tx, table, |_, row| {
             for ((column, kind), value) in table.columns.iter().zip(&row.0) {
                 let Value::Text(text) = value else { continue };
-                if *kind == Kind::Json && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+                if *kind == Kind::Json && serde_json::from_str::<serde_json::Value>(text).is_err() {
                     let key = table.key.iter().filter_map(|name| table.column(name));
                     let key: Vec<String> = key.filter_map(|at| row.0.get(at)).map(shown).collect();
                     let problem = text!(

@@ -127,12 +127,14 @@ fn account(new: &NewInbound) -> &str {
 /// The columns that [`inbound`] reads, and how many they are.
 pub(super) const COLUMNS: &str = "message, origin, conversation, received_at, body, label";
 pub(super) const COUNT: usize = 6;
+/// The place of the origin among them.
+pub(super) const ORIGIN: usize = 1;
 
 /// A message of a row that begins with [`COLUMNS`].
 pub(super) fn inbound(row: &Row) -> Result<NewInbound> {
     Ok(NewInbound {
         message: row.text(0)?,
-        origin: row.json(1)?,
+        origin: row.json(ORIGIN)?,
         conversation: row.session_key(2)?,
         received_at: row.time(3)?,
         body: row.json(4)?,

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use yabby_core::Time;
+use yabby_core::{Origin, Time};
 
 use super::{
     InboundState,
-    accept::{COLUMNS, COUNT, NewInbound, inbound},
+    accept::{COLUMNS, COUNT, NewInbound, ORIGIN, inbound},
     next_open,
 };
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
+    json,
     lanes::{self, LaneKind, Lease, Leased},
-    sql::{Tx, params},
+    outbox::{self, NewDelivery, Target},
+    sql::{Row, Tx, params},
     store::Store,
 };
 
@@ -57,6 +59,28 @@ impl Store {
         Ok(self.claim_messages(lease, 1, "").await?.work.pop())
     }
 
+    /// Takes the next message of a conversation that is leased, under the same lease: the oldest one behind the number
+    /// `after`, which is the last one that the caller has. `None` when there is none. It can be ended before the others, or
+    /// left for a turn of its own: this does not count as a claim, and to ask once more changes nothing.
+    pub async fn claim_next(&self, lease: &Lease, after: i64) -> Result<Option<Claimed>> {
+        let lease = lease.clone();
+        self.write("claim_next", move |tx| {
+            lanes::hold(tx, &lease)?;
+            let statement =
+                "SELECT id FROM inbox WHERE conversation = ?1 AND ended_at IS NULL AND id > ?2 ORDER BY id LIMIT 1";
+            while let Some(row) = tx.query_one(statement, params![&lease.key, after])? {
+                if let Some(claimed) = go_on(tx, &lease, row.int(0)?)? {
+                    return Ok(Some(claimed));
+                }
+                // It cannot be read, and has ended.
+                let next = next_open(tx, &lease.key)?;
+                lanes::set_head(tx, LaneKind::In, &lease.key, next)?;
+            }
+            Ok(None)
+        })
+        .await
+    }
+
     /// The same for several conversations at once, only of those whose keys begin with `only`.
     pub(crate) async fn claim_messages(&self, lease: Duration, most: usize, only: &str) -> Result<Found<Claimed>> {
         let (owner, only) = (self.new_owner(), only.to_owned());
@@ -91,7 +115,7 @@ fn take(tx: &mut dyn Tx, (owner, only): (&str, &str), lease: Duration, most: usi
         if let Some(claimed) = claim(tx, owner, &conversation, head, now, lease)? {
             work.push(claimed);
         } else {
-            // It was deleted, or has ended.
+            // It was deleted, has ended, or cannot be read.
             let next = next_open(tx, &conversation)?.filter(|next| *next != head);
             lanes::set_head(tx, LaneKind::In, &conversation, next)?;
         }
@@ -114,14 +138,60 @@ fn claim(
     );
     let row = tx.query_one(&statement, params![InboundState::Claimed.name(), id, conversation])?;
     let Some(row) = row else { return Ok(None) };
+    let Some(message) = readable(tx, conversation, id, &row)? else {
+        return Ok(None);
+    };
     let lease = lanes::take(tx, owner, LaneKind::In, conversation, now, time)?;
     tx.execute("UPDATE inbox SET fence = ?1 WHERE id = ?2", params![lease.fence, id])?;
-    Ok(Some(Claimed {
+    claimed(lease, id, message, &row).map(Some)
+}
+
+/// Takes a message of a lane under the lease that holds it.
+fn go_on(tx: &mut dyn Tx, lease: &Lease, id: i64) -> Result<Option<Claimed>> {
+    let statement = format!(
+        "UPDATE inbox SET state = 'claimed', fence = ?2 WHERE id = ?1 AND ended_at IS NULL \
+         RETURNING {COLUMNS}, claims, failures, turn"
+    );
+    let Some(row) = tx.query_one(&statement, params![id, lease.fence])? else {
+        return Ok(None);
+    };
+    let Some(message) = readable(tx, &lease.key, id, &row)? else {
+        return Ok(None);
+    };
+    claimed(lease.clone(), id, message, &row).map(Some)
+}
+
+/// What the row of a message that was taken says.
+fn claimed(lease: Lease, id: i64, message: NewInbound, row: &Row) -> Result<Claimed> {
+    Ok(Claimed {
         lease,
         id,
-        message: inbound(&row)?,
+        message,
         claims: u64::try_from(row.int(COUNT)?).unwrap_or(0),
         failures: u64::try_from(row.int(COUNT + 1)?).unwrap_or(0),
         turn: row.opt_text(COUNT + 2)?,
-    }))
+    })
+}
+
+/// The message of a row; one that cannot be read is given up.
+fn readable(tx: &mut dyn Tx, conversation: &str, id: i64, row: &Row) -> Result<Option<NewInbound>> {
+    match inbound(row) {
+        Ok(message) => Ok(Some(message)),
+        Err(error) => give_up(tx, conversation, id, row, &error).map(|()| None),
+    }
+}
+
+/// Ends a message that cannot be read, so that what came after it does not wait for ever. Its sender is told, where it can
+/// be read who that is.
+fn give_up(tx: &mut dyn Tx, conversation: &str, id: i64, row: &Row, error: &StoreError) -> Result<()> {
+    let now = tx.now()?;
+    let problem = json::to_text(&error.message)?;
+    let statement = "UPDATE inbox SET state = ?1, problem = ?2, ended_at = ?3 WHERE id = ?4";
+    tx.execute(statement, params![InboundState::Dead.name(), problem, now, id])?;
+    let Ok(origin) = row.json::<Origin>(ORIGIN) else {
+        return Ok(());
+    };
+    let key = format!("inbox/{id}/given-up");
+    let notice = NewDelivery::given_up(key, Target::answering(&origin), &error.message);
+    outbox::put(tx, conversation, None, &[notice])
 }

@@ -28,7 +28,8 @@ pub struct TurnEnd {
     pub items: Option<NewItems>,
     /// What must go out.
     pub deliveries: Vec<NewDelivery>,
-    /// Whether the caller goes on in the conversation, and keeps the lease.
+    /// Whether the caller goes on in the conversation ([`Store::claim_next`]), and keeps the lease. After a turn that has
+    /// failed it does not: the conversation waits.
     pub keep_lease: bool,
 }
 
@@ -126,7 +127,7 @@ impl Store {
                     Err(error)
                 };
             }
-            let statement = "UPDATE inbox SET state = ?1, claims = claims - 1 \
+            let statement = "UPDATE inbox SET state = ?1, claims = CASE WHEN claims > 0 THEN claims - 1 ELSE 0 END \
                              WHERE id = ?2 AND fence = ?3 AND state IN (?4, ?5)";
             tx.execute(
                 statement,
@@ -192,7 +193,7 @@ fn settle(tx: &mut dyn Tx, lease: &Lease, end: &TurnEnd) -> Result<()> {
         let next = next_open(tx, &lease.key)?;
         lanes::set_head(tx, LaneKind::In, &lease.key, next)?;
     }
-    if end.keep_lease {
+    if end.keep_lease && !failed {
         Ok(())
     } else {
         lanes::free(tx, lease, wait)

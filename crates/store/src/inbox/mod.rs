@@ -7,7 +7,6 @@ mod accept;
 mod backlog;
 mod claim;
 mod end;
-mod next;
 mod state;
 
 pub use accept::{Accepted, NewInbound};

@@ -5,6 +5,7 @@
 //! is said.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
@@ -19,6 +20,7 @@ use super::{
     content,
     entry::{Counts, Entry, Skipped, count},
     found::{Current, Source, Stored, current_of},
+    packed,
 };
 use crate::{files, ids::new_id, sqlite};
 
@@ -68,7 +70,7 @@ pub(super) fn events(opened: &Opened, session: &str) -> Result<(Vec<Entry>, Coun
 }
 
 fn read_events(connection: &Connection, has_compressed: bool, session: &str) -> rusqlite::Result<(Vec<Entry>, Counts)> {
-    let compressed = if has_compressed { "event_zstd IS NOT NULL" } else { "0" };
+    let compressed = if has_compressed { "event_zstd" } else { "NULL" };
     let statement = format!(
         "SELECT event_json, created_at, {compressed} FROM transcript_events WHERE session_id = ?1 ORDER BY seq"
     );
@@ -76,18 +78,25 @@ fn read_events(connection: &Connection, has_compressed: bool, session: &str) -> 
     let mut rows = statement.query([session])?;
     let (mut entries, mut skipped) = (Vec::new(), Counts::new());
     while let Some(row) = rows.next()? {
-        let bytes = match row.get_ref(0)? {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+        let bytes = match (row.get_ref(0)?, row.get_ref(2)?) {
+            (ValueRef::Text(bytes) | ValueRef::Blob(bytes), _) => Some(Cow::Borrowed(bytes)),
+            (_, ValueRef::Blob(bytes)) => {
+                let unpacked = packed::unpack(bytes, packed::LARGEST_ENTRY);
+                if unpacked.is_none() {
+                    count(&mut skipped, Skipped::Compressed);
+                    continue;
+                }
+                unpacked.map(Cow::Owned)
+            }
             _ => None,
         };
-        match bytes.map(Entry::read) {
-            Some(Some(mut entry)) => {
+        match bytes.and_then(|bytes| Entry::read(&bytes)) {
+            Some(mut entry) => {
                 let created: Option<i64> = row.get(1).unwrap_or_default();
                 entry.at = content::said_at(&entry).or(created.map(Time));
                 entries.push(entry);
             }
-            None if row.get(2)? => count(&mut skipped, Skipped::Compressed),
-            Some(None) | None => count(&mut skipped, Skipped::Unreadable),
+            None => count(&mut skipped, Skipped::Unreadable),
         }
     }
     Ok((entries, skipped))
@@ -184,7 +193,7 @@ fn current_sessions(connection: &Connection) -> rusqlite::Result<Vec<Current>> {
     Ok(Vec::new())
 }
 
-/// Sessions that are over and lie in the database as a whole. Those that are compressed are told as such.
+/// Sessions that are over and lie in the database as a whole.
 fn archives(connection: &Connection, agent: &str) -> rusqlite::Result<Vec<Source>> {
     let columns = columns(connection, "session_transcript_archives")?;
     let wanted = [
@@ -199,18 +208,23 @@ fn archives(connection: &Connection, agent: &str) -> rusqlite::Result<Vec<Source
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare(
-        "SELECT session_id, session_key, reason, archive_blob FROM session_transcript_archives \
-         WHERE encoding = 'identity' ORDER BY created_at DESC",
+        "SELECT session_id, session_key, reason, archive_blob, encoding FROM session_transcript_archives \
+         WHERE encoding IN ('identity', 'zstd') ORDER BY created_at DESC",
     )?;
     let rows = statement.query_map([], |row| {
         let (key, reason): (String, String) = (row.get(1)?, row.get(2)?);
+        let (bytes, encoding): (Vec<u8>, String) = (row.get(3)?, row.get(4)?);
         Ok(Source {
             agent: agent.to_owned(),
             session: row.get(0)?,
             key: SessionKey::within(agent, &key).ok(),
             title: None,
             ended: Some(if reason == "deleted" { "deleted" } else { "reset" }),
-            stored: Stored::Archive(row.get(3)?),
+            stored: if encoding == "zstd" {
+                Stored::Packed(bytes)
+            } else {
+                Stored::Archive(bytes)
+            },
         })
     })?;
     rows.collect()

@@ -21,7 +21,7 @@ pub enum Skipped {
     Empty,
     /// A picture in a form that models cannot read, or a file.
     Picture,
-    /// Entries that OpenClaw has compressed (zstd).
+    /// Entries and archives that OpenClaw has compressed (zstd), and that are damaged or too large to be unpacked.
     Compressed,
     /// Entries of branches that were left.
     OtherBranch,

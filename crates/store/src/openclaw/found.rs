@@ -38,6 +38,8 @@ pub(super) enum Stored {
     Database(Arc<Opened>),
     /// Lines that lie in the database as a whole.
     Archive(Vec<u8>),
+    /// The same, compressed.
+    Packed(Vec<u8>),
 }
 
 /// What is known of the current session of a conversation.
@@ -129,6 +131,7 @@ fn files(folder: &Path, agent: &str, known: &mut BTreeSet<String>, found: &mut F
 fn session_of(name: &str) -> Option<(&str, Option<&'static str>)> {
     for (mark, why) in [(".jsonl.reset.", "reset"), (".jsonl.deleted.", "deleted")] {
         if let Some((session, time)) = name.rsplit_once(mark) {
+            let time = time.strip_suffix(".zst").unwrap_or(time);
             let is_plain = time.ends_with('Z') && time.starts_with(|c: char| c.is_ascii_digit());
             return (is_plain && !session.is_empty()).then_some((session, Some(why)));
         }
@@ -187,7 +190,9 @@ mod tests {
             ("08ef1a52-topic-42.jsonl", Some(("08ef1a52-topic-42", None))),
             ("a.jsonl.reset.2026-04-20T10-00-00.000Z", Some(("a", Some("reset")))),
             ("a.jsonl.deleted.2026-04-20T10-00-00Z", Some(("a", Some("deleted")))),
-            ("a.jsonl.reset.2026-04-20T10-00-00.000Z.zst", None),
+            ("a.jsonl.reset.2026-04-20T10-00-00.000Z.zst", Some(("a", Some("reset")))),
+            ("a.jsonl.reset.2026-04-20T10-00-00.000Z.gz", None),
+            ("a.jsonl.zst", None),
             ("a.jsonl.bak.2026-04-20T10-00-00.000Z", None),
             ("a.trajectory.jsonl", None),
             ("a.checkpoint.0b5e4f0e-0000-4000-8000-000000000000.jsonl", None),

@@ -9,8 +9,10 @@
 //! - openclaw/openclaw `src/state/openclaw-agent-schema.sql`: `agents/<id>/agent/openclaw-agent.sqlite`, since 2026.7, whose
 //!   `transcript_events.event_json` are the same entries; older tables after the adapter of pond-db 0.14
 //!   (docs.rs, `pond/adapter/openclaw.rs`).
-//! - getagentseal/codeburn `docs/providers/openclaw.md`: rows with `event_zstd` instead; when a session is in both forms,
-//!   the database has the right one.
+//! - getagentseal/codeburn `docs/providers/openclaw.md`: rows with `event_zstd` instead, which hold the same as one zstd
+//!   frame; when a session is in both forms, the database has the right one.
+//! - `session_transcript_archives.encoding` is `identity` or `zstd`, and archives as files may end with `.zst`: the lines
+//!   of a transcript, in frames of zstd.
 //!
 //! OpenClaw's folder is only read. What a model thought stays there: it must never be taken for something that was said.
 //! Everything that comes from there is as trusted as what anyone says.
@@ -20,6 +22,7 @@ mod content;
 mod database;
 mod entry;
 mod found;
+mod packed;
 mod plan;
 mod put;
 

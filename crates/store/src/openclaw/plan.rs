@@ -14,8 +14,10 @@ use super::{
     database,
     entry::{self, Counts, Entry, Skipped},
     found::{Source, Stored},
+    packed,
 };
 use crate::{
+    json,
     portable::hex,
     transcript::{Content, NewItem},
 };
@@ -48,7 +50,12 @@ pub(super) fn plan(source: &Source) -> Result<Planned, Text> {
                 |error: std::io::Error| text!("{path} cannot be read: {error}", path = path.display(), error = error);
             let bytes = fs::read(path).map_err(unreadable)?;
             let changed = fs::metadata(path).and_then(|data| data.modified());
-            let (entries, skipped) = entry::of_lines(&bytes);
+            let is_packed = path.extension().is_some_and(|end| end == "zst");
+            let (entries, skipped) = if is_packed {
+                of_packed(&bytes)
+            } else {
+                entry::of_lines(&bytes)
+            };
             (entries, skipped, changed.map_or(Time(0), Time::from))
         }
         Stored::Database(opened) => {
@@ -57,6 +64,10 @@ pub(super) fn plan(source: &Source) -> Result<Planned, Text> {
         }
         Stored::Archive(bytes) => {
             let (entries, skipped) = entry::of_lines(bytes);
+            (entries, skipped, Time(0))
+        }
+        Stored::Packed(bytes) => {
+            let (entries, skipped) = of_packed(bytes);
             (entries, skipped, Time(0))
         }
     };
@@ -69,6 +80,14 @@ pub(super) fn plan(source: &Source) -> Result<Planned, Text> {
         planned.title.clone_from(&source.title);
     }
     Ok(planned)
+}
+
+/// The entries of a compressed archive.
+fn of_packed(bytes: &[u8]) -> (Vec<Entry>, Counts) {
+    match packed::unpack(bytes, packed::LARGEST_ARCHIVE) {
+        Some(lines) => entry::of_lines(&lines),
+        None => (Vec::new(), Counts::from([(Skipped::Compressed, 1)])),
+    }
 }
 
 /// What the entries of a session become. Ids follow from OpenClaw's, so that they are the same each time.
@@ -115,6 +134,10 @@ pub(super) fn of_entries(
             }
             Read::Nothing => continue,
         };
+        if json::to_text(&content).is_err() {
+            entry::count(&mut skipped, Skipped::Unreadable);
+            continue;
+        }
         let id = entry.id.clone().unwrap_or_else(|| format!("#{at}"));
         items.push(NewItem {
             id: id_of(&["item", agent, session, &id]),

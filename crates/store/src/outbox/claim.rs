@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use yabby_core::{Time, text};
+use yabby_core::{Text, Time, text};
 
 use super::{Said, Target, ask::ask, next_open};
 use crate::{
     error::Result,
     inbox::Found,
+    json,
     lanes::{self, LaneKind, Lease, Leased},
     sql::{Tx, params},
     store::Store,
@@ -78,7 +79,7 @@ fn take(tx: &mut dyn Tx, (owner, only): (&str, &str), lease: Duration, most: usi
         if let Some(claimed) = claim(tx, owner, &lane, head, now, lease)? {
             work.push(claimed);
         } else {
-            // It was deleted, has ended, or is held.
+            // It was deleted, has ended, is held, or cannot be read.
             let next = next_open(tx, &lane)?.filter(|next| *next != head);
             lanes::set_head(tx, LaneKind::Out, &lane, next)?;
         }
@@ -107,6 +108,14 @@ fn claim(
         hold(tx, id)?;
         return Ok(None);
     }
+    let content = match Said::of_kept(&row.text(5)?) {
+        Ok(content) => content,
+        Err(error) => {
+            let state = if was_sending { "unknown" } else { "failed" };
+            fail(tx, id, state, now, &error.message)?;
+            return Ok(None);
+        }
+    };
     let lease = lanes::take(tx, owner, LaneKind::Out, lane, now, time)?;
     let statement = "UPDATE outbox SET state = 'sending', tries = tries + ?1, fence = ?2 WHERE id = ?3";
     tx.execute(statement, params![!was_sending, lease.fence, id])?;
@@ -120,16 +129,23 @@ fn claim(
             peer: row.text(3)?,
             thread: row.opt_text(4)?,
         },
-        content: Said::of_kept(&row.text(5)?)?,
+        content,
         tries: u64::try_from(row.int(7)?).unwrap_or(0) + u64::from(!was_sending),
         was_sending,
     }))
+}
+
+/// Ends a delivery that cannot be read, so that the others do not wait for ever, and asks the owner.
+fn fail(tx: &mut dyn Tx, id: i64, state: &str, now: Time, problem: &Text) -> Result<()> {
+    let statement = "UPDATE outbox SET state = ?1, problem = ?2, ended_at = ?3 WHERE id = ?4";
+    tx.execute(statement, params![state, json::to_text(problem)?, now, id])?;
+    ask(tx, id, problem)
 }
 
 /// Keeps a stale delivery back, and asks the owner.
 fn hold(tx: &mut dyn Tx, id: i64) -> Result<()> {
     let problem = text!("it could not be delivered in time");
     let statement = "UPDATE outbox SET state = 'held', problem = ?1 WHERE id = ?2";
-    tx.execute(statement, params![crate::json::to_text(&problem)?, id])?;
+    tx.execute(statement, params![json::to_text(&problem)?, id])?;
     ask(tx, id, &problem)
 }

@@ -1,7 +1,7 @@
 //! One message to one place.
 
 use serde::{Deserialize, Serialize};
-use yabby_core::{ChunkLimit, FinalText, Origin, Time};
+use yabby_core::{ChunkLimit, FinalText, Origin, Text, Time, text};
 
 use super::Said;
 
@@ -64,6 +64,20 @@ impl Target {
 }
 
 impl NewDelivery {
+    /// Tells the sender of a message that it is given up.
+    pub(crate) fn given_up(key: String, to: Target, problem: &Text) -> Self {
+        let notice = text!(
+            "I could not answer your message, and do not try again by myself: {problem}. Send it once more to have me try.",
+            problem = problem
+        );
+        Self {
+            key,
+            to,
+            content: Said::Notice(notice),
+            expires_at: None,
+        }
+    }
+
     /// The answer of a turn, in as many messages as the channel needs. The keys come from the turn, so that a turn that
     /// is ended again delivers nothing twice.
     pub fn answer(

@@ -169,11 +169,7 @@ pub(crate) fn no_delivery(delivery: i64) -> StoreError {
 }
 
 fn stopped(row: &Row) -> Result<StoppedDelivery> {
-    let problem = if row.opt_text(9)?.is_some() {
-        Some(row.json(9)?)
-    } else {
-        None
-    };
+    let problem = row.opt_text(9)?.and_then(|_| row.json(9).ok());
     Ok(StoppedDelivery {
         id: row.int(0)?,
         conversation: row.session_key(1)?,
@@ -183,7 +179,8 @@ fn stopped(row: &Row) -> Result<StoppedDelivery> {
             peer: row.text(4)?,
             thread: row.opt_text(5)?,
         },
-        content: Said::of_kept(&row.text(6)?)?,
+        // The others can be decided about also when this one cannot be read.
+        content: Said::of_kept(&row.text(6)?).unwrap_or_else(|error| Said::Notice(error.message)),
         state: OutboxState::of_name(&row.text(7)?)?,
         created_at: row.time(8)?,
         problem,

@@ -270,6 +270,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("body", Json),
             ("label", Json),
             ("fired", Int),
+            ("problem", Json),
         ],
         key: &["id"],
         numbered: false,

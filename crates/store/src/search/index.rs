@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::words::{Word, words};
 use crate::{
     error::Result,
-    sql::{Flavor, Tx, params},
+    sql::{Flavor, Row, Tx, params},
     transcript::{Content, said},
 };
 
@@ -95,18 +95,41 @@ pub(crate) fn index_all(tx: &mut dyn Tx) -> Result<u64> {
 pub(crate) fn missing(tx: &mut dyn Tx) -> Result<u64> {
     let mut missing = 0;
     let mut after = i64::MIN;
+    loop {
+        let rows = not_found(tx, after)?;
+        let Some(last) = rows.last() else { return Ok(missing) };
+        after = last.int(0)?;
+        for row in &rows {
+            missing += u64::from(has_words(row));
+        }
+    }
+}
+
+/// Lets some items be found that cannot be, of those behind a number: how many, and behind which one to go on.
+pub(crate) fn index_missing(tx: &mut dyn Tx, after: i64) -> Result<(u64, Option<i64>)> {
+    let rows = not_found(tx, after)?;
+    let mut indexed = 0;
+    for row in rows.iter().filter(|row| has_words(row)) {
+        let content: Content = row.json(1)?;
+        index(tx, row.int(0)?, said(&content))?;
+        indexed += 1;
+    }
+    let last = rows.last().map(|row| row.int(0)).transpose()?;
+    Ok((indexed, last))
+}
+
+/// Some items that cannot be found, behind a number: their numbers and bodies.
+fn not_found(tx: &mut dyn Tx, after: i64) -> Result<Vec<Row>> {
     let found = match tx.flavor() {
         Flavor::Sqlite => "EXISTS (SELECT 1 FROM items_search WHERE items_search.rowid = items.id)",
         Flavor::Postgres => "words IS NOT NULL",
     };
     let statement = format!("SELECT id, body FROM items WHERE id > ?1 AND NOT {found} ORDER BY id LIMIT ?2");
-    loop {
-        let rows = tx.query(&statement, params![after, AT_ONCE])?;
-        let Some(last) = rows.last() else { return Ok(missing) };
-        after = last.int(0)?;
-        for row in &rows {
-            let content: Content = row.json(1)?;
-            missing += u64::from(words(said(&content)).next().is_some());
-        }
-    }
+    tx.query(&statement, params![after, AT_ONCE])
+}
+
+/// Whether an item can be found at all. One that cannot be read is none of the search's.
+fn has_words(row: &Row) -> bool {
+    row.json::<Content>(1)
+        .is_ok_and(|content| words(said(&content)).next().is_some())
 }

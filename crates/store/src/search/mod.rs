@@ -11,4 +11,4 @@ mod words;
 
 pub use find::Hit;
 
-pub(crate) use index::{index, index_all, missing, remove};
+pub(crate) use index::{index, index_all, index_missing, missing, remove};

@@ -29,7 +29,7 @@ impl Store {
     }
 
     /// Deletes files that no attachment stands for any more.
-    pub(super) async fn sweep_files(&self, hashes: Vec<String>) -> Result<()> {
+    pub(crate) async fn sweep_files(&self, hashes: Vec<String>) -> Result<()> {
         if hashes.is_empty() {
             return Ok(());
         }

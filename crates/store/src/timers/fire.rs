@@ -7,7 +7,7 @@ use yabby_core::{Origin, Peer, PeerKind, Time};
 
 use super::{COLUMNS, Timer, due::Times, timer};
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
     inbox::{self, NewInbound},
     json,
     lanes::{self, LaneKind},
@@ -58,28 +58,43 @@ impl Store {
 }
 
 fn fire(tx: &mut dyn Tx, now: Time) -> Result<Fires> {
-    let statement = format!("SELECT {COLUMNS} FROM timers WHERE due_at <= ?1 ORDER BY due_at, id LIMIT {AT_ONCE}");
-    let due = tx.query(&statement, params![now])?;
-    let due = due.iter().map(timer).collect::<Result<Vec<_>>>()?;
+    let statement = format!(
+        "SELECT {COLUMNS} FROM timers WHERE due_at <= ?1 AND problem IS NULL ORDER BY due_at, id LIMIT {AT_ONCE}"
+    );
+    let mut due = Vec::new();
+    for row in tx.query(&statement, params![now])? {
+        match timer(&row).and_then(|timer| Ok((message(&timer, now)?, timer))) {
+            Ok(timer) => due.push(timer),
+            // The others do not wait for it.
+            Err(error) => stop(tx, &row.text(0)?, &error)?,
+        }
+    }
     // Lanes are locked before anything else, in one order.
-    let lanes: BTreeSet<&str> = due.iter().map(|timer| timer.set.conversation.as_str()).collect();
+    let lanes: BTreeSet<&str> = due.iter().map(|(_, timer)| timer.set.conversation.as_str()).collect();
     for lane in lanes {
         lanes::make(tx, LaneKind::In, lane)?;
     }
     let mut fired = 0;
-    for timer in &due {
+    for (message, timer) in &due {
         if move_on(tx, timer, now)? {
-            inbox::accept(tx, &message(timer, now)?)?;
+            inbox::accept(tx, message)?;
             fired += 1;
         }
     }
     bring_back(tx, now)?;
-    let next = tx.query_one("SELECT MIN(due_at) FROM timers", params![])?;
+    let next = tx.query_one("SELECT MIN(due_at) FROM timers WHERE problem IS NULL", params![])?;
     let next = next.map_or(Ok(None), |row| row.opt_time(0))?;
     Ok(Fires {
         fired,
         wait: next.map(|next| next.since(now)),
     })
+}
+
+/// Lets a timer fire no more.
+fn stop(tx: &mut dyn Tx, id: &str, error: &StoreError) -> Result<()> {
+    let problem = json::to_text(&error.message)?;
+    tx.execute("UPDATE timers SET problem = ?1 WHERE id = ?2", params![problem, id])
+        .map(drop)
 }
 
 /// Moves a timer to its next time, or takes it away; whether nobody else has done so.
@@ -106,6 +121,8 @@ fn message(timer: &Timer, now: Time) -> Result<NewInbound> {
         missed: times.map_or(0, |times| times.missed(timer.due_at, now)),
         body: timer.set.body.clone(),
     };
+    // What cannot be kept must not be found out when the timer has moved on.
+    json::to_text(&body)?;
     Ok(NewInbound {
         // The clock may go back, so that the same time is due twice.
         message: format!("{}/{}/{}", timer.set.id, timer.due_at.0, timer.fired),
@@ -129,7 +146,7 @@ fn message(timer: &Timer, now: Time) -> Result<NewInbound> {
 /// Repeated timers that would wait for a clock that was put back to catch up: they go on with the next of their times.
 fn bring_back(tx: &mut dyn Tx, now: Time) -> Result<()> {
     let statement = "SELECT id, begins_at, due_at, every_ms FROM timers \
-                     WHERE every_ms IS NOT NULL AND due_at > ?1 ORDER BY id";
+                     WHERE every_ms IS NOT NULL AND problem IS NULL AND due_at > ?1 ORDER BY id";
     for row in tx.query(statement, params![now])? {
         let (id, due) = (row.text(0)?, row.time(2)?);
         let every = Duration::from_millis(row.int(3)?.unsigned_abs());

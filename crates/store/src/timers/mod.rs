@@ -69,7 +69,7 @@ impl Store {
                              due_at = CASE WHEN timers.begins_at = excluded.begins_at \
                              AND timers.every_ms IS NOT DISTINCT FROM excluded.every_ms \
                              THEN timers.due_at ELSE excluded.due_at END, \
-                             begins_at = excluded.begins_at, every_ms = excluded.every_ms";
+                             begins_at = excluded.begins_at, every_ms = excluded.every_ms, problem = NULL";
             let every = new
                 .every
                 .map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
@@ -80,7 +80,8 @@ impl Store {
                     new.conversation.as_str(),
                     new.begins_at,
                     every,
-                    json::to_text(&new.body)?,
+                    // It becomes a part of the body of a message.
+                    json::to_text_of_part(&new.body, 1)?,
                     json::to_text(&new.label)?,
                 ],
             )?;
@@ -98,7 +99,8 @@ impl Store {
         .await
     }
 
-    /// Timers in the order in which they fire, of one conversation or of all, so many at the most.
+    /// Timers in the order in which they fire, of one conversation or of all, so many at the most. What cannot be read is
+    /// left out; [`Store::check`] names it.
     pub async fn timers(&self, conversation: Option<&SessionKey>, most: usize) -> Result<Vec<Timer>> {
         let conversation = conversation.map(|key| key.as_str().to_owned());
         self.read("timers", move |tx| {
@@ -113,7 +115,7 @@ impl Store {
                     params![most],
                 )?,
             };
-            rows.iter().map(timer).collect()
+            Ok(rows.iter().filter_map(|row| timer(row).ok()).collect())
         })
         .await
     }

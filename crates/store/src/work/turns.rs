@@ -15,7 +15,7 @@ use crate::{
     ids::new_id,
     inbox::{Claimed, Found, TurnEnd, TurnOutcome},
     lanes::Lease,
-    outbox::{NewDelivery, Said, Target},
+    outbox::{NewDelivery, Target},
     store::Store,
     wakes::Topic,
 };
@@ -140,19 +140,13 @@ impl<H: TurnHandler> Turns<H> {
 
     /// The message is given up, and its sender is told.
     fn given_up(&self, taken: &Taken, problem: Text) -> Answered {
-        let notice = text!(
-            "I could not answer your message, and do not try again by myself: {problem}. Send it once more to have me try.",
-            problem = problem
-        );
+        let key = format!("{}/given-up", taken.turn);
+        let to = Target::answering(&taken.claimed.message.origin);
+        let notice = NewDelivery::given_up(key, to, &problem);
         Answered {
             how: TurnOutcome::Dead { problem },
             items: None,
-            deliveries: vec![NewDelivery {
-                key: format!("{}/given-up", taken.turn),
-                to: Target::answering(&taken.claimed.message.origin),
-                content: Said::Notice(notice),
-                expires_at: None,
-            }],
+            deliveries: vec![notice],
         }
     }
 }

@@ -26,6 +26,19 @@ pub(crate) fn empty_database(files: &Path) -> Place {
     }
 }
 
+/// Changes what is stored behind the store's back.
+pub(crate) fn change(place: &Place, sql: &str) {
+    match place {
+        Place::Folder(folder) => {
+            let connection = rusqlite::Connection::open(folder.join("yabby.db")).expect("a database");
+            connection.execute_batch(sql).expect("changed");
+        }
+        Place::Postgres { url, .. } => {
+            Postgres::shared().sql(url.expose(), sql).expect("changed");
+        }
+    }
+}
+
 /// The store of a place, to write.
 pub(crate) async fn open(place: &Place) -> Store {
     Store::open(place, Access::Write).await.expect("a store")

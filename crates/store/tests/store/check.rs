@@ -6,12 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use yabby_core::Time;
-use yabby_store::{Access, ImportMode, Overview, Place, ProblemKind, Repaired, Store};
+use yabby_core::{Message, Time};
+use yabby_store::{Access, Content, ImportMode, NewItem, Overview, Place, ProblemKind, Repaired, Store};
 
 use crate::{
-    both::{on_both, open},
+    both::{change, on_both, open},
     everything::{PICTURE, export, hash, rows},
+    given::{LONG, inbound, session},
 };
 
 struct Given {
@@ -192,11 +193,65 @@ async fn what_can_be_made_again_is_repaired() {
         orphans: 1,
     };
     assert_eq!(repaired, expected);
-    assert_eq!(store.repair().await.expect("repaired").orphans, 1);
+    assert_eq!(store.repair().await.expect("repaired"), Repaired::default());
     assert!(!given.file(PICTURE).exists());
     assert_eq!(given.problems().await, []);
     // The message that had waited is found again.
     assert_eq!(crate::given::claim(&store).await.id, 2);
+}
+
+/// More than are indexed in one transaction.
+const MANY: usize = 1100;
+
+#[tokio::test]
+async fn what_is_mended_stays_so_when_a_repair_breaks_off() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let lease = store
+            .lease_conversation(session("c").as_str(), LONG)
+            .await
+            .expect("a store")
+            .expect("a lease");
+        store
+            .begin_session(&lease, None, "new", ("s", Time(1)))
+            .await
+            .expect("a session");
+        let items = (0..MANY).map(|number| NewItem {
+            id: format!("i{number}"),
+            turn: None,
+            at: Time(1),
+            content: Content::Message {
+                message: Message::user("needle"),
+            },
+            label: inbound("c", "m").label,
+            attempts: Vec::new(),
+            files: Vec::new(),
+        });
+        store.append(&lease, "s", items.collect()).await.expect("kept");
+        let mended_before = match place {
+            Place::Folder(_) => {
+                change(place, "INSERT INTO items_search (items_search) VALUES ('delete-all')");
+                0
+            }
+            Place::Postgres { .. } => {
+                change(
+                    place,
+                    "UPDATE items SET words = NULL; \
+                     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
+                     CREATE TRIGGER refuse BEFORE UPDATE ON items FOR EACH ROW WHEN (OLD.item = 'i1050') \
+                     EXECUTE FUNCTION refuse()",
+                );
+                store.repair().await.unwrap_err();
+                change(place, "DROP TRIGGER refuse ON items");
+                1000
+            }
+        };
+        let repaired = store.repair().await.expect("repaired").searched;
+        assert_eq!(repaired, (MANY - mended_before) as u64);
+        assert_eq!(store.search("needle", None, 2 * MANY).await.expect("hits").len(), MANY);
+        assert_eq!(store.check().await.expect("checked").problems, []);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -150,6 +150,90 @@ async fn a_turn_ends_once() {
     .await;
 }
 
+/// As a session does that answers one message after the other.
+#[tokio::test]
+async fn who_keeps_a_conversation_gets_its_messages_in_order() {
+    on_both(async |place| {
+        let store = open(place).await;
+        for message in ["m", "n", "o", "p"] {
+            accept(&store, "c", message).await;
+        }
+        accept(&store, "d", "other").await;
+        let first = claim(&store).await;
+        let kept = |claimed: &yabby_store::Claimed, turn: &str| TurnEnd {
+            keep_lease: true,
+            ..done(claimed, turn)
+        };
+        store.begin_turn(&first.lease, first.id, "t").await.unwrap();
+        store.end_turn(&first.lease, kept(&first, "t")).await.unwrap();
+        let second = store
+            .claim_next(&first.lease, first.id)
+            .await
+            .unwrap()
+            .expect("a message");
+        assert_eq!((second.message.message.as_str(), second.claims), ("n", 0));
+        assert_eq!(second.lease, first.lease);
+        store.begin_turn(&second.lease, second.id, "u").await.unwrap();
+        let again = store
+            .claim_next(&first.lease, first.id)
+            .await
+            .unwrap()
+            .expect("a message");
+        assert_eq!(
+            (again.id, again.claims, again.turn.as_deref()),
+            (second.id, 0, Some("u"))
+        );
+        store.end_turn(&second.lease, kept(&second, "u")).await.unwrap();
+        // Nobody else comes between.
+        assert_eq!(claim(&store).await.message.message, "other");
+        assert_eq!(store.claim_message(LONG).await.unwrap(), None);
+        let third = store
+            .claim_next(&first.lease, second.id)
+            .await
+            .unwrap()
+            .expect("a message");
+        assert_eq!(third.message.message, "o");
+        // One that fails gives the conversation back, and is tried again before what came later.
+        let failed = TurnEnd {
+            how: TurnOutcome::Failed {
+                problem: problem(),
+                retry_after: Duration::ZERO,
+            },
+            deliveries: Vec::new(),
+            ..kept(&third, "v")
+        };
+        store.begin_turn(&third.lease, third.id, "v").await.unwrap();
+        store.end_turn(&third.lease, failed).await.unwrap();
+        let late = store.claim_next(&first.lease, second.id).await.unwrap_err();
+        assert_eq!(late.kind, StoreErrorKind::Fenced);
+        let again = claim(&store).await;
+        assert_eq!((again.id, again.failures), (third.id, 1));
+        let late = store.claim_next(&first.lease, second.id).await.unwrap_err();
+        assert_eq!(late.kind, StoreErrorKind::Fenced);
+        store.begin_turn(&again.lease, again.id, "v").await.unwrap();
+        store.end_turn(&again.lease, kept(&again, "v")).await.unwrap();
+        let last = store
+            .claim_next(&again.lease, again.id)
+            .await
+            .unwrap()
+            .expect("a message");
+        store.end_turn(&last.lease, kept(&last, "w")).await.unwrap();
+        assert_eq!(store.claim_next(&again.lease, last.id).await.unwrap(), None);
+        // What comes while it is kept is seen by its owner alone.
+        accept(&store, "c", "q").await;
+        assert_eq!(store.claim_message(LONG).await.unwrap(), None);
+        let new = store
+            .claim_next(&again.lease, last.id)
+            .await
+            .unwrap()
+            .expect("a message");
+        assert_eq!(new.message.message, "q");
+        store.give_back(&new.lease, new.id).await.unwrap();
+        assert_eq!(claim(&store).await.id, new.id);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_of_a_turn_remains_when_its_end_is_refused() {
     on_both(async |place| {

@@ -48,7 +48,7 @@ impl Lossy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, way) = (client.expect("a connection"), Arc::clone(&shared));
-                thread::spawn(move || way.carry(client, to));
+                thread::spawn(move || way.carry(&client, to));
             }
         });
         Self {
@@ -77,7 +77,7 @@ impl Lossy {
 }
 
 impl Way {
-    fn carry(&self, client: TcpStream, to: u16) {
+    fn carry(&self, client: &TcpStream, to: u16) {
         let lock = self.closed.lock().expect("a flag");
         drop(
             self.opened
@@ -88,7 +88,7 @@ impl Way {
         let asked = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
-                pump(&client, &server, |bytes| {
+                pump(client, &server, |bytes| {
                     // As a statement of its own it comes in one piece, after the answers to all before it.
                     if bytes.windows(7).any(|part| part == b"COMMIT\0") && self.loses.load(Ordering::SeqCst) {
                         asked.store(true, Ordering::SeqCst);
@@ -96,7 +96,7 @@ impl Way {
                     true
                 });
             });
-            pump(&server, &client, |_| {
+            pump(&server, client, |_| {
                 let is_lost = asked.load(Ordering::SeqCst);
                 if is_lost {
                     self.loses.store(false, Ordering::SeqCst);

@@ -33,4 +33,5 @@ mod spending;
 mod timers;
 mod transcript;
 mod trial;
+mod unreadable;
 mod work;

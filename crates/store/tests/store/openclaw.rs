@@ -94,6 +94,10 @@ fn skipped() -> BTreeMap<Skipped, u64> {
     ])
 }
 
+/// An entry and an archive, as `zstd` of Debian has compressed them.
+const PACKED_EVENT: &[u8] = include_bytes!("packed/event.zst");
+const PACKED_ARCHIVE: &[u8] = include_bytes!("packed/archive.zst");
+
 /// A folder of OpenClaw before 2026.7.
 fn with_files(folder: &Path) {
     let sessions = folder.join("agents/main/sessions");
@@ -119,6 +123,11 @@ fn with_files(folder: &Path) {
     fs::write(
         sessions.join("s1.jsonl.deleted.2026-04-02T00-00-00.000Z"),
         one("s1", "earlier"),
+    )
+    .expect("written");
+    fs::write(
+        sessions.join("packed.jsonl.deleted.2026-04-20T10-00-00.000Z.zst"),
+        PACKED_ARCHIVE,
     )
     .expect("written");
     fs::write(sessions.join("gone.jsonl"), one("gone", "no key")).expect("written");
@@ -156,6 +165,10 @@ fn with_database(folder: &Path) -> rusqlite::Connection {
     let insert =
         "INSERT INTO session_transcript_archives VALUES ('a', 'agent:main:slack:dm:u', 'reset', 'identity', ?1, 1)";
     connection.execute(insert, [archive.into_bytes()]).expect("added");
+    let insert = "INSERT INTO transcript_events VALUES ('s0', 2, NULL, 7, ?1)";
+    connection.execute(insert, [PACKED_EVENT]).expect("added");
+    let insert = "INSERT INTO session_transcript_archives VALUES ('z', 'agent:main:main', 'deleted', 'zstd', ?1, 2)";
+    connection.execute(insert, [PACKED_ARCHIVE]).expect("added");
     connection
 }
 
@@ -213,9 +226,9 @@ async fn files_become_sessions() {
         let before = everything(folder.path());
         let store = open(place).await;
         let mut expected = FromOpenclaw {
-            sessions: 4,
+            sessions: 5,
             known: 0,
-            items: 10,
+            items: 11,
             skipped: skipped(),
             problems: Vec::new(),
         };
@@ -234,10 +247,10 @@ async fn files_become_sessions() {
         insta::assert_snapshot!("sessions_of_files", sessions.join("\n"));
         let conversations = rows(&store, "conversations", &["key", "session"]).await;
         let current: Vec<bool> = conversations.iter().map(|row| !row.ends_with("null")).collect();
-        assert_eq!(current, [true, false, false, true], "{conversations:?}");
+        assert_eq!(current, [true, false, false, false, true], "{conversations:?}");
         // Once more, and nothing is added.
         expected.sessions = 0;
-        expected.known = 4;
+        expected.known = 5;
         expected.items = 0;
         assert_eq!(import(false).await, expected);
         // OpenClaw has gone on.
@@ -277,9 +290,9 @@ async fn the_database_comes_before_the_files() {
         let done = import().await;
         assert_eq!(everything(folder.path()), before);
         let mut expected = FromOpenclaw {
-            sessions: 6,
+            sessions: 8,
             known: 0,
-            items: 12,
+            items: 15,
             skipped: skipped(),
             problems: Vec::new(),
         };
@@ -296,7 +309,7 @@ async fn the_database_comes_before_the_files() {
         drop(openclaw);
         let before = everything(folder.path());
         let again = import().await;
-        assert_eq!((again.sessions, again.known, again.items), (0, 6, 0));
+        assert_eq!((again.sessions, again.known, again.items), (0, 8, 0));
         assert_eq!(everything(folder.path()), before);
         let left = fs::read_dir(place.folder()).expect("a folder");
         let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
@@ -304,7 +317,7 @@ async fn the_database_comes_before_the_files() {
             !left.iter().any(|name| name.to_string_lossy().contains("openclaw")),
             "{left:?}"
         );
-        assert!(bodies(&store).await.len() == 12);
+        assert!(bodies(&store).await.len() == 15);
     })
     .await;
 }
@@ -352,7 +365,7 @@ async fn what_cannot_be_read_is_told_and_the_rest_is_imported() {
     fs::write(folder.join("agents/main/sessions/sessions.json"), "{").expect("written");
     let store = open(&yabby_store::Place::Folder(temporary.path().join("store"))).await;
     let done = store.import_openclaw(folder, false).await.unwrap();
-    assert_eq!((done.sessions, done.problems.len()), (4, 2), "{done:?}");
+    assert_eq!((done.sessions, done.problems.len()), (5, 2), "{done:?}");
     let none = store
         .import_openclaw(temporary.path().join("none"), false)
         .await

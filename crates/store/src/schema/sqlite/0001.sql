@@ -198,6 +198,7 @@ CREATE TABLE grants (
 CREATE INDEX grants_of ON grants (agent);
 
 -- A repeated one is due at `begins_at` and every `every_ms` after that; `due_at` is the next time, `fired` how often it was.
+-- One with a `problem` cannot be read, and does not fire.
 CREATE TABLE timers (
   id TEXT PRIMARY KEY,
   conversation TEXT NOT NULL,
@@ -206,7 +207,8 @@ CREATE TABLE timers (
   every_ms INTEGER,
   body TEXT NOT NULL,
   label TEXT NOT NULL,
-  fired INTEGER NOT NULL DEFAULT 0
+  fired INTEGER NOT NULL DEFAULT 0,
+  problem TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timers_due ON timers (due_at);
 CREATE INDEX timers_repeated ON timers (due_at) WHERE every_ms IS NOT NULL;

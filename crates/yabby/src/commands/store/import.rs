@@ -117,7 +117,10 @@ fn skipped(what: Skipped, count: u64) -> Text {
         Skipped::Aside => text!("left out: {count} entries of extensions and marks", count = count),
         Skipped::Empty => text!("left out: {count} messages in which nothing is left", count = count),
         Skipped::Picture => text!("left out: {count} pictures that models cannot read", count = count),
-        Skipped::Compressed => text!("left out: {count} entries that OpenClaw has compressed", count = count),
+        Skipped::Compressed => text!(
+            "left out: {count} compressed entries that cannot be unpacked",
+            count = count
+        ),
         Skipped::OtherBranch => text!(
             "left out: {count} entries of branches that were given up",
             count = count
