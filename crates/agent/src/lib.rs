@@ -14,7 +14,8 @@ pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
 pub use notes::{Frozen, Note};
 pub use prompt::{
-    Budget, Cut, FileLimits, HELLO, Ingredients, Prompt, Section, ShownTools, Size, Source, Tokens, fitted, hello,
+    Budget, Cut, FileLimits, Fitting, HELLO, Ingredients, Prompt, Section, ShownTools, Size, Source, Tokens, fitted,
+    hello,
 };
 pub use render::render;
 pub use skills::{

@@ -14,7 +14,7 @@ mod words;
 pub use assemble::{FileLimits, Ingredients, Prompt, Section, Source};
 pub use budget::{Budget, Size};
 pub use cut::Cut;
-pub use fitted::fitted;
+pub use fitted::{Fitting, fitted};
 pub use shown::ShownTools;
 pub use tokens::{HELLO, Tokens, hello};
 

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use yabby_config::Environment;
+use yabby_core::{Exactness, TokenCount};
 use yabby_tools::{
     At, Choice, Effect, Group, Manifest, Output, Profile, Registry, Returns, Tool, ToolError, ToolErrorKind,
 };
@@ -239,8 +240,8 @@ impl Kitchen {
         }
     }
 
-    fn prompt(&self, budget: Budget) -> Prompt {
-        let from = Ingredients {
+    fn ingredients(&self) -> Ingredients<'_> {
+        Ingredients {
             name: None,
             scene: self.scene,
             workspace: &self.workspace,
@@ -248,8 +249,11 @@ impl Kitchen {
             skills: &self.skills,
             tools: &self.tools,
             choice: &self.choice,
-        };
-        Prompt::new(&from, budget, &Tokens::default())
+        }
+    }
+
+    fn prompt(&self, budget: Budget) -> Prompt {
+        Prompt::new(&self.ingredients(), budget, &Tokens::default())
     }
 }
 
@@ -451,4 +455,37 @@ proptest! {
         let budget = Budget::fitting(None, None);
         prop_assert!(kitchen.prompt(budget).estimate(&Tokens::default()) <= budget.whole());
     }
+}
+
+/// A server whose tokenizer needs twice as many tokens.
+#[test]
+fn a_count_above_the_budget_makes_it_shorter() {
+    let kitchen = Kitchen {
+        workspace: Workspace {
+            files: vec![WorkspaceFile {
+                name: FileName::Agents,
+                text: "Some rule or other.\n\n".repeat(900),
+            }],
+            ..Kitchen::bare().workspace
+        },
+        ..Kitchen::bare()
+    };
+    let from = kitchen.ingredients();
+    let budget = Budget::fitting(Some(8_192), None);
+    let twice = |prompt: &Prompt| TokenCount {
+        tokens: 2 * prompt.estimate(&Tokens::default()),
+        exactness: Exactness::Exact,
+    };
+    let mut fitting = Fitting::new(&from, budget, Tokens::default());
+    let first = fitting.prompt();
+    assert!(fitting.must_shrink(&first, twice(&first)));
+    let second = fitting.prompt();
+    assert!(twice(&second).tokens <= budget.whole(), "{:?}", twice(&second));
+    assert!(!fitting.must_shrink(&second, twice(&second)));
+    // An estimate is no reason.
+    let estimated = TokenCount {
+        exactness: Exactness::Estimated,
+        ..twice(&first)
+    };
+    assert!(!Fitting::new(&from, budget, Tokens::default()).must_shrink(&first, estimated));
 }
