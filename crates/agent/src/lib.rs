@@ -2,26 +2,40 @@
 
 mod body;
 mod command;
+mod find;
 mod home;
 mod hub;
 mod live;
 mod model;
 mod notes;
+mod prompt;
 mod render;
 mod routed;
+mod skills;
 mod state;
 mod step;
 mod turn;
+mod workspace;
 
 pub use body::{Body, Kind, Reminder};
 pub use command::Command;
+pub use find::{Meant, Toolset};
 pub use home::{Home, Rules};
 pub use hub::Hub;
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
 pub use notes::{Frozen, Note};
+pub use prompt::{
+    Budget, Cut, FileLimits, Fitting, HELLO, Ingredients, Prompt, Section, ShownTools, Size, Source, Tokens, fitted,
+    hello,
+};
 pub use render::render;
 pub use routed::Routed;
+pub use skills::{
+    FrontMatter, Here, Requires, Skill, SkillEntry, SkillTrouble, SkillTroubleKind, Skills, SkillsSettings,
+    front_matter,
+};
 pub use state::{QueueMode, State};
 pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, View, promises, repeated, step};
 pub use turn::{Assistant, Spawn};
+pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};

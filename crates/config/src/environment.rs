@@ -29,6 +29,8 @@ pub mod vars {
     pub const INCLUDE_ROOTS: &str = "YABBY_INCLUDE_ROOTS";
     /// Path of OpenClaw's config file; default `~/.openclaw/openclaw.json`.
     pub const OPENCLAW_CONFIG: &str = "OPENCLAW_CONFIG_PATH";
+    /// The folder of OpenClaw's workspace; default `workspace` beside its config.
+    pub const OPENCLAW_WORKSPACE: &str = "OPENCLAW_WORKSPACE_DIR";
     /// OpenClaw's name for [`INCLUDE_ROOTS`].
     pub const OPENCLAW_INCLUDE_ROOTS: &str = "OPENCLAW_INCLUDE_ROOTS";
     /// Locale, strongest first: `LC_ALL`, `LC_MESSAGES`, `LANG`.

@@ -31,6 +31,7 @@ mod responses;
 mod sse;
 mod think;
 
+pub use arguments::fit_arguments;
 pub use classify::{ResponseHeaders, classify};
 pub use count::{Count, CountRequest, TokenCounter, encode_count, read_count};
 pub use decoder::{BodyKind, Decoder, Expectation};

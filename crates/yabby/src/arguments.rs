@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Setup(Setup),
     /// List models, or choose the default one
     Models(Models),
+    /// Show what an agent is told before a conversation, in tokens by its parts
+    Prompt(Prompt),
     /// Show the last turns, and how a request finds its model
     Route(Route),
     /// Check the config and every endpoint, and say how to fix what is wrong
@@ -349,6 +351,21 @@ pub(crate) struct Probe {
     /// The most time that all tests may take together
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seconds: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Prompt {
+    /// The prompt of this agent; the default one without it
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: Option<String>,
+
+    /// As this model would get it: an alias or provider/model
+    #[arg(long, short, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+
+    /// Print one JSON object, with the whole text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -20,7 +20,9 @@ mod saying;
 mod stored;
 mod table;
 mod terminal;
+mod toolbox;
 mod waiting;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -94,6 +96,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
     match arguments.command {
         Command::Up(arguments) => Box::pin(commands::up::run(&app, &arguments)).await,
         Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,
+        Command::Prompt(arguments) => Box::pin(commands::prompt::run(&app, &arguments)).await,
         Command::Route(arguments) => Box::pin(commands::route::run(&app, &arguments)).await,
         Command::Serve(arguments) => Box::pin(commands::serve::run(&app, &arguments)).await,
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,

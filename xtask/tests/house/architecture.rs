@@ -33,6 +33,8 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         &[
             "yabby-core",
             "yabby-config",
+            // For the one check of arguments: a call may come as an argument of `tool_call`.
+            "yabby-wire",
             "yabby-servers",
             "yabby-route",
             "yabby-store",

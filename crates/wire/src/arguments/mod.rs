@@ -13,6 +13,7 @@ mod schema;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use yabby_core::Tool;
 
 pub(crate) use self::read::object;
 use self::{budget::Budget, check::Check, schema::Schema};
@@ -128,6 +129,18 @@ impl Tools {
             problem(&format!("the tool `{name}` does not exist; {known}"))
         }
     }
+}
+
+/// The arguments as the schema of `tool` wants them, or what is wrong with them, in English, for the model.
+///
+/// The rules are those of a call in an answer. For a call that comes in another way: as an argument of a call.
+pub fn fit_arguments(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let tools = Tools {
+        names: vec![tool.name.clone()],
+        schemas: BTreeMap::from([(tool.name.clone(), tool.parameters.clone())]),
+        budget: Budget::default(),
+    };
+    tools.fit(&tool.name, arguments)
 }
 
 /// A sentence for the model, not too long.

@@ -12,7 +12,12 @@ fn tools(schema: Value) -> Tools {
 
 /// The arguments as the tool gets them, or the place and what is wrong there.
 fn fit(schema: &Value, arguments: &Value) -> Result<Value, String> {
-    let fitted = tools(schema.clone()).fit("f", arguments.as_object().unwrap().clone());
+    let tool = Tool {
+        name: "f".to_owned(),
+        description: String::new(),
+        parameters: schema.clone(),
+    };
+    let fitted = fit_arguments(&tool, arguments.as_object().unwrap().clone());
     fitted.map(Value::Object).map_err(|problem| {
         let what = problem.strip_prefix("the arguments of the tool `f` do not fit: ");
         what.unwrap_or(&problem).to_owned()

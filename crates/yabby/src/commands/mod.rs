@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod hidden;
 pub(crate) mod models;
+pub(crate) mod prompt;
 pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod sessions;

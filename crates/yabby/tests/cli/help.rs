@@ -16,6 +16,7 @@ fn in_english_and_traditional_chinese() {
             &["models", "--help"],
             &["models", "set", "--help"],
             &["models", "probe", "--help"],
+            &["prompt", "--help"],
             &["route", "--help"],
             &["route", "explain", "--help"],
             &["doctor", "--help"],

@@ -14,6 +14,7 @@ mod hosted;
 mod models;
 mod privacy;
 mod probe;
+mod prompt;
 mod real_sockets;
 mod route;
 #[path = "../shared/running.rs"]

@@ -21,6 +21,7 @@ mod managed;
 #[cfg(target_os = "linux")]
 mod native;
 mod place;
+mod prompt;
 mod provision;
 mod qwen;
 #[path = "../shared/running.rs"]

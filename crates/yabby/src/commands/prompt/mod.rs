@@ -1,0 +1,114 @@
+//! `yabby prompt`: what an agent is told before a conversation, and what that costs.
+
+mod counting;
+mod show;
+
+use yabby_agent::{FileLimits, Fitting, Here, Ingredients, Scene, Skills, Workspace};
+use yabby_core::text;
+use yabby_route::{Candidate, PlanError, Wanted, plan};
+use yabby_tools::Choice;
+
+use self::{counting::Counter, show::Shown};
+use crate::{app::App, arguments::Prompt, commands::ask::no_plan, exit::Exit, models, privacy, toolbox, workspace};
+
+pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
+    if let Err(exit) = app.config_or_exit() {
+        return exit;
+    }
+    let agent = arguments.agent.as_deref();
+    if let Some(name) = agent
+        && name != workspace::DEFAULT_AGENT
+        && app.config().agent(name).is_none()
+    {
+        return unknown(app, name);
+    }
+    let candidate = match candidate(app, arguments).await {
+        Ok(candidate) => candidate,
+        Err(exit) => return exit,
+    };
+    let folder = workspace::folder(app, agent);
+    let files = Workspace::read(&folder);
+    let here = Here {
+        env: &app.env,
+        config: &|_| false,
+    };
+    let skills = Skills::find(&workspace::skills(app, &folder), &here);
+    let tools = toolbox::tools_of(app, agent);
+    let from = Ingredients {
+        name: agent
+            .and_then(|id| app.config().agent(id))
+            .and_then(|agent| agent.name.as_deref()),
+        scene: Scene::Private,
+        workspace: &files,
+        limits: FileLimits::default(),
+        skills: &skills,
+        tools: &tools,
+        choice: &Choice::default(),
+    };
+    let counter = Counter::new(app, candidate.as_ref());
+    let mut fitting = Fitting::new(&from, counter.budget(), counter.tokens());
+    let (prompt, total) = loop {
+        let prompt = fitting.prompt();
+        let counted = counter.count(&prompt.request()).await;
+        if !fitting.must_shrink(&prompt, counted) {
+            break (prompt, counted);
+        }
+    };
+    let shown = Shown {
+        agent: agent.unwrap_or(workspace::DEFAULT_AGENT),
+        served: counter.served.as_ref(),
+        counts: counter.parts(&prompt, total).await,
+        prompt: &prompt,
+        total,
+        workspace: &files,
+        skills: &skills,
+    };
+    if arguments.json {
+        return app.print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&shown.json()).unwrap_or_default()
+        ));
+    }
+    app.print(&format!("{}\n", shown.lines(app.terminal).join("\n")))
+}
+
+/// The model that would be asked first now, after a look at it where it is near. There may be none yet.
+async fn candidate(app: &App, arguments: &Prompt) -> Result<Option<Candidate>, Exit> {
+    let model = arguments.model.as_deref();
+    let here = models::here(app, model, models::Look::Needed).await.map_err(|error| {
+        app.terminal.model_error(&error);
+        Exit::NoAnswer
+    })?;
+    let wanted = Wanted {
+        agent: arguments.agent.as_deref(),
+        model,
+        default: here.default.as_ref(),
+        ..Wanted::default()
+    };
+    privacy::look_up(app, &here.fleet, &wanted).await;
+    match plan(app.config(), &here.fleet, &wanted) {
+        Ok(mut plan) => {
+            let first = plan.candidates.swap_remove(0);
+            counting::look(app, &first).await;
+            Ok(Some(first))
+        }
+        Err(PlanError::NoModel) => Ok(None),
+        Err(error) => Err(no_plan(app, &error)),
+    }
+}
+
+fn unknown(app: &App, name: &str) -> Exit {
+    let alike = app.config().agents_like(name);
+    let message = if alike.is_empty() {
+        text!("no agent is named {name}", name = name)
+    } else {
+        text!(
+            "no agent is named {name}; did you mean {suggestions}?",
+            name = name,
+            suggestions = alike.join(", ")
+        )
+    };
+    let hint = text!("agents stand in agents.entries of the config");
+    app.terminal.error(&message, Some(&hint));
+    Exit::Usage
+}
