@@ -30,6 +30,13 @@ struct Holder {
     closed: bool,
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A program that is being started in this moment has the file, too, until it is there: closing it is not enough.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Lock {
     /// Takes the lock of a folder, or says who has it.
     pub(super) fn take(folder: &Path) -> Result<Self> {
@@ -85,4 +92,19 @@ fn in_use(folder: &Path, pid: Option<u32>) -> StoreError {
         ),
     };
     StoreError::new(StoreErrorKind::InUse { pid }, message).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_also_while_a_program_that_was_started_has_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = Lock::take(folder.path()).expect("a lock");
+        let copy = lock.file.try_clone().expect("a file");
+        lock.release();
+        drop(Lock::take(folder.path()).expect("a lock"));
+        drop(copy);
+    }
 }
