@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use yabby_core::{ResetPolicy, SessionKey, Time};
 use yabby_tools::Registry;
 
-use crate::{Frozen, Limits, QueueMode, Served};
+use crate::{Frozen, Limits, QueueMode, Served, Wish};
 
 /// What an agent has.
 pub trait Home: Send + Sync {
@@ -24,6 +24,7 @@ pub trait Home: Send + Sync {
     fn frozen<'a>(
         &'a self,
         conversation: &'a SessionKey,
+        wish: &'a Wish,
         served: &'a Served,
         tools: &'a Registry,
     ) -> BoxFuture<'a, Frozen>;

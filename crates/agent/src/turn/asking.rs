@@ -1,7 +1,7 @@
 //! Asking the owner.
 
 use sha2::{Digest, Sha256};
-use yabby_core::{Text, text};
+use yabby_core::{Text, ToolCall, text};
 use yabby_store::{NewApproval, Said, StoreError};
 
 use super::{ending::Ending, lines, scene::Scene};
@@ -22,12 +22,18 @@ pub(super) fn id(key: &str) -> String {
 }
 
 impl Scene<'_> {
+    /// The call that would be done.
+    fn meant(&self, pending: &Pending) -> ToolCall {
+        let meant = self.tools.meant(&pending.call);
+        meant.map_or_else(|_| pending.call.clone(), |meant| meant.call)
+    }
+
     /// Asks about calls, and ends the turn: the answer to the question goes on with it, whenever it comes.
     pub(super) async fn ask(&self, calls: &[Pending]) -> Result<Ending, StoreError> {
         let mut says = Vec::new();
         for pending in calls {
             let id = id(&pending.key);
-            let question = question(pending);
+            let question = question(&self.meant(pending));
             let approval = NewApproval {
                 id: id.clone(),
                 conversation: self.conversation.clone(),
@@ -49,8 +55,7 @@ impl Scene<'_> {
 }
 
 /// What is asked: by Yabby, not by the model, and exactly what would be done.
-fn question(pending: &Pending) -> Text {
-    let call = &pending.call;
+fn question(call: &ToolCall) -> Text {
     let alone = call.arguments.get("command").and_then(|command| command.as_str());
     match alone {
         Some(command) if call.arguments.len() == 1 => lines([

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use yabby_core::{Label, Message, Priority, Text, Time, text};
 use yabby_store::{Answered, Content, NewItem, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
 
 pub use spawn::Spawn;
 
@@ -152,6 +152,7 @@ impl Assistant {
             message: turn.id,
             state,
             rules: self.home.rules(&wish.agent),
+            tools: Toolset::new(registry.clone(), &[]),
             registry,
             served,
             wish,

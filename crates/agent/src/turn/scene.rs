@@ -11,7 +11,7 @@ use yabby_store::{
 use yabby_tools::Registry;
 
 use super::{Assistant, ending::Ending, heard};
-use crate::{Body, Live, Pending, Permit, Rules, Served, Spent, State, Wish};
+use crate::{Body, Frozen, Live, Pending, Permit, Rules, Served, Spent, State, Toolset, Wish};
 
 /// What a turn works with.
 pub(super) struct Scene<'a> {
@@ -30,6 +30,8 @@ pub(super) struct Scene<'a> {
     pub(super) state: State,
     pub(super) rules: Rules,
     pub(super) registry: Registry,
+    /// The same as the model sees and finds them in this epoch.
+    pub(super) tools: Toolset,
     pub(super) wish: Wish,
     /// The model that would be asked first; `None` when none can be.
     pub(super) served: Option<Served>,
@@ -63,13 +65,18 @@ impl Scene<'_> {
 
     /// Whether a call may run.
     pub(super) fn permit(&self, pending: &Pending) -> Permit {
-        // Where there is no such tool, the model is told so.
-        self.registry.get(&pending.call.name).map_or(Permit::Allow, |tool| {
-            let manifest = tool.manifest();
+        // What means no tool does not run, which the model is told.
+        self.tools.meant(&pending.call).map_or(Permit::Allow, |meant| {
+            let manifest = meant.tool.manifest();
             // What names no place goes to where the message came from.
-            let named = |sink: &String| sink == "*" || pending.call.arguments.contains_key(sink);
+            let named = |sink: &String| sink == "*" || meant.call.arguments.contains_key(sink);
             Permit::of(manifest.effect, !manifest.sinks.iter().any(named))
         })
+    }
+
+    /// The model sees these tools from now on.
+    pub(super) fn see(&mut self, frozen: &Frozen) {
+        self.tools = Toolset::new(self.registry.clone(), &frozen.tools);
     }
 
     /// What the turn has used.

@@ -15,7 +15,7 @@ use super::{
     scene::{Scene, shown},
     work::Work,
 };
-use crate::{Limits, Pending};
+use crate::{Limits, Pending, Toolset};
 
 /// The name of the tool.
 pub(super) const NAME: &str = "spawn";
@@ -79,10 +79,11 @@ impl Scene<'_> {
     pub(super) fn spawn<'a>(
         &'a self,
         pending: &'a Pending,
+        arguments: &'a Map<String, Value>,
         label: &'a Label,
     ) -> BoxFuture<'a, Result<Result<Report, ToolError>, StoreError>> {
         async move {
-            let task = pending.call.arguments.get("task").and_then(Value::as_str);
+            let task = arguments.get("task").and_then(Value::as_str);
             let Some(task) = task.filter(|task| !task.trim().is_empty()) else {
                 let error = ToolError::new(ToolErrorKind::Invalid, "give the task, as text");
                 return Ok(Err(error));
@@ -97,7 +98,7 @@ impl Scene<'_> {
                 let error = ToolError::new(ToolErrorKind::Unavailable, "this very task is being done already");
                 return Ok(Err(error));
             };
-            let done = self.sub_turn(pending, label, task, (conversation, lease.clone()));
+            let done = self.sub_turn((pending, arguments), label, task, (conversation, lease.clone()));
             let mut done = std::pin::pin!(done);
             let mut renew = interval(LEASE / 3);
             renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -115,7 +116,7 @@ impl Scene<'_> {
 
     async fn sub_turn(
         &self,
-        pending: &Pending,
+        (pending, arguments): (&Pending, &Map<String, Value>),
         label: &Label,
         task: &str,
         (conversation, lease): (SessionKey, Lease),
@@ -134,6 +135,7 @@ impl Scene<'_> {
         let mut wish = self.wish.clone();
         wish.session = conversation.as_str().to_owned();
         wish.priority = wish.priority.max(Priority::ToolLoop);
+        let registry = narrower(&self.registry, arguments.get("tools"));
         let scene = Scene {
             assistant: self.assistant,
             store: self.store.clone(),
@@ -146,7 +148,8 @@ impl Scene<'_> {
             message: 0,
             state: self.state.clone(),
             rules,
-            registry: narrower(&self.registry, pending.call.arguments.get("tools")),
+            tools: Toolset::new(registry.clone(), &[]),
+            registry,
             wish,
             served: self.served.clone(),
             began: Instant::now(),

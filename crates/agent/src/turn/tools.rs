@@ -14,7 +14,7 @@ use super::{
     spawn,
     work::{After, Work},
 };
-use crate::{Exceeded, Live, Note, Pending, Repeated, ToolState, View, repeated};
+use crate::{Exceeded, Live, Meant, Note, Pending, Repeated, ToolState, View, repeated};
 
 /// A tool that has not answered after so long is ended; those that may take longer have limits of their own that are shorter,
 /// or go on in the background.
@@ -81,8 +81,8 @@ impl Work<'_> {
 
 impl Scene<'_> {
     fn only_reads(&self, pending: &Pending) -> bool {
-        let tool = self.registry.get(&pending.call.name);
-        tool.is_some_and(|tool| tool.manifest().effect == Effect::Read)
+        let meant = self.tools.meant(&pending.call);
+        meant.is_ok_and(|meant| meant.tool.manifest().effect == Effect::Read)
     }
 
     /// One call, once: also when the process died over it before.
@@ -93,17 +93,14 @@ impl Scene<'_> {
         label: &Label,
         approved: &HashMap<String, ApprovalState>,
     ) -> Result<Came, StoreError> {
-        let call = &pending.call;
         let own = |text: &str| Came {
             text: text.to_owned(),
             output: Output::default(),
             label: label.clone(),
         };
-        let Some(tool) = self.registry.get(&call.name).cloned() else {
-            return Ok(own(&format!(
-                "[not run: there is no tool {}; use one that you have]",
-                call.name
-            )));
+        let Meant { tool, call } = match self.tools.meant(&pending.call) {
+            Ok(meant) => meant,
+            Err(error) => return Ok(own(&format!("[not run: {}]", error.message))),
         };
         match approved.get(&pending.key) {
             Some(ApprovalState::Denied) => {
@@ -116,7 +113,7 @@ impl Scene<'_> {
             }
             _ => {}
         }
-        if let Some(circle) = repeated(&view.done, call) {
+        if let Some(circle) = repeated(&view.done, &pending.call) {
             return Ok(own(circle.words()));
         }
         let journal = is_journaled(&tool);
@@ -125,13 +122,13 @@ impl Scene<'_> {
         }
         self.tell(Live::Tool(call.clone(), ToolState::Began));
         if call.name == spawn::NAME {
-            let (ran, label) = match self.spawn(pending, label).await? {
+            let (ran, label) = match self.spawn(pending, &call.arguments, label).await? {
                 Ok(report) => (Ok(Output::text(report.text)), report.label),
                 Err(error) => (Err(error), label.clone()),
             };
-            return Ok(self.came(call, &tool, &label, ran));
+            return Ok(self.came(&call, &tool, &label, ran));
         }
-        let at = self.at(pending, label);
+        let at = self.at(pending, &call, label);
         let ran = match tokio::time::timeout(LONGEST, tool.run(&call.arguments, &at)).await {
             Ok(ran) => ran,
             Err(_) => Err(ToolError::new(
@@ -139,7 +136,7 @@ impl Scene<'_> {
                 "it did not come to an end in 15 minutes and was stopped",
             )),
         };
-        let came = self.came(call, &tool, label, ran);
+        let came = self.came(&call, &tool, label, ran);
         if journal {
             let outcome = json!({ "text": came.text, "label": came.label });
             insist(|| self.store.end_effect(&self.lease, &pending.key, outcome.clone())).await?;
@@ -198,12 +195,8 @@ impl Scene<'_> {
         })
     }
 
-    fn at(&self, pending: &Pending, label: &Label) -> At {
-        let (hub, conversation, call) = (
-            self.assistant.hub.clone(),
-            self.conversation.clone(),
-            pending.call.clone(),
-        );
+    fn at(&self, pending: &Pending, call: &ToolCall, label: &Label) -> At {
+        let (hub, conversation, call) = (self.assistant.hub.clone(), self.conversation.clone(), call.clone());
         At {
             agent: self.wish.agent.clone(),
             conversation: self.conversation.clone(),

@@ -80,15 +80,20 @@ impl<'a> Work<'a> {
             // The call will say why to the person.
             return Ok(items);
         };
-        if render(&items).0.is_some() {
+        if let (Some(frozen), _) = render(&items) {
+            self.scene.see(&frozen);
             return Ok(items);
         }
         let home = &scene.assistant.home;
-        let frozen = home.frozen(&scene.conversation, served, &scene.registry).await;
+        let frozen = home
+            .frozen(&scene.conversation, &scene.wish, served, &scene.registry)
+            .await;
         let id = format!("{}/prompt/{}", scene.turn, items.last().map_or(0, |item| item.seq));
-        let note = item(id, &scene.turn, Note::Prompt(frozen).content(), Label::of_nothing());
+        let content = Note::Prompt(frozen.clone()).content();
+        let note = item(id, &scene.turn, content, Label::of_nothing());
         scene.append(vec![note]).await?;
-        scene.store.context(&scene.session.id).await
+        self.scene.see(&frozen);
+        self.scene.store.context(&self.scene.session.id).await
     }
 
     /// Takes in what has come meanwhile and belongs to this turn; whether there was something.

@@ -15,7 +15,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
-use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served, Spawn};
+use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served, Spawn, Wish};
 use yabby_core::{
     Confidentiality, Integrity, Label, Lang, Origin, Peer, PeerKind, ResetPolicy, SessionKey, Time, Tool as Described,
 };
@@ -88,6 +88,7 @@ impl Home for Plain {
     fn frozen<'a>(
         &'a self,
         _conversation: &'a SessionKey,
+        _wish: &'a Wish,
         _served: &'a Served,
         tools: &'a Registry,
     ) -> BoxFuture<'a, Frozen> {

@@ -58,7 +58,7 @@ async fn tools_run_until_there_is_an_answer_and_the_prefix_stays() {
             "note: noted 1",
             "model: fail,missing",
             "fail: [error: there is no such thing]",
-            "missing: [not run: there is no tool missing; use one that you have]",
+            "missing: [not run: there is no tool missing]",
             "model: look",
             "look: [not run: the arguments are no JSON]",
             "model: All is well.",
