@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
-use yabby_core::{Tool as Told, ToolCall};
+use yabby_core::{MalformedCall, Tool as Told, ToolCall};
 use yabby_tools::{Registry, Tool, ToolError, ToolErrorKind};
 use yabby_wire::fit_arguments;
 
@@ -76,6 +76,26 @@ impl Toolset {
                 arguments,
             },
             tool,
+        })
+    }
+
+    /// What a call means that was refused because the model does not see its tool: weak models call by its own name what
+    /// they were only told to find. `None` where it means nothing that can be run.
+    pub fn meant_unseen(&self, call: &MalformedCall) -> Option<Meant> {
+        let name = call.name.trim();
+        if self.shown.contains(name) {
+            return None;
+        }
+        let tool = Arc::clone(self.all.get(name)?);
+        let arguments = serde_json::from_str(&call.arguments).ok()?;
+        let arguments = fit_arguments(&tool.manifest().tool, arguments).ok()?;
+        Some(Meant {
+            tool,
+            call: ToolCall {
+                id: call.id.clone(),
+                name: name.to_owned(),
+                arguments,
+            },
         })
     }
 

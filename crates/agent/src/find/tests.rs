@@ -1,7 +1,7 @@
 //! Finding tools and calling them.
 
 use serde_json::{Map, Value, json};
-use yabby_core::ToolCall;
+use yabby_core::{MalformedCall, ToolCall};
 use yabby_tools::{Registry, ToolErrorKind};
 
 use super::{tools::Search, *};
@@ -126,4 +126,36 @@ fn a_call_that_means_nothing_says_what_would() {
         said.push(format!("{arguments}\n  {kind:?}: {message}"));
     }
     insta::assert_snapshot!(said.join("\n"));
+}
+
+/// Qwen2.5-Coder-1.5B wrote such a call of a tool that it had only been told the name of.
+#[test]
+fn an_unseen_tool_may_be_called_by_its_name() {
+    let toolset = Toolset::new(toolbox(), &named(&["read"]));
+    let unseen = |name: &str, arguments: &str| {
+        let call = MalformedCall {
+            id: "c".to_owned(),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+            problem: "the tool does not exist".to_owned(),
+        };
+        let meant = toolset.meant_unseen(&call)?;
+        Some((meant.call.id, meant.call.name, json!(meant.call.arguments)))
+    };
+    let arguments = r#"{"to": "Wei", "text": "late"}"#;
+    let expected = (
+        "c".to_owned(),
+        "send_message".to_owned(),
+        json!({"to": "Wei", "text": "late"}),
+    );
+    assert_eq!(unseen("send_message", arguments), Some(expected));
+    for (name, arguments) in [
+        ("send_message", "late"),
+        ("send_message", "{}"),
+        ("nothing", "{}"),
+        // What the model sees was refused for its arguments.
+        ("read", r#"{"path": "a"}"#),
+    ] {
+        assert_eq!(unseen(name, arguments), None, "{name} {arguments}");
+    }
 }
