@@ -36,6 +36,23 @@ impl LocalTime {
         )
     }
 
+    /// `Wed 2026-11-25 20:10 +08:00`, for models.
+    pub(crate) fn aside(&self, time: Time) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        let offset = self.offset(time);
+        let local = time.0.div_euclid(1000) + i64::from(offset);
+        // The first day of 1970 was a Thursday.
+        let day = usize::try_from(local.div_euclid(86_400).rem_euclid(7)).unwrap_or(0);
+        let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
+        format!(
+            "{} {} {sign}{:02}:{:02}",
+            DAYS[day],
+            self.minute(time),
+            minutes / 60,
+            minutes % 60
+        )
+    }
+
     /// The difference to UTC at a moment, in seconds.
     pub(crate) fn offset(&self, time: Time) -> i32 {
         let local = self.0.find_local_time_type(time.0.div_euclid(1000));
@@ -77,6 +94,8 @@ mod tests {
         assert_eq!(berlin.minute(time), "2026-11-25 21:10");
         assert_eq!(berlin.minute(Time(1_784_000_000_000)), "2026-07-14 05:33");
         assert_eq!(zone("CST-8").minute(time), "2026-11-26 04:10");
+        assert_eq!(zone("CST-8").aside(time), "Thu 2026-11-26 04:10 +08:00");
+        assert_eq!(zone("EST5").aside(Time(0)), "Wed 1969-12-31 19:00 -05:00");
         assert_eq!(zone("nonsense").minute(time), "2026-11-25 20:10");
         // The ends of the type are no times, and are no fault either.
         assert_eq!(zone("CST-8").minute(Time(i64::MAX)), "292278994-08-17 15:12");

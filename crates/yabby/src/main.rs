@@ -22,7 +22,6 @@ mod table;
 mod terminal;
 mod toolbox;
 mod waiting;
-mod workspace;
 
 use std::process::ExitCode;
 

@@ -98,15 +98,18 @@ impl Work<'_> {
             attempts,
             ..
         } = answer;
+        // What the model was only told to find, it may call by its own name.
+        let unseen: Vec<ToolCall> = malformed_calls
+            .iter()
+            .filter_map(|malformed| Some(scene.tools.meant_unseen(malformed)?.call))
+            .collect();
         let problems: Vec<(ToolCall, String)> = malformed_calls
             .iter()
+            .filter(|malformed| scene.tools.meant_unseen(malformed).is_none())
             .map(|malformed| (malformed.as_call(), malformed.problem.clone()))
             .collect();
-        let calls: Vec<ToolCall> = unique(
-            tool_calls
-                .into_iter()
-                .chain(problems.iter().map(|(call, _)| call.clone())),
-        );
+        let refused = problems.iter().map(|(call, _)| call.clone());
+        let calls: Vec<ToolCall> = unique(tool_calls.into_iter().chain(unseen).chain(refused));
         let ends = calls.is_empty();
         let message = Message::Assistant {
             text: text.as_str().to_owned(),

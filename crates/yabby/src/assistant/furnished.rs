@@ -44,7 +44,10 @@ impl Furnished {
             workspace: if settings.prompt.has_files {
                 Workspace::read(&folder)
             } else {
-                Workspace::at(&folder)
+                Workspace {
+                    folder,
+                    ..Workspace::default()
+                }
             },
             limits,
             skills,
@@ -80,7 +83,11 @@ pub(crate) fn chosen(all: &Registry, settings: &AssistantSettings) -> Registry {
         profile: tools.profile.map_or(Profile::Full, profile),
         allow: Vec::new(),
         also_allow: tools.also_allow.clone(),
-        deny: if tools.in_doubt { vec!["*".to_owned()] } else { Vec::new() },
+        deny: if tools.in_doubt {
+            vec!["*".to_owned()]
+        } else {
+            Vec::new()
+        },
     };
     // Each narrows what the one before has left.
     let narrow = |left: Registry, choice: &ToolChoice| {

@@ -3,26 +3,32 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use yabby_agent::{Frozen, Home, Rules, Served};
-use yabby_config::Config;
+use yabby_agent::{Frozen, Home, Limits, Model, QueueMode, Rules, Scene, Served, Wish, fitted};
+use yabby_config::{Config, Environment, Paths, QueueMode as Queue, ReasoningShown};
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet};
-use yabby_tools::Registry;
+use yabby_tools::{Choice, Registry};
 
-use crate::local_time::LocalTime;
+use super::furnished::{Furnished, chosen};
+use crate::{local_time::LocalTime, toolbox::Toolbox};
 
 /// What the agents of the config have.
 pub(crate) struct Household {
     pub(crate) config: Arc<Config>,
+    pub(crate) env: Environment,
+    pub(crate) paths: Paths,
     pub(crate) fleet: Arc<Fleet>,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) toolbox: Toolbox,
     pub(crate) clock: LocalTime,
     /// Whether reasoning is shown, because the command line says so.
     pub(crate) reasoning: bool,
 }
 
 impl Household {
-    /// Whether a model is the small one that comes along, which proves that everything works and calls no tools.
+    /// Whether a model is the small one that comes along: it proves that everything works, and neither follows instructions
+    /// nor calls tools.
     fn is_embedded(&self, model: &ModelRef) -> bool {
         let endpoint = self.fleet.endpoint(model.provider());
         endpoint.is_some_and(|endpoint| match &endpoint.origin {
@@ -33,15 +39,24 @@ impl Household {
 }
 
 impl Home for Household {
-    fn rules(&self, _agent: &str) -> Rules {
-        let mut rules = Rules {
-            reasoning: self.reasoning,
-            ..Rules::default()
-        };
-        if let Some(time) = self.config.agents.defaults.timeout {
-            rules.limits.time = time;
+    fn rules(&self, agent: &str) -> Rules {
+        let settings = self.config.assistant(agent);
+        let usual = Limits::default();
+        Rules {
+            limits: Limits {
+                steps: settings.limits.steps.map_or(usual.steps, |steps| steps as usize),
+                time: self.config.agents.defaults.timeout.unwrap_or(usual.time),
+                tokens: settings.limits.tokens,
+                usd: settings.limits.usd,
+            },
+            queue: match self.config.messages.queue {
+                Queue::Steer => QueueMode::Steer,
+                Queue::Followup => QueueMode::Followup,
+                Queue::Collect => QueueMode::Collect,
+                Queue::Interrupt => QueueMode::Interrupt,
+            },
+            reasoning: self.reasoning || settings.reasoning != ReasoningShown::Off,
         }
-        rules
     }
 
     fn reset(&self, conversation: &SessionKey) -> ResetPolicy {
@@ -53,38 +68,56 @@ impl Home for Household {
         self.clock.offset(at)
     }
 
-    fn tools<'a>(&'a self, _agent: &'a str, _served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
-        async move { Registry::default() }.boxed()
+    fn tools<'a>(&'a self, agent: &'a str, served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
+        async move {
+            if served.is_some_and(|served| self.is_embedded(&served.model)) {
+                return Registry::default();
+            }
+            chosen(&self.toolbox.tools(agent).await, &self.config.assistant(agent))
+        }
+        .boxed()
     }
 
     fn frozen<'a>(
         &'a self,
-        _conversation: &'a SessionKey,
+        conversation: &'a SessionKey,
+        wish: &'a Wish,
         served: &'a Served,
-        _tools: &'a Registry,
+        tools: &'a Registry,
     ) -> BoxFuture<'a, Frozen> {
-        let _ = self.is_embedded(&served.model);
         async move {
-            Frozen {
+            let nothing = Frozen {
                 system: String::new(),
                 tools: Vec::new(),
+            };
+            if self.is_embedded(&served.model) {
+                return nothing;
+            }
+            let (config, env, paths) = (Arc::clone(&self.config), self.env.clone(), self.paths.clone());
+            let agent = wish.agent.clone();
+            let read = tokio::task::spawn_blocking(move || Furnished::of(&config, &env, &paths, &agent)).await;
+            let Ok(furnished) = read else { return nothing };
+            // They are chosen already.
+            let all = Choice::default();
+            let from = furnished.ingredients(Scene::of(conversation), tools, &all);
+            match fitted(&*self.model, wish, &from).await {
+                Ok((prompt, _)) => self.worded(wish, prompt.frozen()),
+                Err(_) => nothing,
             }
         }
         .boxed()
     }
 
-    fn aside(&self, _agent: &str, _at: Time) -> Option<String> {
-        None
+    fn aside(&self, _agent: &str, at: Time) -> Option<String> {
+        Some(format!("[{}]", self.clock.aside(at)))
     }
 
     fn models(&self) -> Vec<String> {
         let configured = self.config.models.providers.iter();
         let mut names: Vec<String> = configured
             .flat_map(|provider| {
-                provider
-                    .models
-                    .iter()
-                    .map(|model| format!("{}/{}", provider.id, model.id))
+                let models = provider.models.iter();
+                models.map(|model| format!("{}/{}", provider.id, model.id))
             })
             .collect();
         for (endpoint, facts) in self.fleet.members() {
@@ -102,5 +135,20 @@ impl Home for Household {
     fn model(&self, name: &str) -> Option<String> {
         let model = resolve(&self.config, &self.fleet, name).ok()?;
         Some(model.to_string())
+    }
+}
+
+impl Household {
+    /// The prompt with the words of the config.
+    fn worded(&self, wish: &Wish, frozen: Frozen) -> Frozen {
+        let words = self.config.assistant(&wish.agent).prompt;
+        let system = words.instead.unwrap_or(frozen.system);
+        Frozen {
+            system: match words.behind {
+                Some(behind) => format!("{system}\n\n{behind}"),
+                None => system,
+            },
+            ..frozen
+        }
     }
 }

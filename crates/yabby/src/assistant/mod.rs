@@ -1,7 +1,9 @@
 //! The assistant of this run: the agent over the config, the servers that were found, and the store.
 
+mod furnished;
 mod home;
 mod running;
 
+pub(crate) use furnished::{Furnished, chosen};
 pub(crate) use home::Household;
 pub(crate) use running::{Chosen, Delivered, Running};

@@ -7,7 +7,7 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinSet,
 };
-use yabby_agent::{Assistant, Body, Live, Routed};
+use yabby_agent::{Assistant, Body, Live, Model, Routed};
 use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, PeerKind, SessionKey, Time, text};
 use yabby_route::Turns as Records;
 use yabby_servers::Fleet;
@@ -17,7 +17,7 @@ use yabby_store::{
 };
 
 use super::Household;
-use crate::{app::App, local_time::LocalTime};
+use crate::{app::App, local_time::LocalTime, toolbox::Toolbox};
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
@@ -85,17 +85,11 @@ impl Running {
     /// Begins to work for a conversation.
     pub(crate) fn start(app: &App, store: Store, conversation: SessionKey, chosen: Chosen) -> Self {
         let config = Arc::new(app.config().clone());
-        let home = Household {
-            config: Arc::clone(&config),
-            fleet: Arc::clone(&chosen.fleet),
-            clock: LocalTime::of(&app.env),
-            reasoning: chosen.reasoning,
-        };
         let records = Records::of(&app.paths.state_dir);
         let model = Routed {
             router: app.router(),
-            fleet: chosen.fleet,
-            config,
+            fleet: Arc::clone(&chosen.fleet),
+            config: Arc::clone(&config),
             http: app.http.clone(),
             default: chosen.default,
             named: chosen.named,
@@ -103,7 +97,18 @@ impl Running {
             // What cannot be kept is told by `yabby doctor`; an answer is not held up by it.
             records: Arc::new(move |record| drop(records.keep(&record))),
         };
-        let assistant = Assistant::new(Arc::new(model), Arc::new(home));
+        let model: Arc<dyn Model> = Arc::new(model);
+        let home = Household {
+            config,
+            env: app.env.clone(),
+            paths: app.paths.clone(),
+            fleet: chosen.fleet,
+            model: Arc::clone(&model),
+            toolbox: Toolbox,
+            clock: LocalTime::of(&app.env),
+            reasoning: chosen.reasoning,
+        };
+        let assistant = Assistant::new(model, Arc::new(home));
         let live = assistant.hub().watch(&conversation);
         // Where several processes deliver, each has its own terminal.
         let account = match store.place() {

@@ -3,13 +3,24 @@
 mod counting;
 mod show;
 
-use yabby_agent::{FileLimits, Fitting, Here, Ingredients, Scene, Skills, Workspace};
+use yabby_agent::{Fitting, Scene};
 use yabby_core::text;
 use yabby_route::{Candidate, PlanError, Wanted, plan};
 use yabby_tools::Choice;
 
 use self::{counting::Counter, show::Shown};
-use crate::{app::App, arguments::Prompt, commands::ask::no_plan, exit::Exit, models, privacy, toolbox, workspace};
+use crate::{
+    app::App,
+    arguments::Prompt,
+    assistant::{Furnished, chosen},
+    commands::ask::no_plan,
+    exit::Exit,
+    models, privacy,
+    toolbox::Toolbox,
+};
+
+/// The agent that there is without any config.
+const DEFAULT_AGENT: &str = "main";
 
 pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
     if let Err(exit) = app.config_or_exit() {
@@ -17,7 +28,7 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
     }
     let agent = arguments.agent.as_deref();
     if let Some(name) = agent
-        && name != workspace::DEFAULT_AGENT
+        && name != DEFAULT_AGENT
         && app.config().agent(name).is_none()
     {
         return unknown(app, name);
@@ -26,25 +37,11 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
         Ok(candidate) => candidate,
         Err(exit) => return exit,
     };
-    let folder = workspace::folder(app, agent);
-    let files = Workspace::read(&folder);
-    let here = Here {
-        env: &app.env,
-        config: &|_| false,
-    };
-    let skills = Skills::find(&workspace::skills(app, &folder), &here);
-    let tools = toolbox::tools_of(app, agent);
-    let from = Ingredients {
-        name: agent
-            .and_then(|id| app.config().agent(id))
-            .and_then(|agent| agent.name.as_deref()),
-        scene: Scene::Private,
-        workspace: &files,
-        limits: FileLimits::default(),
-        skills: &skills,
-        tools: &tools,
-        choice: &Choice::default(),
-    };
+    let id = agent.unwrap_or(DEFAULT_AGENT);
+    let furnished = Furnished::of(app.config(), &app.env, &app.paths, id);
+    let tools = chosen(&Toolbox.tools(id).await, &app.config().assistant(id));
+    let all = Choice::default();
+    let from = furnished.ingredients(Scene::Private, &tools, &all);
     let counter = Counter::new(app, candidate.as_ref());
     let mut fitting = Fitting::new(&from, counter.budget(), counter.tokens());
     let (prompt, total) = loop {
@@ -55,13 +52,13 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
         }
     };
     let shown = Shown {
-        agent: agent.unwrap_or(workspace::DEFAULT_AGENT),
+        agent: id,
         served: counter.served.as_ref(),
         counts: counter.parts(&prompt, total).await,
         prompt: &prompt,
         total,
-        workspace: &files,
-        skills: &skills,
+        workspace: &furnished.workspace,
+        skills: &furnished.skills,
     };
     if arguments.json {
         return app.print(&format!(
