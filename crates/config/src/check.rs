@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Sections that are off as a whole when something in them is wrong.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "models.providers.*",
     "models.providers.*.models.*",
     "agents.list.*",
@@ -32,6 +32,7 @@ const SECTIONS: [&str; 12] = [
     "session.resetByType.*",
     "session.resetByChannel.*",
     "session.maintenance",
+    "secrets.providers.*",
 ];
 
 /// What the check found.

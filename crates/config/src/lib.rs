@@ -18,6 +18,7 @@ mod edit;
 mod environment;
 mod error;
 mod explain;
+mod fetch;
 mod include;
 mod key;
 mod keys;
@@ -55,6 +56,7 @@ pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_p
 pub use environment::{Environment, Paths, vars};
 pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
+pub use fetch::{Needs, Vault};
 pub use keys::{ApiKey, KeySource};
 pub use load::{Loaded, load, load_draft, load_text};
 pub use names::UnknownModel;

@@ -13,6 +13,7 @@ mod suite {
     mod examples;
     mod explain;
     mod include;
+    mod kept;
     mod keys;
     mod names;
     mod privacy;
