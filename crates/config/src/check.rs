@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Sections that are off as a whole when something in them is wrong.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "models.providers.*",
     "models.providers.*.models.*",
     "agents.list.*",
@@ -34,6 +34,7 @@ const SECTIONS: [&str; 14] = [
     "session.maintenance",
     "mcp.servers.*",
     "skills.entries.*",
+    "secrets.providers.*",
 ];
 
 /// What the check found.

@@ -42,8 +42,10 @@ pub enum DiagnosticKind {
     BaseUrl,
     /// The `api` of a provider or model is unknown.
     UnknownApi,
-    /// A secret comes from a source that is not supported.
+    /// A reference to a secret has a mistake, or its source is not supported.
     SecretSource,
+    /// A secret cannot be had from its file or program.
+    SecretUnavailable,
     /// A model name resolves to nothing.
     UnknownModel,
     /// A model is not in its provider's list, though a similar one is.

@@ -5,7 +5,6 @@ use std::fmt;
 use yabby_core::{Secret, text};
 
 use crate::{
-    check::set_variable,
     config::Provider,
     diagnostic::{Diagnostic, DiagnosticKind},
     path::{Seg, below, dotted},
@@ -45,6 +44,13 @@ pub enum KeySource {
         /// Its place there, counted from 0.
         index: usize,
     },
+    /// A file or a program.
+    Kept {
+        /// The dotted key of the config that refers to it.
+        key: String,
+        /// Its name in `secrets.providers`.
+        provider: String,
+    },
 }
 
 // === impl KeySource ===
@@ -54,7 +60,7 @@ impl KeySource {
     pub fn variable(&self) -> Option<&str> {
         match self {
             Self::Env { name } | Self::EnvList { name, .. } => Some(name),
-            Self::Config { .. } => None,
+            Self::Config { .. } | Self::Kept { .. } => None,
         }
     }
 }
@@ -63,6 +69,7 @@ impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config { key: place } | Self::Env { name: place } => f.write_str(place),
+            Self::Kept { key, provider } => write!(f, "{key} (secrets.providers.{provider})"),
             Self::EnvList { name, index } => write!(f, "{name}[{index}]"),
         }
     }
@@ -87,7 +94,7 @@ impl Resolver<'_> {
     /// The keys of a provider, the preferred one first, each once: `apiKey`, `apiKeys`, then what the environment has.
     ///
     /// A key that the config writes out, or takes from a variable of its own, was chosen: then the environment's, which
-    /// may be of another account, are left alone.
+    /// may be of another account, are left alone. So was one in a file or behind a program, also while it cannot be had.
     pub(crate) fn keys(
         &mut self,
         one: Option<&raw::SecretInput>,
@@ -95,6 +102,7 @@ impl Resolver<'_> {
         path: &[Seg],
         key_env: &[&str],
     ) -> Vec<ApiKey> {
+        let referred = self.references.len();
         let mut keys: Vec<ApiKey> = self.key(one, &below(path, "apiKey")).into_iter().collect();
         for (index, input) in more.iter().enumerate() {
             let mut path = below(path, "apiKeys");
@@ -105,7 +113,7 @@ impl Resolver<'_> {
             let variable = key.source.variable();
             variable.is_some_and(|variable| key_env.iter().any(|name| variable.starts_with(name)))
         };
-        if keys.iter().all(is_ours) {
+        if self.references.len() == referred && keys.iter().all(is_ours) {
             keys.extend(self.keys_from_env(key_env));
         }
         each_once(keys)
@@ -203,44 +211,6 @@ impl Resolver<'_> {
         Some(ApiKey {
             secret: Secret::new(value),
             source,
-            written: Some(dotted(path)),
-        })
-    }
-
-    /// The secret that a `{source, provider, id}` object points to.
-    pub(crate) fn referenced(&mut self, reference: &raw::SecretRef, path: &[Seg]) -> Option<ApiKey> {
-        if reference.source != "env" {
-            let message = text!("secrets from this source are not supported yet, so there is none here");
-            let help = text!("put the secret into an environment variable and use the source env");
-            self.push(
-                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
-                path,
-            );
-            return None;
-        }
-        if !is_variable_name(&reference.id) {
-            let message = text!("the id of this reference is not the name of an environment variable");
-            let help = text!("names are written in capitals, digits and underscores");
-            self.push(
-                Diagnostic::warning(DiagnosticKind::SecretSource, message).with_help(help),
-                path,
-            );
-            return None;
-        }
-        let Some(value) = self.variables.get(&reference.id) else {
-            let message = text!("the environment variable {name} is not set", name = reference.id);
-            let help = set_variable(&reference.id, self.dot_env);
-            self.push(
-                Diagnostic::warning(DiagnosticKind::MissingVariable, message).with_help(help),
-                path,
-            );
-            return None;
-        };
-        Some(ApiKey {
-            secret: Secret::new(value),
-            source: KeySource::Env {
-                name: reference.id.clone(),
-            },
             written: Some(dotted(path)),
         })
     }

@@ -19,6 +19,7 @@ mod edit;
 mod environment;
 mod error;
 mod explain;
+mod fetch;
 mod include;
 mod key;
 mod keys;
@@ -64,6 +65,7 @@ pub use edit::{Edit, NewModel, NewProvider, add_provider, edit, including, set_p
 pub use environment::{Environment, Paths, vars};
 pub use error::ConfigError;
 pub use explain::{Explanation, KeyStatus, UnknownKey, ValueSource};
+pub use fetch::{Needs, Vault};
 pub use keys::{ApiKey, KeySource};
 pub use load::{Loaded, load, load_draft, load_text};
 pub use mcp::{McpServer, McpTransport};

@@ -12,6 +12,7 @@ use crate::{
     check::{self, Checked},
     diagnostic::{Diagnostic, DiagnosticKind, Severity, UnusedKey},
     environment::vars,
+    fetch::{Answers, Keepers, Written},
     include::{Includer, Link},
     origin::{self, Origin, is_openclaw},
     policy_check,
@@ -43,6 +44,17 @@ pub struct Loaded {
     pub(crate) usable: Node,
     /// Takes the values of secret variables out of texts.
     pub(crate) redactor: Redactor,
+    /// The files and programs that secrets come from.
+    pub(crate) keepers: Keepers,
+    /// Where the config refers to them.
+    pub(crate) references: Vec<Written>,
+    variables: Variables,
+    doubts: Doubts,
+    own_dot_env: PathBuf,
+    /// Whether the config is OpenClaw's own file.
+    of_openclaw: bool,
+    /// How many of the diagnostics are about the text alone.
+    of_text: usize,
 }
 
 /// Loads the config: `explicit`, else `$YABBY_CONFIG`, else `~/.yabby/yabby.json5`, else OpenClaw's.
@@ -83,6 +95,30 @@ pub(crate) fn empty_tree() -> Node {
 // === impl Loaded ===
 
 impl Loaded {
+    /// Makes the typed config of what is written and of the secrets that were fetched, in the place of the one before.
+    pub(crate) fn resolve(&mut self, vault: &Answers) {
+        let mut resolver = Resolver {
+            tree: &self.usable,
+            written: &self.written,
+            sources: &self.sources,
+            variables: &self.variables,
+            redactor: &self.redactor,
+            dot_env: &self.own_dot_env,
+            doubts: &self.doubts,
+            of_openclaw: self.of_openclaw,
+            vault,
+            keepers: Keepers::default(),
+            references: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        self.config = resolver.config();
+        self.diagnostics.truncate(self.of_text);
+        self.diagnostics.append(&mut resolver.diagnostics);
+        (self.keepers, self.references) = (resolver.keepers, resolver.references);
+        let found = policy_check::check(&self.config, &self.written, &self.sources, &self.redactor);
+        self.diagnostics.extend(found);
+    }
+
     /// Whether part of the config is off.
     pub fn has_errors(&self) -> bool {
         self.diagnostics
@@ -156,31 +192,25 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
     diagnostics.extend(found);
     let doubts = Doubts::of(&mut diagnostics, &duplicates);
 
-    let mut resolver = Resolver {
-        tree: &usable,
-        written: &written,
-        sources: &sources,
-        variables: &variables,
-        redactor: &redactor,
-        dot_env: &own_dot_env,
-        doubts: &doubts,
-        of_openclaw,
-        diagnostics: Vec::new(),
-    };
-    let config = resolver.config();
-    diagnostics.append(&mut resolver.diagnostics);
-    diagnostics.extend(policy_check::check(&config, &written, &sources, &redactor));
-
-    Loaded {
-        config,
+    let mut loaded = Loaded {
+        config: Config::default(),
         origin,
+        of_text: diagnostics.len(),
         diagnostics,
         unused,
         sources,
         written,
         usable,
         redactor,
-    }
+        keepers: Keepers::default(),
+        references: Vec::new(),
+        variables,
+        doubts,
+        own_dot_env,
+        of_openclaw,
+    };
+    loaded.resolve(&Answers::default());
+    loaded
 }
 
 /// Reads the config and what it includes.

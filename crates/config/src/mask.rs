@@ -160,6 +160,8 @@ impl Scanner<'_> {
                 .last()
                 .and_then(|frame| frame.key.as_deref())
                 .is_some_and(|key| match key {
+                    "mode" => matches!(content.as_str(), "json" | "singleValue"),
+                    "command" | "path" => content.starts_with(['/', '~']),
                     "source" => matches!(content.as_str(), "env" | "file" | "exec" | "store"),
                     "provider" => content == "default",
                     "id" => is_variable_name(&content),

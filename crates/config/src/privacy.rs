@@ -25,7 +25,7 @@ const BUDGET: &str = "route.budget";
 const WORDS: [&str; 5] = ["machine", "lan", "hosted", "region:eu", "region:us"];
 
 /// Where it is not known how far data may travel: dotted keys, each for itself and all that is below it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Doubts {
     keys: Vec<String>,
     /// Sections that stand twice, of which the hidden one may take something from an agent.

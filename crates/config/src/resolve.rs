@@ -1,6 +1,9 @@
 //! From the checked tree to the typed [`Config`].
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
 use yabby_core::{Secret, Text, text};
@@ -10,6 +13,8 @@ use crate::{
     builtin::{self, BUILT_IN, BuiltIn},
     config::{KeepWarm, Mode, ModelEntry, Models, Params, Provider},
     diagnostic::{Diagnostic, DiagnosticKind},
+    environment::vars,
+    fetch::{Answers, Keepers, Written},
     known, params,
     path::{Seg, at, below, dotted},
     privacy::Doubts,
@@ -35,6 +40,12 @@ pub(crate) struct Resolver<'a> {
     pub(crate) doubts: &'a Doubts,
     /// Whether the config is OpenClaw's own file.
     pub(crate) of_openclaw: bool,
+    /// What files and programs have answered so far.
+    pub(crate) vault: &'a Answers,
+    /// The files and programs that references may name.
+    pub(crate) keepers: Keepers,
+    /// The references to them.
+    pub(crate) references: Vec<Written>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -51,6 +62,7 @@ impl Resolver<'_> {
             raw::Root::default()
         });
         self.params(&root);
+        self.keepers = self.keepers(root.secrets);
         Config {
             assistants: self.assistants(&mut root.agents, root.tools, root.plugins),
             messages: MessageSettings::new(root.messages, &root.commands),
@@ -354,6 +366,16 @@ impl Resolver<'_> {
         named
     }
 
+    /// An absolute path as it is written, `~/` for the home folder.
+    pub(crate) fn absolute(&self, written: &str) -> Option<PathBuf> {
+        let home = || self.variables.get(vars::HOME).map(Path::new);
+        let path = match written.strip_prefix("~/") {
+            Some(rest) => home().map(|home| home.join(rest)),
+            None => Some(PathBuf::from(written)),
+        };
+        path.filter(|path| path.is_absolute())
+    }
+
     /// Whether every variable in the text at `path` is set.
     pub(crate) fn is_complete(&self, path: &[Seg]) -> bool {
         self.tree.find(path).is_none_or(|node| node.missing.is_empty())
@@ -392,6 +414,9 @@ impl Default for Config {
             dot_env: Path::new(""),
             doubts: &Doubts::default(),
             of_openclaw: false,
+            vault: &Answers::default(),
+            keepers: Keepers::default(),
+            references: Vec::new(),
             diagnostics: Vec::new(),
         };
         resolver.config()
@@ -399,7 +424,7 @@ impl Default for Config {
 }
 
 /// The consequence of a mistake that turns a section off.
-fn off_until_corrected(path: &[Seg]) -> Text {
+pub(crate) fn off_until_corrected(path: &[Seg]) -> Text {
     text!(
         "{key} is off until this is corrected; the rest is used",
         key = dotted(path)

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use yabby_core::{Reset, ResetMode, ResetRules, ResetType, Secret};
 
 use crate::{
-    AssistantSettings, Config, Loaded, Modality, SessionSettings, SkillSettings, StoreSettings, ToolChoice,
+    AssistantSettings, Config, KeySource, Loaded, Modality, SessionSettings, SkillSettings, StoreSettings, ToolChoice,
     assistant::without_nothing,
     config::{
         Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
@@ -15,11 +15,13 @@ use crate::{
 };
 
 impl Loaded {
-    /// The effective config: defaults, built-in providers and derived values put in, every secret `***`.
+    /// The effective config: defaults, built-in providers and derived values put in, every secret `***`, or where
+    /// it is kept.
     pub fn show(&self) -> Value {
         let mut value = config(&self.config);
         secret::mask_json(&mut value);
         self.redactor.redact_json(&mut value);
+        self.show_references(&mut value);
         value
     }
 }
@@ -269,7 +271,11 @@ fn provider(provider: &Provider) -> (String, Value) {
     put(&mut out, "api", Some(provider.api.name()));
     let (single, listed) = provider.split_keys();
     put(&mut out, "apiKey", single.map(|key| key.secret.to_string()));
-    let listed: Vec<String> = listed.iter().map(|key| key.secret.to_string()).collect();
+    // Of those in files and programs the place is shown.
+    let listed = listed
+        .iter()
+        .filter(|key| !matches!(key.source, KeySource::Kept { .. }));
+    let listed: Vec<String> = listed.map(|key| key.secret.to_string()).collect();
     put(&mut out, "apiKeys", (!listed.is_empty()).then_some(listed));
     put_headers(&mut out, &provider.headers);
     put(&mut out, "authHeader", provider.auth_header);

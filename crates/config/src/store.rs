@@ -1,9 +1,6 @@
 //! From the written store to the typed one.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use url::Url;
 use yabby_core::{Secret, text};
@@ -11,7 +8,7 @@ use yabby_core::{Secret, text};
 use crate::{
     closed,
     diagnostic::{Diagnostic, DiagnosticKind, Severity},
-    environment::{Paths, vars},
+    environment::Paths,
     path::{Seg, at},
     raw,
     resolve::Resolver,
@@ -117,7 +114,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A secret of the store. One that is written and cannot be had leaves all in doubt.
+    /// A secret of the store. One that is written and cannot be had, or was not fetched yet, leaves all in doubt.
     fn stored_secret(&mut self, raw: Option<&raw::SecretInput>, path: &[Seg], in_doubt: &mut bool) -> Option<Secret> {
         let is_written = match raw? {
             raw::SecretInput::Text(text) => !text.trim().is_empty(),
@@ -141,12 +138,7 @@ impl Resolver<'_> {
             // The missing variable was told where it stands.
             return None;
         }
-        let home = || self.variables.get(vars::HOME).map(Path::new);
-        let folder = match written.strip_prefix("~/") {
-            Some(rest) => home().map(|home| home.join(rest)),
-            None => Some(PathBuf::from(written)),
-        };
-        let folder = folder.filter(|folder| folder.is_absolute());
+        let folder = self.absolute(written);
         if folder.is_none() {
             let message = text!("the path of the store is not absolute");
             let help = text!("write the whole path, or one that begins with ~/; until then, nothing is stored");

@@ -15,6 +15,7 @@ mod suite {
     mod examples;
     mod explain;
     mod include;
+    mod kept;
     mod keys;
     mod names;
     mod privacy;

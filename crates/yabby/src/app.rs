@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, load};
+use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, Vault, load};
 use yabby_core::text;
 use yabby_route::{Router, Spending, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
@@ -14,6 +14,8 @@ pub(crate) struct App {
     pub(crate) env: Environment,
     pub(crate) paths: Paths,
     pub(crate) loaded: Loaded,
+    /// What files and programs with secrets have answered.
+    pub(crate) vault: Vault,
     pub(crate) terminal: Terminal,
     pub(crate) http: Http,
     /// What servers have taught, kept over restarts.
@@ -28,6 +30,7 @@ impl App {
     pub(crate) fn new(env: Environment, paths: Paths, config: Option<&Path>, terminal: Terminal) -> Self {
         Self {
             loaded: load(&env, &paths, config),
+            vault: Vault::default(),
             http: Http::default(),
             notebook: Notebook::of(&paths.state_dir),
             turns: Turns::of(&paths.state_dir),

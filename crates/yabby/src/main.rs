@@ -12,6 +12,7 @@ mod help;
 mod interrupt;
 mod local_time;
 mod models;
+mod needs;
 mod person;
 mod privacy;
 mod progress;
@@ -91,7 +92,12 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
             return Exit::Usage;
         }
     };
-    let app = App::new(env, paths, arguments.config.as_deref(), terminal);
+    let mut app = App::new(env, paths, arguments.config.as_deref(), terminal);
+    if let Some(needs) = needs::of(&arguments.command) {
+        // Nothing else runs yet that this could hold up.
+        app.loaded.fetch(&app.vault, needs);
+    }
+    let app = app;
     match arguments.command {
         Command::Up(arguments) => Box::pin(commands::up::run(&app, &arguments)).await,
         Command::Ask(arguments) => Box::pin(commands::ask::run(&app, &arguments)).await,

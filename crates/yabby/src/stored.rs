@@ -11,7 +11,7 @@ pub(crate) fn place(app: &App) -> Result<Place, StoreError> {
     if settings.in_doubt {
         let message =
             text!("the config says of the store what cannot be understood, so that nothing is stored or read");
-        return Err(StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("run: yabby config check")));
+        return Err(StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("run: yabby doctor")));
     }
     let folder = settings.folder(&app.paths);
     Ok(match &settings.database {

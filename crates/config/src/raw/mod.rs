@@ -3,6 +3,7 @@
 //! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
 
 mod assistant;
+mod secrets;
 mod session;
 mod store;
 
@@ -21,6 +22,7 @@ pub(crate) use self::{
         MemorySearch, Messages, OwnKeys, Plugins, PruningMode, Scalar, SharedKeys, Skills, Subagents, Tools, WebFetch,
         WebSearch,
     },
+    secrets::{FileMode, SecretDefaults, SecretProvider, Secrets},
     session::{Age, DmScope, GroupScope, Maintenance, MaintenanceMode, Reset, ResetMode, Scope, Session},
     store::{Retention, Store, StoreLimits},
 };
@@ -36,6 +38,8 @@ pub(crate) struct Root {
     pub(crate) schema: Option<String>,
     /// Environment variables for this config; used where the process environment and `.env` have none.
     pub(crate) env: Env,
+    /// Where secrets are kept that the config refers to.
+    pub(crate) secrets: Secrets,
     /// Which models agents use.
     pub(crate) agents: Agents,
     /// The servers that models run on.
@@ -319,13 +323,12 @@ pub(crate) enum SecretInput {
 /// Where a secret is kept.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct SecretRef {
-    /// The kind of source. Yabby reads `env`.
+    /// The kind of source: `env`, `file` or `exec`.
     pub(crate) source: String,
-    /// The provider of secrets; `default` for the environment.
+    /// The name of the provider in `secrets.providers`; that of `secrets.defaults` when unset. The environment needs none.
     #[serde(default)]
-    #[expect(dead_code, reason = "accepted for OpenClaw; the environment needs none")]
     pub(crate) provider: Option<String>,
-    /// The variable's name, for the source `env`.
+    /// Which secret: of `env` the variable's name, of `file` a JSON pointer or `value`, of `exec` what the program knows.
     pub(crate) id: String,
 }
 

@@ -49,6 +49,13 @@ fn check(app: &App) -> Exit {
             keys = keys.join(", ")
         ));
     }
+    if app.loaded.kept_elsewhere() > 0 {
+        // They are not fetched here: a check must not wait for a vault.
+        terminal.notice(&text!(
+            "{count} secrets are in files or behind programs; `yabby doctor` tries to get them",
+            count = app.loaded.kept_elsewhere()
+        ));
+    }
     if app.loaded.has_errors() {
         return Exit::Usage;
     }

@@ -11,6 +11,7 @@ mod faults;
 mod help;
 mod home;
 mod hosted;
+mod kept;
 mod models;
 mod privacy;
 mod probe;

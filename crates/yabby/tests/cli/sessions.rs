@@ -392,6 +392,6 @@ fn a_mistake_about_the_store_keeps_nothing_anywhere() {
     let ran = home.pipe(&["up"], "first\n");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
     let last = home.stable(ran.stderr.lines().last().unwrap_or_default());
-    insta::assert_snapshot!(last, @"· this chat is not kept: the config says of the store what cannot be understood, so that nothing is stored or read; run: yabby config check");
+    insta::assert_snapshot!(last, @"· this chat is not kept: the config says of the store what cannot be understood, so that nothing is stored or read; run: yabby doctor");
     assert!(!home.path().join("store").exists());
 }

@@ -1,7 +1,7 @@
 //! The one server that the command line names: at an address, which may be wrong in the usual ways, or by its id.
 
 use futures_util::future::join_all;
-use yabby_config::{Api, BaseUrl, Edit, NewProvider, Provider};
+use yabby_config::{Api, BaseUrl, Edit, Needs, NewProvider, Provider};
 use yabby_core::{ErrorKind, Text, text};
 use yabby_servers::{Endpoint, Reach, ServerKind, WellKnown};
 
@@ -179,7 +179,9 @@ fn endpoint_of(app: &App, file: &ConfigFile, new: &NewProvider) -> Option<Endpoi
         ..Edit::default()
     };
     let text = file.edited(&change).ok()?;
-    let draft = file.draft(app, &text);
+    let mut draft = file.draft(app, &text);
+    // They are known since this command has begun.
+    draft.fetch(&app.vault, Needs::Models);
     served(app, draft.config.provider(&named.id)?)
 }
 

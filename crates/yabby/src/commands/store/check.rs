@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use yabby_core::text;
-use yabby_store::{Access, Checked, ProblemKind, Repaired, StoreError, StoreErrorKind};
+use yabby_store::{Access, Checked, ProblemKind, Repaired, SecretsKey, Store, StoreError, StoreErrorKind};
 
 use crate::{app::App, exit::Exit, stored, terminal::Mark};
 
@@ -16,13 +16,10 @@ pub(super) async fn run(app: &App, repair: bool, as_json: bool) -> Exit {
             }
             opened => opened?,
         };
-        if !repair {
-            return Ok((store.check().await?, None));
-        }
-        let repaired = store.repair().await?;
-        Ok::<_, StoreError>((store.check().await?, Some(repaired)))
+        let repaired = if repair { Some(store.repair().await?) } else { None };
+        Ok::<_, StoreError>((store.check().await?, repaired, locked(app, &store).await?))
     };
-    let (checked, repaired) = match looking.await {
+    let (checked, repaired, locked) = match looking.await {
         Ok(found) => found,
         Err(error) => {
             stored::tell(app, &error);
@@ -31,17 +28,36 @@ pub(super) async fn run(app: &App, repair: bool, as_json: bool) -> Exit {
         }
     };
     let printed = if as_json {
-        print_json(app, &checked, repaired)
+        print_json(app, &checked, repaired, &locked)
     } else {
-        print(app, &checked, repaired)
+        print(app, &checked, repaired, &locked)
     };
     match printed {
-        Exit::Answered if !checked.is_good() => Exit::Findings,
+        Exit::Answered if !checked.is_good() || !locked.is_empty() => Exit::Findings,
         exit => exit,
     }
 }
 
-fn print(app: &App, checked: &Checked, repaired: Option<Repaired>) -> Exit {
+/// The secrets that cannot be read with `store.secretsKey`, and why. Only trying tells: a key that comes from a keyring may
+/// have been replaced there.
+async fn locked(app: &App, store: &Store) -> Result<Vec<StoreError>, StoreError> {
+    let key = app.config().store.secrets_key.as_ref();
+    let key = key.map(SecretsKey::new).transpose()?;
+    let mut locked = Vec::new();
+    for kept in store.secrets().await? {
+        if kept.is_sealed
+            && let Err(error) = store.secret(key.as_ref(), &kept.name).await
+        {
+            if !matches!(error.kind, StoreErrorKind::Denied | StoreErrorKind::Damaged) {
+                return Err(error);
+            }
+            locked.push(error);
+        }
+    }
+    Ok(locked)
+}
+
+fn print(app: &App, checked: &Checked, repaired: Option<Repaired>, locked: &[StoreError]) -> Exit {
     let terminal = app.terminal;
     let mut lines = Vec::new();
     if let Some(repaired) = repaired {
@@ -59,7 +75,14 @@ fn print(app: &App, checked: &Checked, repaired: Option<Repaired>) -> Exit {
         let more = text!("{count} more problems like these", count = checked.more);
         lines.push(format!("{} {}", terminal.mark(Mark::Bad), terminal.say(&more)));
     }
-    if checked.is_good() {
+    for secret in locked {
+        lines.push(format!(
+            "{} {}",
+            terminal.mark(Mark::Bad),
+            terminal.say(&secret.message)
+        ));
+    }
+    if checked.is_good() && locked.is_empty() {
         let good = text!("everything fits together");
         lines.push(format!("{} {}", terminal.mark(Mark::Good), terminal.say(&good)));
     }
@@ -78,10 +101,13 @@ fn print(app: &App, checked: &Checked, repaired: Option<Repaired>) -> Exit {
             "keep a copy (yabby store backup), and bring an earlier one in: yabby store import BACKUP"
         ));
     }
+    if let Some(hint) = locked.iter().find_map(|secret| secret.hint.as_ref()) {
+        terminal.hint(hint);
+    }
     exit
 }
 
-fn print_json(app: &App, checked: &Checked, repaired: Option<Repaired>) -> Exit {
+fn print_json(app: &App, checked: &Checked, repaired: Option<Repaired>, locked: &[StoreError]) -> Exit {
     let problems: Vec<_> = checked
         .problems
         .iter()
@@ -93,6 +119,7 @@ fn print_json(app: &App, checked: &Checked, repaired: Option<Repaired>) -> Exit 
         .collect();
     let object = json!({
         "problems": problems, "more": checked.more, "plainSecrets": checked.plain_secrets,
+        "lockedSecrets": locked.len(),
         "repaired": repaired.map(|done| json!({
             "heads": done.heads, "sessions": done.sessions, "searched": done.searched, "orphans": done.orphans,
         })),
