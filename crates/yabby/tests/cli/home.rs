@@ -157,3 +157,24 @@ pub(crate) fn provider(id: &str, base_url: &str, api: &str) -> String {
 }} }} }} }}"#
     )
 }
+
+/// The messages of a request as they were said: without the prompt of the assistant, and without the time that stands in front
+/// of what the person says.
+pub(crate) fn spoken(messages: &serde_json::Value) -> serde_json::Value {
+    let messages = messages.as_array().expect("messages");
+    let said = messages
+        .iter()
+        .filter(|message| message["role"] != "system")
+        .map(|message| {
+            let mut message = message.clone();
+            let text = message["content"].as_str().unwrap_or_default();
+            if message["role"] == "user"
+                && let Some((time, said)) = text.split_once("]\n\n")
+                && time.starts_with('[')
+            {
+                message["content"] = said.into();
+            }
+            message
+        });
+    said.collect()
+}

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, ServerKind};
 
-use crate::home::Home;
+use crate::home::{Home, spoken};
 
 /// A server `far` that the config says is hosted, which is asked first, and one `near`.
 struct Scene {
@@ -131,7 +131,7 @@ fn private_can_be_switched_in_a_chat() {
         .far
         .model_calls()
         .iter()
-        .map(|call| call.body["messages"].clone())
+        .map(|call| spoken(&call.body["messages"]))
         .collect();
     assert_eq!(
         asked,

@@ -11,7 +11,7 @@ use serde_json::json;
 use yabby_testkit::{ModelServer, script};
 
 use crate::{
-    home::{Home, start},
+    home::{Home, spoken, start},
     running::Running,
 };
 
@@ -149,7 +149,7 @@ fn a_line_that_ends_with_a_backslash_goes_on() {
     let calls = server.model_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(
-        calls[0].body["messages"],
+        spoken(&calls[0].body["messages"]),
         json!([{"role": "user", "content": "first\nsecond"}])
     );
     let history = home.path().join("chat-history.txt");
@@ -164,9 +164,10 @@ fn a_line_that_ends_with_a_backslash_goes_on() {
     tty.prompt();
     assert_eq!(tty.leave(), Some(0));
     // It goes on with the conversation.
-    let last = server.model_calls()[1].body["messages"].clone();
+    let last = spoken(&server.model_calls()[1].body["messages"]);
     let last = last.as_array().unwrap();
-    assert_eq!((last.len(), &last[2]), (3, &calls[0].body["messages"][0]));
+    let first = spoken(&calls[0].body["messages"]);
+    assert_eq!((last.len(), &last[2]), (3, &first[0]));
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn ctrl_c_stops_the_answer_and_closes_its_connection() {
     assert_eq!(tty.leave(), Some(0));
     // The model knows what the person has seen of it.
     assert_eq!(
-        server.model_calls()[1].body["messages"],
+        spoken(&server.model_calls()[1].body["messages"]),
         json!([
             {"role": "user", "content": "endless?"},
             {"role": "assistant", "content": "On and [stopped here by the person]"},

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, ServerKind, dead_url, script, step::data};
 
-use crate::home::Home;
+use crate::home::{Home, spoken};
 
 #[test]
 fn lines_are_a_conversation() {
@@ -20,14 +20,17 @@ fn lines_are_a_conversation() {
     );
     let calls = server.model_calls();
     assert_eq!(
-        calls[1].body["messages"],
+        spoken(&calls[1].body["messages"]),
         json!([
             {"role": "user", "content": "first"},
             {"role": "assistant", "content": "One."},
             {"role": "user", "content": "second"},
         ])
     );
-    assert_eq!(calls[2].body["messages"], json!([{"role": "user", "content": "third"}]));
+    assert_eq!(
+        spoken(&calls[2].body["messages"]),
+        json!([{"role": "user", "content": "third"}])
+    );
     // The second request begins with the bytes of the first one's conversation: a server's prefix cache serves it.
     let first = calls[0].raw.strip_suffix(b"]}").unwrap();
     assert!(calls[1].raw.starts_with(first));
@@ -42,7 +45,7 @@ fn a_failed_line_is_told_and_the_next_one_is_tried() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "ok\n"));
     assert!(ran.stderr.contains("out of memory"), "{}", ran.stderr);
     assert_eq!(
-        server.model_calls()[1].body["messages"],
+        spoken(&server.model_calls()[1].body["messages"]),
         json!([{"role": "user", "content": "second"}])
     );
 }
@@ -127,7 +130,7 @@ fn a_named_conversation_goes_on() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
     }
     assert_eq!(
-        server.model_calls()[1].body["messages"],
+        spoken(&server.model_calls()[1].body["messages"]),
         json!([
             {"role": "user", "content": "one"},
             {"role": "assistant", "content": "ok"},
