@@ -7,7 +7,13 @@ use yabby_core::text;
 use yabby_route::{Router, Spending, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
-use crate::{exit::Exit, saying::unwritten, terminal::Terminal};
+use crate::{
+    exit::Exit,
+    saying::unwritten,
+    shared::{self, Database},
+    stored,
+    terminal::Terminal,
+};
 
 /// The environment, the config and the terminal of this run.
 pub(crate) struct App {
@@ -20,14 +26,18 @@ pub(crate) struct App {
     pub(crate) notebook: Notebook,
     /// What became of the last turns.
     pub(crate) turns: Turns,
+    /// The database that replicas share, where the config names one.
+    pub(crate) database: Option<Database>,
     /// The programs that the config names.
     pub(crate) services: Services,
 }
 
 impl App {
     pub(crate) fn new(env: Environment, paths: Paths, config: Option<&Path>, terminal: Terminal) -> Self {
+        let loaded = load(&env, &paths, config);
         Self {
-            loaded: load(&env, &paths, config),
+            database: stored::database(&loaded.config, &paths, terminal),
+            loaded,
             http: Http::default(),
             notebook: Notebook::of(&paths.state_dir),
             turns: Turns::of(&paths.state_dir),
@@ -60,11 +70,11 @@ impl App {
         }
     }
 
-    /// The router of this run, which keeps what hosted models cost.
-    pub(crate) fn router(&self) -> Router {
-        let config = self.config();
-        let spending = Spending::open(&self.paths.state_dir, config.route.budget);
-        Router::new(&self.http, config).with_spending(spending)
+    /// The router of this run, and what hosted models cost in it. That is to be handed over to other replicas.
+    pub(crate) fn router(&self) -> (Router, Spending) {
+        let spending = shared::spending(self);
+        let router = Router::new(&self.http, self.config()).with_spending(spending.clone());
+        (router, spending)
     }
 
     /// Writes what was asked for to standard output.

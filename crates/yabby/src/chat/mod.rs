@@ -15,6 +15,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     saying::{Said, Show, say, tell_failure, unwritten},
+    shared::HAND_OVER,
 };
 
 use kept::{Exchange, Kept, moment};
@@ -40,7 +41,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     // It looks after the servers until the person leaves.
     let mut keeper = chat.keeper(app, Some(&plan));
     let mut plan = Ok(plan);
-    let router = app.router();
+    let (router, spending) = app.router();
     let mut interrupt = Interrupt::listen();
     let mut transcript: Vec<Message> = Vec::new();
     let mut kept = Kept::open(app).await;
@@ -122,6 +123,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
         let record = recorder.finish();
         app.record(&record);
         app.keep(chat.fleet);
+        spending.hand_over(HAND_OVER).await;
         match said {
             // Only tools were called: that is told, and nothing of it is kept.
             Said::Answered(answer) if answer.text.is_blank() => {

@@ -15,6 +15,7 @@ mod models;
 mod privacy;
 mod probe;
 mod real_sockets;
+mod replicas;
 mod route;
 #[path = "../shared/running.rs"]
 mod running;
