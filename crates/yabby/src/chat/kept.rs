@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use yabby_core::{Attempt, Confidentiality, Integrity, Label, Message, SessionKey, Text, Time, text};
-use yabby_store::{Access, Content, NewItem, Store, StoreError, new_id};
+use yabby_store::{Access, Content, NewItem, Store, StoreError, StoreErrorKind, new_id};
 
 use crate::{app::App, stored};
 
@@ -15,6 +15,8 @@ const LEASE: Duration = Duration::from_secs(10);
 /// How often it is tried while another chat writes, and how long to wait before each try; and for other things beside it.
 const TRIES: u32 = 20;
 const WAIT: Duration = Duration::from_millis(100);
+/// A question waits no longer for the store before it is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the chat is kept.
 pub(super) struct Kept {
@@ -25,17 +27,16 @@ pub(super) struct Kept {
     session: Option<String>,
 }
 
-/// A question, its answer, and when each was there.
-pub(super) struct Exchange {
+/// A question, or its answer.
+pub(super) struct Piece {
     pub(super) turn: String,
-    pub(super) asked_at: Time,
-    pub(super) question: Message,
-    pub(super) answer: Message,
+    pub(super) message: Message,
+    /// How an answer came about.
     pub(super) attempts: Vec<Attempt>,
 }
 
 /// This moment.
-pub(super) fn moment() -> Time {
+fn moment() -> Time {
     Time::from(SystemTime::now())
 }
 
@@ -65,16 +66,19 @@ impl Kept {
         self.session = None;
     }
 
-    /// Keeps an exchange. When that cannot be, it is told once, and no more is kept.
-    pub(super) async fn keep(&mut self, app: &App, exchange: Exchange) {
+    /// Keeps what was said; when this has returned, it is on the disk. When that cannot be, also because the database is
+    /// away, it is told once, and no more is kept: a model of one's own answers all the same.
+    pub(super) async fn keep(&mut self, app: &App, piece: Piece) {
         let Some(store) = self.store.clone() else { return };
-        if let Err(error) = self.put(&store, exchange).await {
+        let put = tokio::time::timeout(PATIENCE, self.put(&store, piece)).await;
+        let put = put.unwrap_or_else(|_| Err(unavailable(text!("it does not answer"))));
+        if let Err(error) = put {
             tell(app, &error);
             self.store = None;
         }
     }
 
-    async fn put(&mut self, store: &Store, exchange: Exchange) -> Result<(), StoreError> {
+    async fn put(&mut self, store: &Store, piece: Piece) -> Result<(), StoreError> {
         let key = self.conversation.as_str();
         let mut lease = store.lease_conversation(key, LEASE).await?;
         for _ in 0..TRIES {
@@ -85,20 +89,18 @@ impl Kept {
             lease = store.lease_conversation(key, LEASE).await?;
         }
         let Some(lease) = lease else {
-            return Err(StoreError::new(
-                yabby_store::StoreErrorKind::Unavailable,
-                text!("another chat has this conversation"),
-            ));
+            return Err(unavailable(text!("another chat has this conversation")));
         };
+        let now = moment();
         let put = async {
             let session = if let Some(session) = &self.session {
                 session.clone()
             } else {
-                let (new, now) = (new_id(), exchange.asked_at);
+                let new = new_id();
                 store.begin_session(&lease, None, "new", (&new, now)).await?;
                 new
             };
-            store.append(&lease, &session, items(exchange)).await?;
+            store.append(&lease, &session, vec![item(piece, now)]).await?;
             Ok(session)
         };
         let put = put.await;
@@ -109,24 +111,25 @@ impl Kept {
     }
 }
 
-fn items(exchange: Exchange) -> Vec<NewItem> {
-    let Exchange {
+fn item(piece: Piece, at: Time) -> NewItem {
+    let Piece {
         turn,
-        asked_at,
-        question,
-        answer,
+        message,
         attempts,
-    } = exchange;
-    let item = |at, message, attempts| NewItem {
+    } = piece;
+    NewItem {
         id: new_id(),
-        turn: Some(turn.clone()),
+        turn: Some(turn),
         at,
         content: Content::Message { message },
         label: Label::new(Integrity::Owner, Confidentiality::Private, "terminal"),
         attempts,
         files: Vec::new(),
-    };
-    vec![item(asked_at, question, Vec::new()), item(moment(), answer, attempts)]
+    }
+}
+
+fn unavailable(message: Text) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
 /// One line: the chat goes on.

@@ -18,7 +18,7 @@ use crate::{
     shared::HAND_OVER,
 };
 
-use kept::{Exchange, Kept, moment};
+use kept::{Kept, Piece};
 use lines::{Lines, Next};
 use private::{Private, told};
 
@@ -106,7 +106,6 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 continue;
             }
         };
-        let asked_at = moment();
         let question = Message::user(line);
         transcript.push(question.clone());
         let request = ModelRequest {
@@ -114,6 +113,13 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             ..ModelRequest::default()
         };
         let mut recorder = Recorder::start(None, plan, &request);
+        // What was said is kept before anybody is asked, so that no crash takes it away.
+        let said = Piece {
+            turn: recorder.id().to_owned(),
+            message: question,
+            attempts: Vec::new(),
+        };
+        kept.keep(app, said).await;
         let events = router.answer(plan.clone(), request);
         let show = Show {
             text: true,
@@ -125,7 +131,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
         app.keep(chat.fleet);
         spending.hand_over(HAND_OVER).await;
         match said {
-            // Only tools were called: that is told, and nothing of it is kept.
+            // Only tools were called: that is told, and the model hears no more of the question.
             Said::Answered(answer) if answer.text.is_blank() => {
                 transcript.pop();
                 exit = Exit::NoAnswer;
@@ -138,14 +144,12 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                     opaque: answer.opaque,
                 };
                 transcript.push(answer.clone());
-                let exchange = Exchange {
+                let answered = Piece {
                     turn: record.id,
-                    asked_at,
-                    question,
-                    answer,
+                    message: answer,
                     attempts,
                 };
-                kept.keep(app, exchange).await;
+                kept.keep(app, answered).await;
                 if lines.interactive() {
                     exit = Exit::Answered;
                 }
