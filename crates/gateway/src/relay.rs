@@ -181,7 +181,9 @@ impl Relay {
         tried.attempts += 1;
         let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
         loop {
-            let reserved = trial.reserve(&self.spending, &asked.caller.session, tokens(&asked.body));
+            let reserved = trial
+                .reserve(&self.spending, &asked.caller.session, tokens(&asked.body))
+                .await;
             let opened = match reserved {
                 Err(error) => Err(error.into()),
                 Ok(()) if target.endpoint.is_managed() => {

@@ -96,7 +96,7 @@ impl Trial {
     }
 
     /// Reserves what it will cost, if it costs anything.
-    pub(crate) fn reserve(&mut self, spending: &Spending, session: &str, tokens: u32) -> Result<(), ModelError> {
+    pub(crate) async fn reserve(&mut self, spending: &Spending, session: &str, tokens: u32) -> Result<(), ModelError> {
         self.reservation = None;
         let (endpoint, model) = (&self.target.endpoint, &self.target.model);
         let price = Price::known(endpoint, model.model());
@@ -104,6 +104,7 @@ impl Trial {
         if price.as_ref().map_or_else(is_own, Price::is_free) {
             return Ok(());
         }
+        spending.look(session).await;
         let reserved = spending.reserve(model, session, price, tokens, 0);
         self.reservation = Some(reserved.map_err(|over| over.error(model, &endpoint.base_url))?);
         Ok(())

@@ -197,7 +197,7 @@ impl Course {
                         return;
                     }
                     if error.is_none() {
-                        error = up.reserve(&asked_for).err();
+                        error = up.reserve(&asked_for).await.err();
                     }
                     if error.is_none() {
                         if let Some(work) = up.beside() {

@@ -189,6 +189,11 @@ pub(crate) fn run(
                     {
                         yield RouteEvent::Notice(notice);
                     }
+                    if let Some(name) = &answered.served_by
+                        && let Some(notice) = turn.sessions.served(&turn.caller.session, &model, name)
+                    {
+                        yield RouteEvent::Notice(notice);
+                    }
                     // A proxy near by may turn out to be hosted; it answers for nobody but itself.
                     if near && !answered.zone.is_own() && primary.as_ref() != Some(&model) {
                         let today = turn.spending.today();

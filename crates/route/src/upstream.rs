@@ -66,7 +66,7 @@ pub(crate) trait Upstream: Send + Sync {
     fn expected(&self, request: &ModelRequest) -> Option<Duration>;
 
     /// Reserves what the request will cost at least, if it costs something; the error names the limit that is against it.
-    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError>;
+    fn reserve<'a>(&'a mut self, request: &'a ModelRequest) -> BoxFuture<'a, Result<(), ModelError>>;
 
     /// The server has begun to answer, so that the request costs something whatever comes of it.
     fn begun(&mut self);

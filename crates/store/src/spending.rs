@@ -62,28 +62,37 @@ pub const fn day_of(time: Time) -> i64 {
 impl Store {
     /// Enters what was spent.
     pub async fn spend(&self, expense: Expense) -> Result<()> {
+        self.spend_all(vec![expense]).await
+    }
+
+    /// Enters what several answers cost, all or nothing.
+    pub async fn spend_all(&self, mut expenses: Vec<Expense>) -> Result<()> {
+        // In one order, so that nobody waits for each other.
+        expenses.sort_by(|one, other| one.id.cmp(&other.id));
         self.write("spend", move |tx| {
             let statement = "INSERT INTO spending \
                              (id, at, day, model, conversation, input, cached, written, output, usd, exact) \
                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
-            tx.execute(
-                statement,
-                params![
-                    &expense.id,
-                    expense.at,
-                    day_of(expense.at),
-                    expense.model.to_string(),
-                    &expense.conversation,
-                    expense.input,
-                    expense.cached,
-                    expense.written,
-                    expense.output,
-                    // No database can sum up what is no number.
-                    expense.usd.filter(|usd| usd.is_finite()),
-                    expense.exact,
-                ],
-            )
-            .map(drop)
+            for expense in &expenses {
+                tx.execute(
+                    statement,
+                    params![
+                        &expense.id,
+                        expense.at,
+                        day_of(expense.at),
+                        expense.model.to_string(),
+                        &expense.conversation,
+                        expense.input,
+                        expense.cached,
+                        expense.written,
+                        expense.output,
+                        // No database can sum up what is no number.
+                        expense.usd.filter(|usd| usd.is_finite()),
+                        expense.exact,
+                    ],
+                )?;
+            }
+            Ok(())
         })
         .await
     }

@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
-use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Paths, Severity, Vault, load};
+use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Needs, Paths, Severity, Vault, load};
 use yabby_core::text;
 use yabby_route::{Router, Spending, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
-use crate::{exit::Exit, saying::unwritten, terminal::Terminal};
+use crate::{
+    exit::Exit,
+    saying::unwritten,
+    shared::{self, Database},
+    stored,
+    terminal::Terminal,
+};
 
 /// The environment, the config and the terminal of this run.
 pub(crate) struct App {
@@ -22,14 +28,18 @@ pub(crate) struct App {
     pub(crate) notebook: Notebook,
     /// What became of the last turns.
     pub(crate) turns: Turns,
+    /// The database that replicas share, where the config names one.
+    pub(crate) database: Option<Database>,
     /// The programs that the config names.
     pub(crate) services: Services,
 }
 
 impl App {
     pub(crate) fn new(env: Environment, paths: Paths, config: Option<&Path>, terminal: Terminal) -> Self {
+        let loaded = load(&env, &paths, config);
         Self {
-            loaded: load(&env, &paths, config),
+            database: stored::database(&loaded.config, &paths, terminal),
+            loaded,
             vault: Vault::default(),
             http: Http::default(),
             notebook: Notebook::of(&paths.state_dir),
@@ -39,6 +49,12 @@ impl App {
             paths,
             terminal,
         }
+    }
+
+    /// Fetches the secrets that a command needs, and sees what the config says with them.
+    pub(crate) fn fetch(&mut self, needs: Needs) {
+        self.loaded.fetch(&self.vault, needs);
+        self.database = stored::database(&self.loaded.config, &self.paths, self.terminal);
     }
 
     /// Writes down what the servers of `fleet` have taught.
@@ -63,11 +79,11 @@ impl App {
         }
     }
 
-    /// The router of this run, which keeps what hosted models cost.
-    pub(crate) fn router(&self) -> Router {
-        let config = self.config();
-        let spending = Spending::open(&self.paths.state_dir, config.route.budget);
-        Router::new(&self.http, config).with_spending(spending)
+    /// The router of this run, and what hosted models cost in it. That is to be handed over to other replicas.
+    pub(crate) fn router(&self) -> (Router, Spending) {
+        let spending = shared::spending(self);
+        let router = Router::new(&self.http, self.config()).with_spending(spending.clone());
+        (router, spending)
     }
 
     /// Writes what was asked for to standard output.

@@ -18,6 +18,7 @@ mod privacy;
 mod progress;
 mod question;
 mod saying;
+mod shared;
 mod stored;
 mod table;
 mod terminal;
@@ -95,7 +96,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
     let mut app = App::new(env, paths, arguments.config.as_deref(), terminal);
     if let Some(needs) = needs::of(&arguments.command) {
         // Nothing else runs yet that this could hold up.
-        app.loaded.fetch(&app.vault, needs);
+        app.fetch(needs);
     }
     let app = app;
     match arguments.command {
@@ -107,7 +108,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
-        Command::Usage(arguments) => commands::usage::run(&app, &arguments),
+        Command::Usage(arguments) => Box::pin(commands::usage::run(&app, &arguments)).await,
         Command::Sessions(arguments) => Box::pin(commands::sessions::run(&app, &arguments)).await,
         Command::Store(arguments) => Box::pin(commands::store::run(&app, &arguments)).await,
         Command::Config(arguments) => commands::config::run(&app, &arguments),

@@ -1,19 +1,30 @@
 //! The store of this run: where it is, and opening it.
 
+use yabby_config::{Config, Paths};
 use yabby_core::text;
 use yabby_store::{Access, KeepFor, Limits, Place, Store, StoreError, StoreErrorKind};
 
-use crate::{app::App, exit::Exit};
+use crate::{app::App, exit::Exit, shared::Database, terminal::Terminal};
 
 /// Where it is.
 pub(crate) fn place(app: &App) -> Result<Place, StoreError> {
-    let settings = &app.config().store;
+    place_of(app.config(), &app.paths)
+}
+
+/// The database of a config that names one.
+pub(crate) fn database(config: &Config, paths: &Paths, terminal: Terminal) -> Option<Database> {
+    let place = place_of(config, paths).ok()?;
+    Database::of(&place, limits(config), terminal)
+}
+
+fn place_of(config: &Config, paths: &Paths) -> Result<Place, StoreError> {
+    let settings = &config.store;
     if settings.in_doubt {
         let message =
             text!("the config says of the store what cannot be understood, so that nothing is stored or read");
         return Err(StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("run: yabby doctor")));
     }
-    let folder = settings.folder(&app.paths);
+    let folder = settings.folder(paths);
     Ok(match &settings.database {
         Some(database) => Place::Postgres {
             url: database.url.clone(),
@@ -25,12 +36,19 @@ pub(crate) fn place(app: &App) -> Result<Place, StoreError> {
 
 /// Opens it.
 pub(crate) async fn open(app: &App, access: Access) -> Result<Store, StoreError> {
-    let limits = app.config().store.limits;
+    if let (Some(database), Access::Write) = (&app.database, access) {
+        return database.store().await;
+    }
     let store = Store::open(&place(app)?, access).await?;
-    Ok(store.with_limits(Limits {
+    Ok(store.with_limits(limits(app.config())))
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = config.store.limits;
+    Limits {
         attachment: limits.attachment,
         item: limits.item,
-    }))
+    }
 }
 
 /// How long things are kept. What OpenClaw's `session.maintenance` says of archives deletes nothing.

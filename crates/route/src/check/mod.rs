@@ -3,6 +3,7 @@
 //! A [`script::Script`] says what happens, [`world`] and [`upstream`] play it without sockets, on a paused clock, and
 //! [`oracle`] reads what happened. A run that fails tells its number and the smallest script that fails in the same way.
 
+mod draw;
 mod driver;
 mod found;
 mod nature;

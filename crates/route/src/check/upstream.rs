@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_stream::stream;
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, pending},
+    future::{BoxFuture, pending, ready},
     stream::{BoxStream, StreamExt},
 };
 use serde_json::Value;
@@ -186,16 +186,18 @@ impl Upstream for Scripted {
         self.script().expected
     }
 
-    fn reserve(&mut self, _: &ModelRequest) -> Result<(), ModelError> {
+    fn reserve<'a>(&'a mut self, _: &'a ModelRequest) -> BoxFuture<'a, Result<(), ModelError>> {
         let left = self.world.place(self.place, |now| {
             now.reservations += 1;
             self.world.script.places[self.place].budget >= now.reservations
         });
-        if !left {
-            return Err(self.plain(ErrorKind::OverBudget));
-        }
-        self.world.note(What::Reserved(self.place));
-        Ok(())
+        let reserved = if left {
+            self.world.note(What::Reserved(self.place));
+            Ok(())
+        } else {
+            Err(self.plain(ErrorKind::OverBudget))
+        };
+        ready(reserved).boxed()
     }
 
     fn begun(&mut self) {}

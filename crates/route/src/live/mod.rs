@@ -232,20 +232,24 @@ impl Upstream for LiveUpstream {
         self.endpoint.expected_prefill(self.model.model(), self.tokens(request))
     }
 
-    fn reserve(&mut self, request: &ModelRequest) -> Result<(), ModelError> {
-        self.reservation = None;
-        let price = Price::known(&self.endpoint, self.model.model());
-        if self.zone().is_own() && price.as_ref().is_none_or(Price::is_free) {
-            return Ok(());
+    fn reserve<'a>(&'a mut self, request: &'a ModelRequest) -> BoxFuture<'a, Result<(), ModelError>> {
+        async move {
+            self.reservation = None;
+            let price = Price::known(&self.endpoint, self.model.model());
+            if self.zone().is_own() && price.as_ref().is_none_or(Price::is_free) {
+                return Ok(());
+            }
+            self.spending.look(&self.caller.session).await;
+            let tokens = self.tokens(request);
+            let answer = request
+                .max_output_tokens
+                .map_or(USUAL_ANSWER, |most| most.min(USUAL_ANSWER));
+            let session = &self.caller.session;
+            let reserved = self.spending.reserve(&self.model, session, price, tokens, answer);
+            self.reservation = Some(reserved.map_err(|over| over.error(&self.model, &self.endpoint.base_url))?);
+            Ok(())
         }
-        let tokens = self.tokens(request);
-        let answer = request
-            .max_output_tokens
-            .map_or(USUAL_ANSWER, |most| most.min(USUAL_ANSWER));
-        let session = &self.caller.session;
-        let reserved = self.spending.reserve(&self.model, session, price, tokens, answer);
-        self.reservation = Some(reserved.map_err(|over| over.error(&self.model, &self.endpoint.base_url))?);
-        Ok(())
+        .boxed()
     }
 
     fn begun(&mut self) {

@@ -35,6 +35,11 @@ impl Recorder {
         }
     }
 
+    /// The id of the turn.
+    pub fn id(&self) -> &str {
+        &self.turn.id
+    }
+
     /// Takes note of an event.
     pub fn saw(&mut self, event: &RouteEvent) {
         match event {

@@ -104,6 +104,21 @@ impl Ledger {
         of_days.fold(Spent::default(), |sum, spent| sum + *spent)
     }
 
+    /// What was spent on a day is known from elsewhere.
+    pub(super) fn set_all(&mut self, day: Day, spent: Spent) {
+        self.days.entry(day).or_default().spent = spent;
+    }
+
+    /// What a session has spent on a day is known from elsewhere.
+    pub(super) fn set_session(&mut self, day: Day, session: &str, spent: Spent) {
+        if spent != Spent::default() {
+            let totals = self.days.entry(day).or_default();
+            totals.sessions.insert(session.to_owned(), spent);
+        } else if let Some(totals) = self.days.get_mut(&day) {
+            totals.sessions.remove(session);
+        }
+    }
+
     /// What is reserved.
     pub(super) const fn held(&self) -> Spent {
         self.held
@@ -185,12 +200,19 @@ impl Ledger {
     }
 }
 
+impl Entry {
+    /// What counts of it.
+    pub(super) fn spent(&self) -> Spent {
+        Spent {
+            usd: self.usd.unwrap_or(0.0).max(0.0),
+            tokens: u64::from(self.input) + u64::from(self.output),
+        }
+    }
+}
+
 impl Totals {
     fn count(&mut self, entry: &Entry) {
-        let spent = Spent {
-            usd: entry.usd.unwrap_or(0.0).max(0.0),
-            tokens: u64::from(entry.input) + u64::from(entry.output),
-        };
+        let spent = entry.spent();
         self.spent = self.spent + spent;
         let session = self.sessions.entry(entry.session.clone()).or_default();
         *session = *session + spent;

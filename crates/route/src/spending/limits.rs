@@ -41,6 +41,8 @@ pub enum OverBudget {
     },
     /// The budget in the config has a mistake, so that nobody knows what may be spent.
     InDoubt,
+    /// There is a limit, and nobody knows what other replicas have spent.
+    Unseen,
 }
 
 /// What counts against a limit.
@@ -82,6 +84,15 @@ pub(super) fn check(
         if let Some(most) = limit.tokens {
             of_tokens(tokens, most, taken, prompt.tokens)?;
         }
+    }
+    Ok(())
+}
+
+/// Whether a request may be paid while it is not known what other replicas have spent: where no limit applies.
+pub(super) fn unseen(budget: &Budget, known: Known) -> Result<(), OverBudget> {
+    let limits_tokens = budget.per_day.tokens.is_some() || budget.per_session.tokens.is_some();
+    if limits_tokens || (budget.limits_money() && known != Known::Free) {
+        return Err(OverBudget::Unseen);
     }
     Ok(())
 }
@@ -164,6 +175,9 @@ impl OverBudget {
                 key = key
             ),
             Self::InDoubt => text!("it is not asked: route.budget has a mistake, so that no limit is known"),
+            Self::Unseen => text!(
+                "it is not asked: there is a limit in route.budget, and the database that knows what was spent cannot be reached"
+            ),
         }
     }
 
@@ -181,6 +195,7 @@ impl OverBudget {
                 provider = model.provider()
             ),
             Self::InDoubt => text!("run `yabby config check` for the place, and correct it"),
+            Self::Unseen => text!("run `yabby store` to see why; models of your own are asked all the same"),
         }
     }
 

@@ -1,12 +1,14 @@
 //! What hosted models cost, and how much they may.
 //!
 //! Each request to a model that costs something reserves what it is likely to cost, and settles that when it is over, so that many
-//! at once cannot pass a limit together. What was spent is kept in one file a day ([`ledger`]). Days are those of UTC.
+//! at once cannot pass a limit together. What was spent is kept in one file a day ([`ledger`]), or at a place that replicas share
+//! ([`shared`]). Days are those of UTC.
 
 mod heard;
 mod ledger;
 mod limits;
 mod price;
+mod shared;
 
 #[cfg(test)]
 mod tests;
@@ -25,11 +27,13 @@ use yabby_core::{ModelEvent, ModelRef, Text, Usage, text};
 pub use ledger::{Day, Entry};
 pub use limits::OverBudget;
 pub use price::Price;
+pub use shared::{Away, Expense, Shared};
 
 use heard::Heard;
 use ledger::{Ledger, day_of};
 use limits::{Taken, check};
 use price::Known;
+use shared::Book;
 
 /// How many days before today a session's limit looks back. One that rests for longer begins anew.
 const SESSION_DAYS: u64 = 30;
@@ -51,6 +55,8 @@ pub struct Spending(Arc<Inner>);
 struct Inner {
     budget: Budget,
     state: Mutex<State>,
+    /// What is shared with other replicas.
+    book: Option<Book>,
     /// Seconds since 1970.
     clock: fn() -> u64,
     /// The session of requests that name none: all those of this process.
@@ -60,6 +66,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     ledger: Ledger,
+    /// What is known of what replicas share.
+    known: shared::Known,
     /// The day of which round sums were told last, and what was spent then.
     told: Option<(Day, f64)>,
 }
@@ -99,17 +107,30 @@ impl Spending {
     }
 
     fn with(ledger: Ledger, budget: Budget, clock: fn() -> u64) -> Self {
+        Self::made(ledger, None, budget, clock)
+    }
+
+    fn of_book(book: Book, budget: Budget, clock: fn() -> u64) -> Self {
+        Self::made(Ledger::default(), Some(book), budget, clock)
+    }
+
+    fn made(ledger: Ledger, book: Option<Book>, budget: Budget, clock: fn() -> u64) -> Self {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let opened = OPENED.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
             budget,
-            state: Mutex::new(State { ledger, told: None }),
+            state: Mutex::new(State {
+                ledger,
+                ..State::default()
+            }),
+            book,
             clock,
             own_session: format!("run:{}-{}-{opened}", clock(), std::process::id()),
         }))
     }
 
-    /// What was spent today, also by other processes; without what is reserved.
+    /// What was spent today, also by other processes; without what is reserved. What replicas share is as of the last
+    /// [`Spending::look`].
     pub fn today(&self) -> Spent {
         let today = day_of((self.0.clock)());
         let mut state = self.lock();
@@ -132,18 +153,20 @@ impl Spending {
         prompt: u32,
         answer: u32,
     ) -> Result<Reservation, OverBudget> {
-        let today = day_of((self.0.clock)());
-        let session = if session.is_empty() {
-            &self.0.own_session
-        } else {
-            session
-        };
+        let now = (self.0.clock)();
+        let today = day_of(now);
+        let session = self.session_of(session);
         let costs = |answer: u32| Spent {
             usd: price.as_ref().map_or(0.0, |price| price.estimate(prompt, answer)),
             tokens: u64::from(prompt) + u64::from(answer),
         };
+        let kind = price.as_ref().map_or(Known::Unknown, Price::kind);
         let mut state = self.lock();
         state.refresh(today);
+        let by_session = (self.0.budget.per_session != Limit::default()).then_some(session);
+        if self.0.book.is_some() && !state.known.is_known(today, now, by_session) {
+            limits::unseen(&self.0.budget, kind)?;
+        }
         let ledger = &mut state.ledger;
         check(
             &self.0.budget,
@@ -156,7 +179,7 @@ impl Spending {
                 reserved: ledger.held_by(session),
             },
             costs(0),
-            price.as_ref().map_or(Known::Unknown, Price::kind),
+            kind,
         )?;
         let held = costs(answer);
         ledger.hold(session, held);
@@ -172,6 +195,15 @@ impl Spending {
             heard: Heard::default(),
             settled: false,
         })
+    }
+
+    /// The session that a request counts for.
+    fn session_of<'a>(&'a self, session: &'a str) -> &'a str {
+        if session.is_empty() {
+            &self.0.own_session
+        } else {
+            session
+        }
     }
 
     /// A word when what was spent today has passed a round sum since this was asked last, and no limit of money for a day would
@@ -249,6 +281,9 @@ impl Reservation {
         let mut state = self.spending.lock();
         state.ledger.release(&self.session, self.held);
         state.ledger.enter(&entry);
+        if let Some(book) = &self.spending.0.book {
+            book.note(&mut state.known, &entry);
+        }
         entry
     }
 }

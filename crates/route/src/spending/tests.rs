@@ -1,6 +1,7 @@
 mod kept;
+mod shared;
 
-use std::{cell::Cell, path::Path};
+use std::{cell::Cell, path::Path, time::Duration};
 
 use proptest::prelude::*;
 use yabby_config::{Cost, CostTier, Limit};

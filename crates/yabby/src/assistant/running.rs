@@ -9,7 +9,7 @@ use tokio::{
 };
 use yabby_agent::{Assistant, Body, Live, Model, Routed};
 use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, PeerKind, SessionKey, Time, text};
-use yabby_route::Turns as Records;
+use yabby_route::{Spending, Turns as Records};
 use yabby_servers::Fleet;
 use yabby_store::{
     Accepted, Alarms, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending,
@@ -45,6 +45,8 @@ pub(crate) struct Running {
     pub(crate) live: broadcast::Receiver<Live>,
     /// What is to be shown, one after another.
     pub(crate) deliveries: mpsc::Receiver<Delivered>,
+    /// What hosted models cost, for others to know.
+    pub(crate) spending: Spending,
     _loops: JoinSet<()>,
 }
 
@@ -85,9 +87,10 @@ impl Running {
     /// Begins to work for a conversation.
     pub(crate) fn start(app: &App, store: Store, conversation: SessionKey, chosen: Chosen) -> Self {
         let config = Arc::new(app.config().clone());
+        let (router, spending) = app.router();
         let records = Records::of(&app.paths.state_dir);
         let model = Routed {
-            router: app.router(),
+            router,
             fleet: Arc::clone(&chosen.fleet),
             config: Arc::clone(&config),
             http: app.http.clone(),
@@ -121,6 +124,8 @@ impl Running {
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
         let never = || std::future::pending::<()>().boxed();
         loops.spawn(turns.run(never()));
+        let sharing = spending.clone();
+        loops.spawn(async move { sharing.keep_sharing().await });
         loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
         loops.spawn(sending.run(never()));
         Self {
@@ -129,6 +134,7 @@ impl Running {
             account,
             live,
             deliveries,
+            spending,
             _loops: loops,
         }
     }

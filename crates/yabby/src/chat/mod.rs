@@ -20,6 +20,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     saying::unwritten,
+    shared::HAND_OVER,
     stored,
 };
 
@@ -130,6 +131,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             Followed::Failed(error) => return stored::tell(app, &error),
         }
     }
+    running.spending.hand_over(HAND_OVER).await;
     drop(running);
     drop(kept);
     exit

@@ -17,6 +17,7 @@ use crate::{
     privacy,
     question::question,
     saying::{Said, Show, say, tell_failure, unwritten},
+    shared::HAND_OVER,
 };
 
 pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
@@ -111,11 +112,13 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         reasoning: arguments.show_reasoning,
     };
     let mut recorder = Recorder::start(None, &plan, &request);
-    let events = app.router().answer(plan, request);
+    let (router, spending) = app.router();
+    let events = router.answer(plan, request);
     let said = say(app.terminal, &mut Interrupt::listen(), events, show, &mut recorder).await;
     let turn = recorder.finish();
     app.record(&turn);
     app.keep(&fleet);
+    spending.hand_over(HAND_OVER).await;
     match said {
         Said::Answered(answer) => {
             if arguments.json {

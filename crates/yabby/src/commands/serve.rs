@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use yabby_core::text;
 use yabby_gateway::{BindError, Gateway, House};
-use yabby_route::Spending;
 
 use crate::{
     app::App,
@@ -12,6 +11,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Look, here},
+    shared,
 };
 
 pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
@@ -29,12 +29,13 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     for notice in &here.notices {
         app.terminal.notice(notice);
     }
+    let spending = shared::spending(app);
     let house = House {
         config: app.config().clone(),
         fleet: here.fleet.clone(),
         http: app.http.clone(),
         default: here.default,
-        spending: Spending::open(&app.paths.state_dir, app.config().route.budget),
+        spending: spending.clone(),
     };
     // Others on the network could use the models, and nothing asks them who they are.
     let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
@@ -48,7 +49,12 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     let url = format!("http://{}", gateway.address());
     app.terminal
         .out(&app.terminal.say(&text!("Yabby listens on {url}", url = url)));
-    gateway.serve(interrupt.pressed()).await;
+    // Other replicas are to know soon what this one has spent.
+    tokio::select! {
+        () = gateway.serve(interrupt.pressed()) => {}
+        () = spending.keep_sharing() => {}
+    }
+    spending.hand_over(shared::HAND_OVER).await;
     app.keep(&here.fleet);
     Exit::Answered
 }

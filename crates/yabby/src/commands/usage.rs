@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use yabby_config::Budget;
 use yabby_core::{Text, now, text};
-use yabby_route::{
-    Spending,
-    spending::{Day, Entry, Spent, dollars},
-};
+use yabby_route::spending::{Day, Entry, Spent, dollars};
 
-use crate::{app::App, arguments::Usage, exit::Exit, table::table};
+use crate::{app::App, arguments::Usage, exit::Exit, shared, stored, table::table};
 
 /// What one model had on one day.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,17 +21,23 @@ struct Line {
     about: bool,
 }
 
-pub(crate) fn run(app: &App, arguments: &Usage) -> Exit {
+pub(crate) async fn run(app: &App, arguments: &Usage) -> Exit {
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
     let today = Day::of(now());
-    let days: Vec<(Day, BTreeMap<String, Line>)> = (0..u64::from(arguments.days))
-        .map(|ago| today.before(ago))
-        .map(|day| (day, lines(&day.entries(&app.paths.state_dir))))
-        .filter(|(_, lines)| !lines.is_empty())
-        .collect();
-    let spent = Spending::open(&app.paths.state_dir, app.config().route.budget).today();
+    // What an earlier run could not hand over is part of it.
+    let spending = shared::spending(app);
+    spending.look("").await;
+    let mut days: Vec<(Day, BTreeMap<String, Line>)> = Vec::new();
+    for day in (0..u64::from(arguments.days)).map(|ago| today.before(ago)) {
+        match shared::entries(app, day).await {
+            Ok(entries) if entries.is_empty() => {}
+            Ok(entries) => days.push((day, lines(&entries))),
+            Err(error) => return stored::tell(app, &error),
+        }
+    }
+    let spent = spending.today();
     let budget = app.config().route.budget;
     let limit = budget.per_day;
     if arguments.json {

@@ -228,6 +228,15 @@ fn row(terminal: Terminal, attempt: &Attempt, elsewhere: bool) -> Vec<String> {
 /// The last line: who answered, after how long, with how many tokens.
 fn end(turn: &TurnRecord) -> Text {
     let outcome = match &turn.end {
+        TurnEnd::Answered {
+            model,
+            served_by: Some(name),
+            ..
+        } => text!(
+            "answered by {model}, which its server calls {name}",
+            model = model,
+            name = visible(name)
+        ),
         TurnEnd::Answered { model, .. } => text!("answered by {model}", model = model),
         TurnEnd::Stopped { asking: Some(model) } => text!("stopped while {model} was asked", model = model),
         TurnEnd::Unplanned { reason, .. } => text!("nobody was asked: {reason}", reason = reason),

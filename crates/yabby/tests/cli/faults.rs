@@ -155,3 +155,21 @@ fn ctrl_c_stops_the_answer_and_closes_the_connection() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Once in a chat, in both languages; and with `--explain`.
+#[test]
+fn m33_another_model_than_asked_is_told() {
+    let server = ModelServer::start_on_thread();
+    server.served_as("other-7b");
+    for lang in ["en", "zh-TW"] {
+        let home = Home::with_box(&server.base_url(), "openai-completions").var("YABBY_LANG", lang);
+        let asked = home.run(&["ask", "--explain", "Hello?"]);
+        let chatted = home.pipe(&["up"], "Hello?\nAgain?\n");
+        // The time differs.
+        let last = asked.stderr.lines().last().unwrap_or_default();
+        let end = last.find("other-7b").map_or(0, |at| at + "other-7b".len());
+        let last = last.get(..end).unwrap_or_default();
+        let notice = asked.stderr.lines().next().unwrap_or_default();
+        insta::assert_snapshot!(format!("m33_{lang}"), format!("{notice}\n{last}\n\n{}", chatted.stderr));
+    }
+}

@@ -17,6 +17,7 @@ mod privacy;
 mod probe;
 mod prompt;
 mod real_sockets;
+mod replicas;
 mod route;
 #[path = "../shared/running.rs"]
 mod running;

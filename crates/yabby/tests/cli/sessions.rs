@@ -1,13 +1,18 @@
 //! `yabby sessions`, and that chats are kept.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    io::Write as _,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use yabby_core::{
     Attempt, Confidentiality, Integrity, Label, Message, Outcome, Phase, SessionKey, Time, ToolCall, Usage, Zone,
 };
 use yabby_store::{Access, Content, FileRef, Lease, NewItem, Place, Store};
-use yabby_testkit::{ModelServer, Postgres};
+use yabby_testkit::{Fault, ModelServer, Postgres};
 
 use crate::home::{Home, spoken};
 
@@ -325,6 +330,26 @@ fn chats_are_kept() {
         spoken(&last.body["messages"]),
         json!([{"role": "user", "content": "早安"}])
     );
+}
+
+/// The question is on the disk before the model has it.
+#[test]
+fn a_question_outlives_a_chat_that_is_killed() {
+    let server = ModelServer::start_on_thread();
+    server.fault(Fault::HangModelCalls);
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut command = home.command(&["up"]);
+    let mut chat = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = chat.stdin.take().unwrap();
+    input.write_all("還在嗎？\n".as_bytes()).unwrap();
+    let begin = Instant::now();
+    while server.model_calls().is_empty() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "the model is not asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    chat.kill().unwrap();
+    chat.wait().unwrap();
+    assert_eq!(kept(&home), [(Value::Null, said(&["user: 還在嗎？"]))]);
 }
 
 /// They take turns in the conversation, and each has a session of its own.

@@ -77,7 +77,7 @@ pub(super) async fn ask(app: &App, candidate: Candidate) -> Finding {
         max_output_tokens: Some(if dialect == Dialect::Responses { 16 } else { 1 }),
         ..ModelRequest::default()
     };
-    let router = app.router().with_deadlines(|endpoint| Deadlines {
+    let router = app.router().0.with_deadlines(|endpoint| Deadlines {
         total: LIMIT,
         ..Deadlines::of(endpoint)
     });
