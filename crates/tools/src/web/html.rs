@@ -72,6 +72,12 @@ pub(super) fn readable(html: &str, url: &Url, limit: usize) -> Readable {
     if all.text.len() > main.text.len() { all } else { main }
 }
 
+/// The words of a few lines that may have tags, such as the title of a search result.
+pub(super) fn words(html: &str) -> String {
+    let text = read(html, None, html.len().saturating_mul(2), Want::All).text;
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn read(html: &str, page: Option<&Url>, limit: usize, want: Want) -> Readable {
     let mut emitter = DefaultEmitter::default();
     // Scripts and styles hold what looks like tags.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use yabby_core::Secret;
+
 use super::OpenHost;
 
 /// Settings of `web_fetch`; OpenClaw's are in `tools.web.fetch`.
@@ -37,6 +39,51 @@ pub struct FetchSettings {
     pub proxy: Option<String>,
 }
 
+/// Settings of `web_search`; OpenClaw's are in `tools.web.search`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchSettings {
+    /// Whether there is the tool, when there is a provider. OpenClaw: `enabled`.
+    pub enabled: bool,
+    /// Who searches. OpenClaw: `provider`.
+    pub provider: Option<Provider>,
+    /// So many results when the model does not say how many, at most ten. OpenClaw: `maxResults`.
+    pub max_results: usize,
+    /// So long a search may take. OpenClaw: `timeoutSeconds`.
+    pub timeout: Duration,
+    /// So long an answer is kept; zero keeps none. OpenClaw: `cacheTtlMinutes`.
+    pub cache_ttl: Duration,
+}
+
+/// Who searches.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Provider {
+    /// An instance of `SearXNG`.
+    Searxng(Searxng),
+    /// Brave.
+    Brave(Brave),
+}
+
+/// An instance of `SearXNG`: the owner's own, so it may be anywhere. OpenClaw: `plugins.entries.searxng.config.webSearch`,
+/// before that `tools.web.search.searxng`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Searxng {
+    /// Its address. OpenClaw: `baseUrl`, else `SEARXNG_BASE_URL`.
+    pub base_url: String,
+    /// Categories with commas between. OpenClaw: `categories`.
+    pub categories: Option<String>,
+    /// The language of results. OpenClaw: `language`.
+    pub language: Option<String>,
+}
+
+/// Brave's search. OpenClaw: `plugins.entries.brave.config.webSearch`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brave {
+    /// OpenClaw: `apiKey`, before that `tools.web.search.apiKey`, else `BRAVE_API_KEY`.
+    pub key: Secret,
+    /// Where it is, for who has a relay.
+    pub base_url: String,
+}
+
 impl Default for FetchSettings {
     fn default() -> Self {
         Self {
@@ -54,6 +101,28 @@ impl Default for FetchSettings {
             benchmark_range: false,
             unique_local_range: false,
             proxy: None,
+        }
+    }
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            provider: None,
+            max_results: 5,
+            timeout: Duration::from_secs(20),
+            cache_ttl: Duration::from_mins(15),
+        }
+    }
+}
+
+impl Brave {
+    /// Brave's own address with a key.
+    pub fn new(key: Secret) -> Self {
+        Self {
+            key,
+            base_url: "https://api.search.brave.com".to_owned(),
         }
     }
 }

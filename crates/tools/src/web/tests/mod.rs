@@ -1,6 +1,7 @@
 //! The tools against a server on loopback.
 
 mod fetch;
+mod search;
 mod site;
 
 use serde_json::{Map, Value};
