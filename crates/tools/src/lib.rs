@@ -5,6 +5,7 @@ mod output;
 mod profile;
 mod registry;
 mod tool;
+pub mod web;
 
 pub use manifest::{Effect, Group, Manifest, Returns};
 pub use output::{Output, ToolError, ToolErrorKind};
