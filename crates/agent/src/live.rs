@@ -32,7 +32,7 @@ pub enum ToolState {
     /// It says something while it runs.
     Piece(String),
     /// It has answered; in a few words, without contents.
-    Ended(Option<String>),
+    Ended(Option<Text>),
     /// It has not worked, and why.
     Failed(String),
 }

@@ -1,12 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod files;
 mod manifest;
 mod output;
 mod profile;
 mod registry;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tool;
 pub mod web;
 
+pub use files::{
+    Change, FileLimits, FileRoot, FileSettings, Files, FilesError, FolderVersions, Kept, PROTECTED, RootAccess, State,
+    VersionLimits, Versions,
+};
 pub use manifest::{Effect, Group, Manifest, Returns};
 pub use output::{Output, ToolError, ToolErrorKind};
 pub use profile::{Choice, Profile};

@@ -79,15 +79,23 @@ impl Toolset {
         })
     }
 
-    /// What a call means that was refused because the model does not see its tool: weak models call by its own name what
-    /// they were only told to find. `None` where it means nothing that can be run.
+    /// What a call means that was refused because the model does not see its tool (weak models call by its own name what
+    /// they were only told to find), or because it names arguments as they are named elsewhere. `None` where it means nothing
+    /// that can be run.
     pub fn meant_unseen(&self, call: &MalformedCall) -> Option<Meant> {
         let name = call.name.trim();
-        if self.shown.contains(name) {
+        let tool = Arc::clone(self.all.get(name)?);
+        if self.shown.contains(name) && tool.aliases().is_empty() {
             return None;
         }
-        let tool = Arc::clone(self.all.get(name)?);
-        let arguments = serde_json::from_str(&call.arguments).ok()?;
+        let mut arguments: Map<String, Value> = serde_json::from_str(&call.arguments).ok()?;
+        for (known, meant) in tool.aliases() {
+            if !arguments.contains_key(*meant)
+                && let Some(value) = arguments.remove(*known)
+            {
+                arguments.insert((*meant).to_owned(), value);
+            }
+        }
         let arguments = fit_arguments(&tool.manifest().tool, arguments).ok()?;
         Some(Meant {
             tool,

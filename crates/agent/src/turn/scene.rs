@@ -70,7 +70,10 @@ impl Scene<'_> {
             let manifest = meant.tool.manifest();
             // What names no place goes to where the message came from.
             let named = |sink: &String| sink == "*" || meant.call.arguments.contains_key(sink);
-            Permit::of(manifest.effect, !manifest.sinks.iter().any(named))
+            Permit::of(
+                meant.tool.effect(&meant.call.arguments),
+                !manifest.sinks.iter().any(named),
+            )
         })
     }
 

@@ -82,7 +82,7 @@ impl Work<'_> {
 impl Scene<'_> {
     fn only_reads(&self, pending: &Pending) -> bool {
         let meant = self.tools.meant(&pending.call);
-        meant.is_ok_and(|meant| meant.tool.manifest().effect == Effect::Read)
+        meant.is_ok_and(|meant| meant.tool.effect(&meant.call.arguments) == Effect::Read)
     }
 
     /// One call, once: also when the process died over it before.

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
-use yabby_core::Tool as Told;
+use yabby_core::{Tool as Told, text};
 
 use super::{
     FetchSettings, Lookup,
@@ -216,5 +216,5 @@ fn output(asked: &Url, page: &Page, age: Option<Duration>, most: usize) -> Outpu
     parts.retain(|part| !part.is_empty());
     let host = asked.host_str().unwrap_or_default();
     let size = page::bytes_in_words(shown.len() as u64);
-    Output::text(parts.join("\n\n")).with_summary(format!("{size} of text from {host}"))
+    Output::text(parts.join("\n\n")).with_summary(text!("{size} of text from {host}", size = size, host = host))
 }

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
-use yabby_core::Tool as Told;
+use yabby_core::{Tool as Told, text};
 
 use super::{Lookup, Provider, SearchSettings, address::Guard, body, cache::Cache, http, providers::Findings};
 use crate::{At, Effect, Group, Manifest, Output, Returns, Tool, ToolError, ToolErrorKind};
@@ -162,7 +162,9 @@ fn manifest() -> Manifest {
 fn output(findings: &Findings, count: usize, room: usize) -> Result<Output, ToolError> {
     if findings.pages.is_empty() && findings.answers.is_empty() {
         if findings.silent.is_empty() {
-            return Ok(Output::text("Nothing was found. Try other or fewer words.").with_summary("0 results"));
+            return Ok(
+                Output::text("Nothing was found. Try other or fewer words.").with_summary(text!("nothing was found"))
+            );
         }
         // An empty answer of engines that were not reached says nothing about the web.
         return Err(ToolError::new(
@@ -189,9 +191,5 @@ fn output(findings: &Findings, count: usize, room: usize) -> Result<Output, Tool
         text.push_str(&one);
         shown += 1;
     }
-    Ok(Output::text(text.trim_end()).with_summary(if shown == 1 {
-        "1 result".to_owned()
-    } else {
-        format!("{shown} results")
-    }))
+    Ok(Output::text(text.trim_end()).with_summary(text!("{count} found", count = shown)))
 }
