@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod compact;
 mod live;
 mod model;
 mod notes;
@@ -7,5 +8,5 @@ mod render;
 
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
-pub use notes::{Frozen, Note};
+pub use notes::{Frozen, Note, Past};
 pub use render::render;

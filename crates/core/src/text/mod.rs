@@ -123,13 +123,14 @@ pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// The translated texts of each room: an English line, then its translation.
-const ZH_TW_FILES: [&str; 7] = [
+const ZH_TW_FILES: [&str; 8] = [
     include_str!("zh_tw/config.txt"),
     include_str!("zh_tw/wire.txt"),
     include_str!("zh_tw/servers.txt"),
     include_str!("zh_tw/route.txt"),
     include_str!("zh_tw/gateway.txt"),
     include_str!("zh_tw/store.txt"),
+    include_str!("zh_tw/agent.txt"),
     include_str!("zh_tw/cli.txt"),
 ];
 
