@@ -52,7 +52,22 @@ fn question(tokens: u32, focus: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compact::{Ruler, plan::ASK};
+    use crate::compact::{Ruler, plan::ASK, tests::talk::Talk};
+
+    #[test]
+    fn what_was_a_stub_stays_one() {
+        let mut talk = Talk::begun(1);
+        talk.asks("read it");
+        talk.reads("f", 50);
+        talk.answers("done");
+        talk.note(&Note::Stubs { seqs: vec![3] });
+        talk.asks("and now?");
+        let items = talk.shown();
+        let (_, sent) = crate::render(&items);
+        let request = request(&items, 4, 99, &[]);
+        assert_eq!(request.messages[..4], sent[..4]);
+        assert_eq!(request.messages.len(), 5);
+    }
 
     #[test]
     fn the_question_is_short() {

@@ -65,6 +65,7 @@ pub fn plan(items: &[Item], budget: &Budget, ruler: &Ruler, goal: Goal, summary:
         items,
         total,
         old: scene.cut_for(keep).unwrap_or(0),
+        goal,
     };
     let summary = summary.then(|| plan.summary()).flatten();
     if goal == Goal::All {
@@ -85,6 +86,7 @@ struct Plan<'a> {
     total: u32,
     /// Where the old part ends, as an index.
     old: usize,
+    goal: Goal,
 }
 
 impl Plan<'_> {
@@ -106,7 +108,7 @@ impl Plan<'_> {
             (budget.prefix + written).saturating_add(scene.tokens_from(cut))
         };
         let fits = |cut: &&usize| left(**cut) - scene.most_won(**cut, usize::MAX).min(left(**cut)) <= budget.room;
-        let cut = *cuts.iter().skip(first).find(fits).or(cuts.last())?;
+        let cut = *cuts.iter().skip(first).find(fits).or(self.last_cut())?;
         // A summary that could not make it shorter by a fifth is not asked for.
         if !is_shorter(scene.tokens_from(0), left(cut) - budget.prefix) {
             return None;
@@ -124,6 +126,11 @@ impl Plan<'_> {
         }];
         actions.extend(self.late(cut, left(cut)));
         Some(actions)
+    }
+
+    /// Before the newest turn, for who asked for a summary. Otherwise one that leaves too much is not worth the wait.
+    fn last_cut(&self) -> Option<&usize> {
+        self.scene.cuts().last().filter(|_| self.goal != Goal::Fit)
     }
 
     /// What must go so that a summary of the items before `cut` can be asked for at all.

@@ -1,5 +1,7 @@
 //! What is decided.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use yabby_core::{Exactness, TokenCount};
 use yabby_store::{Content, Item};
@@ -9,7 +11,7 @@ use super::{
     trial::{carried_out, is_sound},
 };
 use crate::{
-    Note,
+    Note, Past,
     compact::{Action, Budget, Due, Goal, Ruler, Settings, due, plan, view},
 };
 
@@ -126,9 +128,48 @@ fn who_asks_for_it_gets_a_summary_of_a_short_conversation_too() {
 }
 
 #[test]
+fn a_summary_that_would_not_help_is_not_waited_for() {
+    let mut talk = words(200);
+    talk.items.pop();
+    talk.asks(&"tell ".repeat(7000));
+    assert_eq!(planned(&talk, 8192, Goal::Fit, true), [Action::Drop { to: 16 }]);
+}
+
+#[test]
+fn an_earlier_summary_that_is_too_long_for_a_smaller_window_is_cut() {
+    let mut talk = Talk::begun(100);
+    talk.asks("who am I?");
+    let mut items = talk.shown();
+    let summary = |words| Content::Summary {
+        text: "gist\n".repeat(words),
+        from: 0,
+        to: 0,
+    };
+    items.insert(
+        0,
+        Item {
+            seq: 9,
+            item: talk.add(summary(2500)).clone(),
+        },
+    );
+    let (ruler, budget, _) = measured(&items, 4096);
+    let actions = plan(&items, &budget, &ruler, Goal::Fit, true);
+    assert_eq!(actions, [Action::Drop { to: 0 }]);
+    let (items, shorter) = carried_out(&items, &actions[0], &budget, &ruler);
+    assert!(shorter);
+    assert_eq!(plan(&items, &budget, &ruler, Goal::Fit, true), []);
+    is_sound(&items);
+}
+
+#[test]
 fn it_is_due_soon_before_it_is_due() {
-    let dues = [100, 310, 400].map(|count| {
-        let items = words(count).shown();
+    let dues = [(100, 0), (310, 0), (310, 2), (400, 2)].map(|(count, failures)| {
+        let mut talk = words(count);
+        talk.note(&Note::Compacted(Past {
+            failures,
+            ..Past::default()
+        }));
+        let items = talk.shown();
         let (_, _, tokens) = measured(&items, 8192);
         let counted = TokenCount {
             tokens,
@@ -136,7 +177,7 @@ fn it_is_due_soon_before_it_is_due() {
         };
         due(&items, counted, Some(8192), &Settings::default())
     });
-    assert_eq!(dues, [Due::No, Due::Soon, Due::Now]);
+    assert_eq!(dues, [Due::No, Due::Soon, Due::No, Due::Now]);
 }
 
 fn is_user(item: &Item) -> bool {
@@ -159,6 +200,8 @@ proptest! {
     ) {
         let mut items = talk(&turns).shown();
         let last = items.iter().rfind(|item| is_user(item)).unwrap().clone();
+        let first_of_turns: BTreeMap<Option<String>, u64> =
+            items.iter().rev().filter(|item| is_user(item)).map(|item| (item.item.turn.clone(), item.seq)).collect();
         let mut may_ask = may_ask;
         let mut goal = goal;
         let mut rounds = 0;
@@ -184,6 +227,8 @@ proptest! {
                 items = next;
                 is_sound(&items);
             }
+            let first = items.iter().find(|item| is_user(item)).unwrap();
+            prop_assert_eq!(first_of_turns.get(&first.item.turn), Some(&first.seq), "a turn is cut in two");
             prop_assert!(items.contains(&last), "the last message of the person is lost");
             rounds += 1;
             prop_assert!(rounds < 8, "it does not end");
