@@ -53,7 +53,9 @@ fn whole(text: &str, end: EndReason) -> Result<String, NoSummary> {
         (EndReason::Length, Some(line)) => text.get(..line).unwrap_or(text).trim_end(),
         _ => text,
     };
-    if text.is_empty() {
+    // Small models now and then write a call as text, and not even a whole one.
+    let is_call = text.starts_with('{') && text.ends_with('}');
+    if text.is_empty() || is_call {
         Err(NoSummary::Empty)
     } else {
         Ok(text.to_owned())
@@ -86,5 +88,7 @@ mod tests {
         assert_eq!(whole(" one\ntwo thr", EndReason::Length), Ok("one".to_owned()));
         assert_eq!(whole(" one\ntwo thr", EndReason::Stop), Ok("one\ntwo thr".to_owned()));
         assert_eq!(whole(" \n ", EndReason::Stop), Err(NoSummary::Empty));
+        let call = r#"{{"name": "recall", "arguments": {}}}"#;
+        assert_eq!(whole(call, EndReason::Stop), Err(NoSummary::Empty));
     }
 }
