@@ -2,6 +2,7 @@
 
 mod body;
 mod command;
+pub mod compact;
 mod find;
 mod home;
 mod hub;
@@ -9,7 +10,9 @@ mod live;
 mod model;
 mod notes;
 mod prompt;
+mod recall;
 mod render;
+pub mod results;
 mod routed;
 mod skills;
 mod state;
@@ -24,11 +27,12 @@ pub use home::{Home, Rules};
 pub use hub::Hub;
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
-pub use notes::{Frozen, Note};
+pub use notes::{Frozen, Note, Past};
 pub use prompt::{
     Budget, Cut, FileLimits, Fitting, HELLO, Ingredients, Prompt, Section, ShownTools, Size, Source, Tokens, fitted,
     hello,
 };
+pub use recall::Recall;
 pub use render::render;
 pub use routed::Routed;
 pub use skills::{

@@ -41,6 +41,25 @@ pub enum Note {
         /// The places of the items.
         seqs: Vec<u64>,
     },
+    /// What the next compaction is to know of the ones before. It is not shown.
+    Compacted(Past),
+}
+
+/// What compactions have left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// What the person said with exact names, numbers and dates in it and is not shown any more, oldest first.
+    #[serde(default)]
+    pub exact: Vec<String>,
+    /// The summary that is shown, as the model wrote it; empty when there is none.
+    #[serde(default)]
+    pub body: String,
+    /// How many messages were left out without a summary.
+    #[serde(default)]
+    pub left_out: u64,
+    /// How many times in a row it did not get better: no summary came, or the conversation stayed too long.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// The name under which the store keeps them all.

@@ -7,6 +7,9 @@ use yabby_store::{Content, Item};
 
 use crate::{Frozen, Note};
 
+/// Stands above a summary.
+pub(crate) const IN_SHORT: &str = "[What was said before, in short]";
+
 /// What a model is shown: the frozen prompt of the epoch, where one has begun, and the conversation.
 ///
 /// `items` are those of [`yabby_store::Store::context`]. When items are added, what comes out begins with what came out
@@ -20,14 +23,14 @@ pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
             Content::Message { message } if stubs.contains(&item.seq) => shown.message(stub(message, &item.item.id)),
             Content::Message { message } => shown.message(message.clone()),
             Content::Summary { text, .. } => {
-                shown.beside(&format!("[What was said before, in short]\n{text}"));
+                shown.beside(&format!("{IN_SHORT}\n{text}"));
             }
             content @ Content::Note { .. } => match Note::of(content) {
                 Some(Note::Prompt(prompt)) => frozen = Some(prompt),
                 Some(Note::Aside { text }) => shown.beside(&text),
                 Some(Note::Hint { text }) => shown.message(Message::user(text)),
                 Some(Note::Unanswered { text }) => shown.unanswered(text),
-                Some(Note::Stubs { .. }) | None => {}
+                Some(Note::Stubs { .. } | Note::Compacted(_)) | None => {}
             },
         }
     }
@@ -128,17 +131,23 @@ fn stubs(item: &Item) -> Vec<u64> {
     }
 }
 
-/// A message without what is long in it.
-fn stub(message: &Message, id: &str) -> Message {
+/// A message without what is long in it; its result is to be had by the id of its item.
+pub(crate) fn stub(message: &Message, id: &str) -> Message {
+    brief(message, Some(id))
+}
+
+/// The same, when there may be no item.
+pub(crate) fn brief(message: &Message, id: Option<&str>) -> Message {
     match message {
-        Message::ToolResult { call_id, name, content } => Message::ToolResult {
-            call_id: call_id.clone(),
-            name: name.clone(),
-            content: format!(
-                "[an earlier result of {} characters was left out; result(handle=\"{id}\") shows it]",
-                content.chars().count()
-            ),
-        },
+        Message::ToolResult { call_id, name, content } => {
+            let count = content.chars().count();
+            let more = id.map_or_else(String::new, |id| format!("; result(handle=\"{id}\") shows it"));
+            Message::ToolResult {
+                call_id: call_id.clone(),
+                name: name.clone(),
+                content: format!("[an earlier result of {count} characters was left out{more}]"),
+            }
+        }
         Message::User { text, images } if !images.is_empty() => Message::User {
             text: format!("{text}\n[{} earlier pictures were left out]", images.len()),
             images: Vec::new(),

@@ -39,6 +39,22 @@ impl Store {
     /// Looks for words in everything that was said, what was said last first. `before` is the number of the last hit of the
     /// page before. Words may go on (`deploy` finds `deployed`), `"phrases"` may not; all of them must be in one item.
     pub async fn search(&self, text: &str, before: Option<i64>, most: usize) -> Result<Vec<Hit>> {
+        self.find(text, None, before, most).await
+    }
+
+    /// The same in the sessions of one conversation.
+    pub async fn search_in(&self, conversation: &SessionKey, text: &str, most: usize) -> Result<Vec<Hit>> {
+        self.find(text, Some(conversation), None, most).await
+    }
+
+    async fn find(
+        &self,
+        text: &str,
+        conversation: Option<&SessionKey>,
+        before: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<Hit>> {
+        let conversation = conversation.map(|key| key.as_str().to_owned());
         let Some(query) = Query::read(text) else {
             return Ok(Vec::new());
         };
@@ -52,13 +68,16 @@ impl Store {
             };
             let statement = format!(
                 "SELECT i.id, i.session, s.conversation, s.title, i.seq, i.at, i.kind, i.body FROM {from} \
-                 JOIN sessions s ON s.id = i.session WHERE {words} < ?2 ORDER BY i.id DESC LIMIT ?3"
+                 JOIN sessions s ON s.id = i.session WHERE {words} < ?2 \
+                 AND (?4 = '' OR s.conversation = ?4) ORDER BY i.id DESC LIMIT ?3"
             );
+            // No conversation has an empty name.
+            let within = conversation.clone().unwrap_or_default();
             let asked = match tx.flavor() {
                 Flavor::Sqlite => query.for_sqlite(),
                 Flavor::Postgres => query.for_postgres(),
             };
-            let rows = tx.query(&statement, params![asked, before.unwrap_or(i64::MAX), most])?;
+            let rows = tx.query(&statement, params![asked, before.unwrap_or(i64::MAX), most, within])?;
             let hit = |row: &crate::sql::Row| {
                 let content: Content = row.json(7)?;
                 let (snippet, marks) = snippet(said(&content), &query);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use yabby_core::{Attempt, Image, Opaque, OpaqueSource};
+use yabby_core::{Attempt, Image, Opaque, OpaqueSource, SessionKey};
 
 use super::{Content, FileRef, Item, NewItem, stored::together};
 use crate::{
@@ -44,6 +44,21 @@ impl Store {
             let mut rows = tx.query(&statement, params![&session, most])?;
             rows.reverse();
             whole(tx, &kept, &session, &rows)
+        })
+        .await
+    }
+
+    /// The item with this id, when it is one of a session of this conversation.
+    pub async fn item(&self, conversation: &SessionKey, id: &str) -> Result<Option<Item>> {
+        let (conversation, id, kept) = (conversation.as_str().to_owned(), id.to_owned(), self.kept());
+        self.read("item", move |tx| {
+            let statement = "SELECT i.item, i.seq, i.turn, i.at, i.label, i.body, i.session FROM items i \
+                             JOIN sessions s ON s.id = i.session WHERE i.item = ?1 AND s.conversation = ?2";
+            let Some(row) = tx.query_one(statement, params![&id, &conversation])? else {
+                return Ok(None);
+            };
+            let session = row.text(6)?;
+            Ok(whole(tx, &kept, &session, &[row])?.pop())
         })
         .await
     }

@@ -357,6 +357,27 @@ async fn words_are_found_in_both_languages() {
         let first = &store.search("text", None, 1).await.unwrap()[0];
         let second = store.search("text", Some(first.number), 9).await.unwrap();
         assert_eq!(second.iter().map(|hit| hit.seq).collect::<Vec<_>>(), [3]);
+        // Of one conversation only.
+        let (other, id) = begun(&store, "d").await;
+        let new = said("text of another conversation");
+        store.append(&other, &id, vec![new.clone()]).await.unwrap();
+        let within = async |name: &str| -> Vec<u64> {
+            let hits = store.search_in(&session(name), "text", 9).await.unwrap();
+            hits.into_iter().map(|hit| hit.seq).collect()
+        };
+        assert_eq!(within("c").await, [4, 3]);
+        assert_eq!(within("d").await, [0]);
+        assert_eq!(within("e").await, none);
+        let item = async |name: &str, id: &str| store.item(&session(name), id).await.unwrap();
+        assert_eq!(
+            item("d", &new.id).await,
+            Some(Item {
+                seq: 0,
+                item: new.clone()
+            })
+        );
+        assert_eq!(item("c", &new.id).await, None);
+        assert_eq!(item("d", "").await, None);
     })
     .await;
 }

@@ -1,0 +1,7 @@
+//! Conversations that get shorter.
+
+mod driven;
+mod planned;
+pub(crate) mod scripted;
+pub(crate) mod talk;
+mod trial;
