@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use yabby_core::{ResetPolicy, SessionKey, Time};
 use yabby_tools::Registry;
 
-use crate::{Frozen, Limits, QueueMode, Served, Wish};
+use crate::{Frozen, Limits, QueueMode, Served, Wish, compact};
 
 /// What an agent has.
 pub trait Home: Send + Sync {
@@ -47,6 +47,8 @@ pub struct Rules {
     pub limits: Limits,
     /// What becomes of messages that come in while a turn runs, unless the conversation says otherwise.
     pub queue: QueueMode,
+    /// How its conversations are made smaller.
+    pub compaction: compact::Settings,
     /// Whether whoever watches sees the reasoning, unless the conversation says otherwise.
     pub reasoning: bool,
 }

@@ -34,6 +34,7 @@ pub use prompt::{
 };
 pub use recall::Recall;
 pub use render::render;
+pub use results::ResultTool;
 pub use routed::Routed;
 pub use skills::{
     FrontMatter, Here, Requires, Skill, SkillEntry, SkillTrouble, SkillTroubleKind, Skills, SkillsSettings,

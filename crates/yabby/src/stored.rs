@@ -51,6 +51,18 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+/// The store to be looked into, or an empty one when there is none: for what needs one and reads nothing of it.
+pub(crate) async fn open_or_empty(app: &App) -> Result<(Store, Option<tempfile::TempDir>), StoreError> {
+    match open(app, Access::Read).await {
+        Ok(store) => Ok((store, None)),
+        Err(error) => {
+            let folder = tempfile::tempdir().map_err(|_| error)?;
+            let store = Store::open(&Place::Folder(folder.path().to_owned()), Access::Write).await?;
+            Ok((store, Some(folder)))
+        }
+    }
+}
+
 /// How long things are kept. What OpenClaw's `session.maintenance` says of archives deletes nothing.
 pub(crate) fn keep_for(app: &App) -> KeepFor {
     let retention = app.config().store.retention;

@@ -1,22 +1,159 @@
 //! Which tools there are in this run.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use yabby_agent::Spawn;
-use yabby_tools::{Registry, Tool};
+use tokio::sync::Mutex;
+use yabby_agent::{Recall, ResultTool, SkillsSettings, Spawn};
+use yabby_config::{AssistantSettings, Config, Environment, Paths, vars};
+use yabby_store::Store;
+use yabby_tools::{
+    FileRoot, FileSettings, Files, FolderVersions, Registry, RootAccess, Tool, VersionLimits,
+    web::{self, Brave, Provider, Searxng},
+};
+
+use crate::assistant::folder;
 
 /// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this.
-pub(crate) struct Toolbox;
+pub(crate) struct Toolbox {
+    config: Arc<Config>,
+    env: Environment,
+    paths: Paths,
+    store: Store,
+    by_agent: Mutex<HashMap<String, Registry>>,
+}
 
 impl Toolbox {
-    /// All tools that an agent may have; the config chooses among them.
-    pub(crate) async fn tools(&self, _agent: &str) -> Registry {
-        let tools: Vec<Arc<dyn Tool>> = Vec::new();
-        if tools.is_empty() {
-            return Registry::default();
+    pub(crate) fn new(config: Arc<Config>, env: &Environment, paths: &Paths, store: Store) -> Self {
+        Self {
+            config,
+            env: env.clone(),
+            paths: paths.clone(),
+            store,
+            by_agent: Mutex::default(),
         }
-        let spawn: Arc<dyn Tool> = Arc::new(Spawn::default());
-        // Their names differ, which a test checks.
-        Registry::new(tools.into_iter().chain([spawn])).unwrap_or_default()
+    }
+
+    /// All tools that an agent may have; the config chooses among them.
+    pub(crate) async fn tools(&self, agent: &str) -> Registry {
+        let mut by_agent = self.by_agent.lock().await;
+        if let Some(known) = by_agent.get(agent) {
+            return known.clone();
+        }
+        let made = self.made(agent).await;
+        by_agent.insert(agent.to_owned(), made.clone());
+        made
+    }
+
+    async fn made(&self, agent: &str) -> Registry {
+        let settings = self.config.assistant(agent);
+        let mut tools: Vec<Arc<dyn Tool>> = vec![
+            Arc::new(ResultTool::new(self.store.clone())),
+            Arc::new(Recall::new(self.store.clone())),
+            Arc::new(Spawn::default()),
+        ];
+        tools.extend(self.files(&settings).await);
+        tools.extend(web::tools(fetch(&settings), search(&settings)));
+        // Of two with one name, the first counts.
+        let mut names = BTreeSet::new();
+        tools.retain(|tool| names.insert(tool.manifest().tool.name.clone()));
+        Registry::new(tools).unwrap_or_default()
+    }
+
+    /// Tools for files. When the workspace cannot be used there are none, which `yabby prompt` shows.
+    async fn files(&self, settings: &AssistantSettings) -> Vec<Arc<dyn Tool>> {
+        let home = self.env.get(vars::HOME).map(PathBuf::from);
+        let workspace = folder(&self.env, &self.paths, settings);
+        let openclaw = self
+            .paths
+            .openclaw_config
+            .parent()
+            .map(PathBuf::from)
+            .unwrap_or_default();
+        let skills = SkillsSettings::places(&workspace, home.as_deref(), &openclaw, &self.config.skills.folders);
+        let skills = skills
+            .into_iter()
+            .filter(|place| !place.starts_with(&workspace) && place.is_dir())
+            .collect::<Vec<_>>()
+            .into_iter();
+        let named = settings.tools.roots.iter().map(|root| FileRoot {
+            path: root.path.clone(),
+            access: if root.read_only {
+                RootAccess::Read
+            } else {
+                RootAccess::Write
+            },
+        });
+        let read = skills.map(|path| FileRoot {
+            path,
+            access: RootAccess::Read,
+        });
+        let settings = FileSettings {
+            workspace,
+            home,
+            roots: if settings.tools.workspace_only {
+                read.collect()
+            } else {
+                named.chain(read).collect()
+            },
+            ..FileSettings::default()
+        };
+        let versions = self.paths.state_dir.join("versions");
+        let opened = tokio::task::spawn_blocking(move || {
+            let versions = FolderVersions::open(versions, VersionLimits::default()).ok()?;
+            Files::open(&settings, Arc::new(versions)).ok()
+        });
+        let files = opened.await.ok().flatten();
+        files.map_or_else(Vec::new, |files| files.tools())
+    }
+}
+
+fn fetch(settings: &AssistantSettings) -> web::FetchSettings {
+    let said = &settings.tools.fetch;
+    let usual = web::FetchSettings::default();
+    web::FetchSettings {
+        // Hosts that must never be reached cannot be told apart yet.
+        enabled: said.enabled && said.reach.never.is_empty(),
+        max_chars: said.max_chars.unwrap_or(said.max_chars_cap) as usize,
+        max_bytes: said.max_bytes as usize,
+        timeout: said.timeout,
+        cache_ttl: said.cache,
+        max_redirects: said.max_redirects as usize,
+        user_agent: said.user_agent.clone().unwrap_or(usual.user_agent),
+        hosts: said.reach.hosts.iter().filter_map(|host| host.parse().ok()).collect(),
+        benchmark_range: said.reach.benchmark,
+        unique_local_range: said.reach.unique_local,
+        ..web::FetchSettings::default()
+    }
+}
+
+fn search(settings: &AssistantSettings) -> web::SearchSettings {
+    let said = &settings.tools.search;
+    let searxng = said.searxng.as_ref().map(|base_url| {
+        Provider::Searxng(Searxng {
+            base_url: base_url.clone(),
+            categories: said.categories.clone(),
+            language: said.language.clone(),
+        })
+    });
+    let brave = said
+        .brave
+        .as_ref()
+        .map(|key| Provider::Brave(Brave::new(key.secret.clone())));
+    let provider = match said.provider.as_deref() {
+        Some("searxng") => searxng,
+        Some("brave") => brave,
+        Some(_) => None,
+        None => searxng.or(brave),
+    };
+    web::SearchSettings {
+        enabled: said.enabled,
+        provider,
+        max_results: said.max_results as usize,
+        timeout: said.timeout,
+        cache_ttl: said.cache,
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use yabby_core::{
-    ErrorKind, FinalText, Label, Message, ModelEvent, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text,
-};
+use yabby_core::{FinalText, Label, Message, ModelEvent, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text};
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 use yabby_store::{Content, Item, NewItem, Said, StoreError};
 
@@ -32,13 +30,8 @@ impl Work<'_> {
         match self.listen(request).await? {
             Came::Answer(answer) => self.heard_answer(*answer, items, view).await,
             Came::Failure(failure) => {
-                let overflow = failure
-                    .errors
-                    .last()
-                    .is_some_and(|(_, error)| error.kind == ErrorKind::ContextOverflow);
-                if overflow && !self.overflowed && failure.partial.is_empty() {
+                if self.overflows(&failure) {
                     // What the server has just said of its window counts from now on.
-                    self.overflowed = true;
                     return Ok(After::GoOn);
                 }
                 Ok(After::End(self.scene.failed(&failure)))
@@ -87,7 +80,6 @@ impl Work<'_> {
     }
 
     async fn heard_answer(&mut self, answer: Answer, items: &[Item], view: &View) -> Result<After, StoreError> {
-        self.overflowed = false;
         let (scene, label) = (&self.scene, shown(items));
         let id = format!("{}/{}", scene.turn, view.steps);
         let Answer {

@@ -1,36 +1,109 @@
 //! Making what a model is shown fit its window.
 
-use yabby_core::text;
-use yabby_store::{Item, StoreError};
+use std::time::Duration;
+
+use yabby_core::{ErrorKind, Exactness, Numbers, Priority, SessionKey, Text, TokenCount, text};
+use yabby_route::RouteFailure;
+use yabby_store::{FileRef, Item, Store, StoreError, Topic};
 
 use super::{
+    Assistant,
+    call::request,
     ending::Ending,
+    moment,
     scene::Scene,
     work::{After, Work},
+};
+use crate::{
+    Live, Model, State, Wish,
+    compact::{CompactError, Compacted, Due, Need, Settings, Site, compact, due},
+    results,
 };
 
 /// So many characters of a result are shown when nothing is known of the window.
 const ROOM: usize = 12_000;
+/// How long a conversation may be worked on while nobody waits.
+const RESTS: Duration = Duration::from_mins(10);
+
+// === impl Work ===
 
 impl Work<'_> {
-    /// Whether what a model is shown must become smaller.
-    pub(super) async fn is_too_long(&self, _items: &[Item]) -> bool {
-        self.overflowed && !self.compacted
+    /// Whether what a model is shown must become smaller. It is tried once in a turn; after that the servers decide.
+    pub(super) fn is_too_long(&self, items: &[Item]) -> bool {
+        !self.compacted && (self.overflow.is_some() || self.scene.due(items) == Due::Now)
     }
 
     /// Makes it smaller.
-    pub(super) async fn compact(&mut self, _items: &[Item]) -> Result<After, StoreError> {
+    pub(super) async fn compact(&mut self) -> Result<After, StoreError> {
         self.compacted = true;
-        Ok(After::GoOn)
+        let need = self.overflow.take().map_or(Need::Fit, Need::Overflow);
+        let scene = &self.scene;
+        match scene.shorten(&need, &scene.wish).await? {
+            Ok(compacted) => {
+                if let Some(notice) = compacted.notice() {
+                    scene.tell(Live::Notice(notice));
+                }
+                Ok(After::GoOn)
+            }
+            Err(CompactError::TooLong { .. }) if scene.served.is_some() => {
+                // A count may be wrong, and a fallback may have a larger window.
+                Ok(After::GoOn)
+            }
+            Err(error) => Ok(After::End(scene.unanswered(String::new(), told(&error)))),
+        }
     }
 
-    /// Makes it smaller because the person says so.
-    pub(super) async fn compact_now(&mut self, _focus: &str) -> Result<Ending, StoreError> {
-        Ok(Ending::notice(text!("noted")))
+    /// Whether a failure says that the request was too long; then this is done something about.
+    pub(super) fn overflows(&mut self, failure: &RouteFailure) -> bool {
+        let last = failure.errors.last().map(|(_, error)| error);
+        let Some(error) = last.filter(|error| error.kind == ErrorKind::ContextOverflow) else {
+            return false;
+        };
+        if self.compacted || !failure.partial.is_empty() {
+            return false;
+        }
+        let numbers: Numbers = error.details.numbers;
+        self.overflow = Some(numbers);
+        true
     }
 }
 
+// === impl Scene ===
+
 impl Scene<'_> {
+    /// Makes the conversation smaller because the person says so.
+    pub(super) async fn compact_now(&self, focus: &str) -> Result<Ending, StoreError> {
+        let focus = Some(focus.trim()).filter(|focus| !focus.is_empty()).map(str::to_owned);
+        Ok(Ending::notice(
+            match self.shorten(&Need::Asked { focus }, &self.wish).await? {
+                Ok(compacted) => compacted.text(),
+                Err(error) => told(&error),
+            },
+        ))
+    }
+
+    async fn shorten(&self, need: &Need, wish: &Wish) -> Result<Result<Compacted, CompactError>, StoreError> {
+        let site = Site {
+            model: &*self.assistant.model,
+            wish,
+            store: &self.store,
+            lease: &self.lease,
+            session: &self.session.id,
+            turn: Some(&self.turn),
+            now: moment(),
+        };
+        match compact(site, need, &self.rules.compaction).await {
+            Err(CompactError::Store(error)) => Err(error),
+            other => Ok(other),
+        }
+    }
+
+    fn due(&self, items: &[Item]) -> Due {
+        let window = self.served.as_ref().and_then(|served| served.window);
+        let model = &*self.assistant.model;
+        estimated(model, &self.wish, items, window, &self.rules.compaction)
+    }
+
     /// So many characters of a result a model is shown.
     pub(super) fn room(&self) -> usize {
         let window = self.served.as_ref().and_then(|served| served.window);
@@ -38,8 +111,71 @@ impl Scene<'_> {
         window.map_or(ROOM, |window| (window as usize / 4 * 3).clamp(1_500, 60_000))
     }
 
-    /// A result as a model is shown it.
-    pub(super) fn fit(&self, text: &str, _id: &str) -> String {
-        text.chars().take(self.room()).collect()
+    /// A result as a model is shown it, and the file with all of it where that is more.
+    pub(super) async fn fit(&self, text: &str, id: &str) -> Result<(String, Vec<FileRef>), StoreError> {
+        results::keep(&self.store, text, self.room(), id).await
+    }
+}
+
+impl Assistant {
+    /// Makes a conversation smaller while nobody waits, when its next turns would need it. It ends as soon as something comes
+    /// in, and what cannot be done now is done when it must be.
+    pub async fn rest(&self, store: &Store, conversation: &SessionKey) -> Result<(), StoreError> {
+        let Some(known) = store.conversation(conversation).await? else {
+            return Ok(());
+        };
+        let (state, Some(session)) = (State::of(&known.state), known.session) else {
+            return Ok(());
+        };
+        let wish = Wish {
+            agent: conversation.agent().to_owned(),
+            session: conversation.as_str().to_owned(),
+            model: state.model,
+            private: state.private,
+            priority: Priority::Upkeep,
+            ..Wish::default()
+        };
+        let Ok(served) = self.model.served(&wish).await else {
+            return Ok(());
+        };
+        let settings = self.home.rules(&wish.agent).compaction;
+        let items = store.context(&session).await?;
+        if estimated(&*self.model, &wish, &items, served.window, &settings) != Due::Soon {
+            return Ok(());
+        }
+        let mut comes = store.wakes(Topic::Inbox);
+        let Some(lease) = store.lease_conversation(conversation.as_str(), RESTS).await? else {
+            return Ok(());
+        };
+        let site = Site {
+            model: &*self.model,
+            wish: &wish,
+            store,
+            lease: &lease,
+            session: &session,
+            turn: None,
+            now: moment(),
+        };
+        tokio::select! {
+            _ = comes.changed() => {}
+            _ = tokio::time::timeout(RESTS / 2, compact(site, &Need::Idle, &settings)) => {}
+        }
+        store.release(&lease).await
+    }
+}
+
+/// Whether what a model is shown gets too long, without asking anybody.
+fn estimated(model: &dyn Model, wish: &Wish, items: &[Item], window: Option<u32>, settings: &Settings) -> Due {
+    let counted = TokenCount {
+        tokens: model.estimate(wish, &request(items, true)),
+        exactness: Exactness::Estimated,
+    };
+    due(items, counted, window, settings)
+}
+
+fn told(error: &CompactError) -> Text {
+    match error.hint() {
+        Some(hint) => text!("{reason}; {hint}", reason = error.text(), hint = hint),
+        None => error.text(),
     }
 }

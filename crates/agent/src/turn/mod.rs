@@ -73,9 +73,8 @@ impl Assistant {
                 }
                 Obeyed::GoOn(turn) => return go_on(scene, turn).await,
                 Obeyed::Compact(focus) => {
-                    let mut work = Work::new(scene);
-                    let ending = work.compact_now(&focus).await?;
-                    return Ok(work.scene.answered(ending));
+                    let ending = scene.compact_now(&focus).await?;
+                    return Ok(scene.answered(ending));
                 }
             }
         }

@@ -67,7 +67,7 @@ impl Work<'_> {
             for (pending, came) in now.iter().zip(came) {
                 let mut came = came?;
                 pictures.extend(scene.pictures(pending, &mut came));
-                kept.extend(scene.result(pending, &came));
+                kept.extend(scene.result(pending, &came).await?);
             }
             scene.append(kept).await?;
         }
@@ -216,11 +216,14 @@ impl Scene<'_> {
     }
 
     /// The items of a result. Of a call that the conversation has left behind, it is told as news.
-    fn result(&self, pending: &Pending, came: &Came) -> Vec<NewItem> {
+    async fn result(&self, pending: &Pending, came: &Came) -> Result<Vec<NewItem>, StoreError> {
         let id = format!("{}/result", pending.key);
-        let shown = self.fit(&came.text, &id);
+        let (shown, files) = self.fit(&came.text, &id).await?;
         let message = Message::result(&pending.call, shown.clone());
-        let mut items = vec![item(id, &self.turn, Content::Message { message }, came.label.clone())];
+        let mut items = vec![NewItem {
+            files,
+            ..item(id, &self.turn, Content::Message { message }, came.label.clone())
+        }];
         if pending.late {
             let text = format!(
                 "[news of the call of {} that waited for the owner]\n{shown}",
@@ -229,7 +232,7 @@ impl Scene<'_> {
             let id = format!("{}/news", pending.key);
             items.push(item(id, &self.turn, Note::Hint { text }.content(), came.label.clone()));
         }
-        items
+        Ok(items)
     }
 
     /// Pictures of a result, which only a message of a person can have.

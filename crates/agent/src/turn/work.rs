@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use yabby_core::Label;
+use yabby_core::{Label, Numbers};
 use yabby_store::{ApprovalState, Item, NewItems, StoreError, TurnEnd, TurnOutcome};
 
 use super::{asking, ending::Ending, incoming::Incoming, item, scene::Scene};
@@ -14,8 +14,8 @@ pub(super) struct Work<'a> {
     pub(super) incoming: Incoming,
     /// Whether a summary was made in this turn.
     pub(super) compacted: bool,
-    /// Whether a server has said that the request did not fit, and nothing was done about it yet.
-    pub(super) overflowed: bool,
+    /// What a server has said of a request that did not fit, when nothing was done about it yet.
+    pub(super) overflow: Option<Numbers>,
 }
 
 /// What a step leads to.
@@ -35,7 +35,7 @@ impl<'a> Work<'a> {
             incoming: Incoming::new(&scene.store, &scene.lease, scene.message, mode),
             scene,
             compacted: false,
-            overflowed: false,
+            overflow: None,
         }
     }
 
@@ -45,7 +45,7 @@ impl<'a> Work<'a> {
             let items = self.items().await?;
             let view = View::of(&items, &self.scene.turn);
             let approved = self.approved(&view).await?;
-            let too_long = self.is_too_long(&items).await;
+            let too_long = self.is_too_long(&items);
             let next = step(
                 &view,
                 &Facts {
@@ -62,7 +62,7 @@ impl<'a> Work<'a> {
                 Step::CallModel { tools } => self.call(&items, &view, tools).await?,
                 Step::RunTools(calls) => self.run_tools(&calls, &view, &items, &approved).await?,
                 Step::AskApproval(calls) => After::End(self.scene.ask(&calls).await?),
-                Step::Compact => self.compact(&items).await?,
+                Step::Compact => self.compact().await?,
                 Step::Stop(exceeded) => After::End(self.scene.exceeded(exceeded)),
                 Step::Done => After::End(Ending::default()),
             };

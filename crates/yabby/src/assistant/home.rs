@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use yabby_agent::{Frozen, Home, Limits, Model, QueueMode, Rules, Scene, Served, Wish, fitted};
-use yabby_config::{Config, Environment, Paths, QueueMode as Queue, ReasoningShown};
+use yabby_agent::{Frozen, Home, Limits, Model, QueueMode, Rules, Scene, Served, Wish, compact, fitted};
+use yabby_config::{AssistantSettings, Config, Environment, Paths, QueueMode as Queue, ReasoningShown};
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet};
@@ -55,6 +55,7 @@ impl Home for Household {
                 Queue::Collect => QueueMode::Collect,
                 Queue::Interrupt => QueueMode::Interrupt,
             },
+            compaction: compaction(&settings),
             reasoning: self.reasoning || settings.reasoning != ReasoningShown::Off,
         }
     }
@@ -135,6 +136,26 @@ impl Home for Household {
     fn model(&self, name: &str) -> Option<String> {
         let model = resolve(&self.config, &self.fleet, name).ok()?;
         Some(model.to_string())
+    }
+}
+
+/// How conversations are made smaller, by OpenClaw's words.
+fn compaction(settings: &AssistantSettings) -> compact::Settings {
+    let (said, usual) = (&settings.compaction, compact::Settings::default());
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the config holds it between 0 and 1, and the cast saturates"
+    )]
+    let share = said.share.map_or(usual.share, |share| (share * 100.0) as u32);
+    compact::Settings {
+        reserve: said.reserve_tokens.unwrap_or(usual.reserve),
+        keep: said.keep_tokens.unwrap_or(usual.keep),
+        share,
+        time: said.timeout.unwrap_or(usual.time),
+        summaries: said.enabled,
+        instructions: said.instructions.clone(),
+        ..usual
     }
 }
 

@@ -4,6 +4,6 @@ mod furnished;
 mod home;
 mod running;
 
-pub(crate) use furnished::{Furnished, chosen};
+pub(crate) use furnished::{Furnished, chosen, folder};
 pub(crate) use home::Household;
 pub(crate) use running::{Chosen, Delivered, Running};

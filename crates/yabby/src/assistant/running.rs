@@ -1,13 +1,19 @@
 //! The assistant at work in this process, for one conversation on a terminal.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{
+        broadcast::{self, error::RecvError},
+        mpsc, oneshot,
+    },
     task::JoinSet,
 };
-use yabby_agent::{Assistant, Body, Live, Model, Routed};
+use yabby_agent::{Assistant, Body, Live, Model, Routed, compact::Shorten};
 use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, PeerKind, SessionKey, Time, text};
 use yabby_route::{Spending, Turns as Records};
 use yabby_servers::Fleet;
@@ -21,6 +27,8 @@ use crate::{app::App, local_time::LocalTime, toolbox::Toolbox};
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
+/// So long after a turn nobody seems to wait.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Which models answer.
 pub(crate) struct Chosen {
@@ -81,6 +89,23 @@ impl Deliver for Screen {
     }
 }
 
+/// Makes the conversation smaller some time after a turn, while nobody waits.
+async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
+    let mut live = assistant.hub().watch(&conversation);
+    loop {
+        match live.recv().await {
+            Ok(Live::Ended) => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        }
+        tokio::time::sleep(QUIET).await;
+        if live.is_empty() {
+            // It is only for the sake of speed.
+            let _ = assistant.rest(&store, &conversation).await;
+        }
+    }
+}
+
 // === impl Running ===
 
 impl Running {
@@ -90,7 +115,7 @@ impl Running {
         let (router, spending) = app.router();
         let records = Records::of(&app.paths.state_dir);
         let model = Routed {
-            router,
+            router: router.with_refit(Arc::new(Shorten)),
             fleet: Arc::clone(&chosen.fleet),
             config: Arc::clone(&config),
             http: app.http.clone(),
@@ -101,13 +126,14 @@ impl Running {
             records: Arc::new(move |record| drop(records.keep(&record))),
         };
         let model: Arc<dyn Model> = Arc::new(model);
+        let toolbox = Toolbox::new(Arc::clone(&config), &app.env, &app.paths, store.clone());
         let home = Household {
             config,
             env: app.env.clone(),
             paths: app.paths.clone(),
             fleet: chosen.fleet,
             model: Arc::clone(&model),
-            toolbox: Toolbox,
+            toolbox,
             clock: LocalTime::of(&app.env),
             reasoning: chosen.reasoning,
         };
@@ -119,11 +145,13 @@ impl Running {
             Place::Postgres { .. } => store.me().to_owned(),
         };
         let (sender, deliveries) = mpsc::channel(16);
+        let resting = rests(assistant.clone(), store.clone(), conversation.clone());
         let mut loops = JoinSet::new();
         let turns = Turns::new(store.clone(), assistant, Pace::default()).only(conversation.as_str());
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
         let never = || std::future::pending::<()>().boxed();
         loops.spawn(turns.run(never()));
+        loops.spawn(resting);
         let sharing = spending.clone();
         loops.spawn(async move { sharing.keep_sharing().await });
         loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));

@@ -60,6 +60,10 @@ impl Model for Scripted {
         async { Ok(served) }.boxed()
     }
 
+    fn estimate(&self, _: &Wish, request: &ModelRequest) -> u32 {
+        Ruler::default().request(request)
+    }
+
     fn count<'a>(&'a self, _: &'a Wish, request: &'a ModelRequest) -> BoxFuture<'a, TokenCount> {
         let tokens = Ruler::default().request(request);
         let exactness = Exactness::Estimated;

@@ -9,6 +9,7 @@ use std::{
     },
     time::Duration,
 };
+use yabby_core::text;
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -326,7 +327,11 @@ async fn pages_are_kept_for_some_minutes() {
     let (a, private) = (site.url("/a"), site.url("/private"));
     assert_eq!(fetch_at(&tool, &a, 0).await.unwrap().text, "# T\n\nwords");
     let again = fetch_at(&tool, &format!("{a}#part"), 14 * minute).await.unwrap();
-    let expected = Output::text("# T\n(read 14 min ago)\n\nwords").with_summary("5 bytes of text from 127.0.0.1");
+    let expected = Output::text("# T\n(read 14 min ago)\n\nwords").with_summary(text!(
+        "{size} of text from {host}",
+        size = "5 bytes",
+        host = "127.0.0.1"
+    ));
     assert_eq!(again, expected);
     fetch_at(&tool, &a, 15 * minute).await.unwrap();
     fetch_at(&tool, &private, 0).await.unwrap();

@@ -65,11 +65,17 @@ async fn the_web_is_searched() {
     let query = json!({"query": "bee navigation", "count": 2});
     let found = search(searxng(&site, ""), query.clone(), 8_000).await.unwrap();
     insta::assert_snapshot!("searxng", found.text);
-    assert_eq!(found.summary.as_deref(), Some("2 results"));
+    assert_eq!(
+        found.summary.map(|summary| summary.english()).as_deref(),
+        Some("2 found")
+    );
     let found = search(brave(&site), query.clone(), 8_000).await.unwrap();
     insta::assert_snapshot!("brave", found.text);
     let found = search(brave(&site), query, 100).await.unwrap();
-    assert_eq!(found.summary.as_deref(), Some("1 result"));
+    assert_eq!(
+        found.summary.map(|summary| summary.english()).as_deref(),
+        Some("1 found")
+    );
     let requests = site.requests();
     assert_eq!(
         requests,

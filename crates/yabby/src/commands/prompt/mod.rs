@@ -3,6 +3,8 @@
 mod counting;
 mod show;
 
+use std::sync::Arc;
+
 use yabby_agent::{Fitting, Scene};
 use yabby_core::text;
 use yabby_route::{Candidate, PlanError, Wanted, plan};
@@ -15,7 +17,7 @@ use crate::{
     assistant::{Furnished, chosen},
     commands::ask::no_plan,
     exit::Exit,
-    models, privacy,
+    models, privacy, stored,
     toolbox::Toolbox,
 };
 
@@ -39,7 +41,12 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
     };
     let id = agent.unwrap_or(DEFAULT_AGENT);
     let furnished = Furnished::of(app.config(), &app.env, &app.paths, id);
-    let tools = chosen(&Toolbox.tools(id).await, &app.config().assistant(id));
+    let (store, _until_its_end) = match stored::open_or_empty(app).await {
+        Ok(opened) => opened,
+        Err(error) => return stored::tell(app, &error),
+    };
+    let toolbox = Toolbox::new(Arc::new(app.config().clone()), &app.env, &app.paths, store);
+    let tools = chosen(&toolbox.tools(id).await, &app.config().assistant(id));
     let all = Choice::default();
     let from = furnished.ingredients(Scene::Private, &tools, &all);
     let counter = Counter::new(app, candidate.as_ref());
