@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod arguments;
+mod exec;
 mod files;
 mod manifest;
 mod output;
@@ -11,6 +13,7 @@ mod testing;
 mod tests;
 mod tool;
 
+pub use exec::{Exec, ExecSettings};
 pub use files::{
     Change, FileLimits, FileRoot, FileSettings, Files, FilesError, FolderVersions, Kept, PROTECTED, RootAccess, State,
     VersionLimits, Versions,
