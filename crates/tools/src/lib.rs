@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod arguments;
+mod exec;
 mod files;
 mod manifest;
 mod output;
@@ -12,6 +14,7 @@ mod tests;
 mod tool;
 pub mod web;
 
+pub use exec::{Exec, ExecSettings};
 pub use files::{
     Change, FileLimits, FileRoot, FileSettings, Files, FilesError, FolderVersions, Kept, PROTECTED, RootAccess, State,
     VersionLimits, Versions,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{FileSettings, Files, FolderVersions, VersionLimits, testing};
+use crate::{Exec, ExecSettings, FileSettings, Files, FolderVersions, VersionLimits, testing};
 
 #[test]
 fn what_models_are_told_of_files_and_programs() {
@@ -12,6 +12,8 @@ fn what_models_are_told_of_files_and_programs() {
         workspace: folder.path().join("work"),
         ..FileSettings::default()
     };
-    let tools = Files::open(&settings, Arc::new(versions)).unwrap().tools();
+    let files = Files::open(&settings, Arc::new(versions)).unwrap();
+    let exec = Exec::new(files.clone(), ExecSettings::default());
+    let tools = [files.tools(), exec.tools()].concat();
     insta::assert_snapshot!(testing::told(&tools));
 }

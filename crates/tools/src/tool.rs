@@ -13,8 +13,8 @@ pub trait Tool: Send + Sync {
     /// What is known of it. It does not change while an agent has the tool.
     fn manifest(&self) -> &Manifest;
 
-    /// What this call would do to the world: graver than the manifest says when it is the arguments that make it so, as
-    /// with a file that tells the agent what it is. Quick, and without waiting.
+    /// What this call would do to the world: graver or more harmless than the manifest says when it is the arguments that make
+    /// it so, as with a file that tells the agent what it is. Whoever decides asks this. Quick, and without waiting.
     fn effect(&self, _arguments: &Map<String, Value>) -> Effect {
         self.manifest().effect
     }

@@ -5,11 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 
-use super::roots::invalid;
 use crate::{ToolError, ToolErrorKind};
 
 /// Whether nobody waits any more. What only reads stops then; what writes comes to its end, because a file that is half written
@@ -54,10 +51,4 @@ pub(super) async fn blocking<T: Send + 'static>(
             format!("the tool failed: {error}"),
         ))
     })
-}
-
-/// The arguments of a call as the tool wants them.
-pub(super) fn arguments<T: DeserializeOwned>(arguments: &Map<String, Value>) -> Result<T, ToolError> {
-    T::deserialize(Value::Object(arguments.clone()))
-        .map_err(|error| invalid(format!("the arguments do not fit: {error}")))
 }

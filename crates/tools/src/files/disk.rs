@@ -30,6 +30,15 @@ pub(super) fn open(place: &Place<'_>) -> Result<(File, Metadata), ToolError> {
         .ok_or_else(|| missing(&place.shown))
 }
 
+/// That a place is a folder.
+pub(super) fn check_folder(place: &Place<'_>) -> Result<(), ToolError> {
+    if place.path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let opened = place.root.dir.open_dir(&place.path);
+    opened.map(drop).map_err(|error| told(&error, &place.shown))
+}
+
 /// What is in the way.
 #[derive(Debug)]
 pub(super) enum Problem {

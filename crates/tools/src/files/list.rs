@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Shared,
-    call::{Stop, arguments, blocking},
+    call::{Stop, blocking},
     manifests,
     walk::{Entry, Kind, Next, Walk},
 };
-use crate::{At, Manifest, Output, Tool, ToolError};
+use crate::{At, Manifest, Output, Tool, ToolError, arguments::arguments};
 
 /// Room for the line that says that there is more.
 const NOTE: usize = 100;

@@ -31,7 +31,7 @@ pub use versions::{Change, FolderVersions, Kept, State, VersionLimits, Versions}
 use serde_json::{Map, Value};
 
 use self::{protected::Protected, roots::Roots};
-use crate::{Effect, Tool};
+use crate::{Effect, Tool, ToolError};
 
 /// The tools for files of one agent. Cheap to clone.
 #[derive(Clone)]
@@ -83,6 +83,17 @@ impl Files {
             versions,
             changing: change::OneAtATime::default(),
         })))
+    }
+
+    /// A folder of a call, for programs to run in: that it is one, inside of a root.
+    pub(crate) async fn folder(&self, path: &str) -> Result<PathBuf, ToolError> {
+        let (shared, path) = (Arc::clone(&self.0), path.to_owned());
+        call::blocking(move |_| {
+            let place = shared.roots.place(&path)?;
+            disk::check_folder(&place)?;
+            Ok(place.absolute())
+        })
+        .await
     }
 
     /// The tools.

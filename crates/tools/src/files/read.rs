@@ -14,12 +14,12 @@ use yabby_core::{Image, Label};
 
 use super::{
     Shared,
-    call::{Stop, arguments, blocking},
+    call::{Stop, blocking},
     disk::{self, Problem},
     manifests,
     roots::invalid,
 };
-use crate::{At, Manifest, Output, Returns, Tool, ToolError};
+use crate::{At, Manifest, Output, Returns, Tool, ToolError, arguments::arguments};
 
 /// So much of a file tells what it is.
 const HEAD: u64 = 8192;

@@ -155,6 +155,10 @@ impl Place<'_> {
 
     /// The name on this machine of something else in its root.
     pub(super) fn root_path(&self, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() {
+            // Joined with nothing, it would end with a slash.
+            return self.root.real.clone();
+        }
         self.root.real.join(path)
     }
 }

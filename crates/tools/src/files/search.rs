@@ -13,14 +13,14 @@ use yabby_core::Label;
 
 use super::{
     Shared,
-    call::{Stop, arguments, blocking},
+    call::{Stop, blocking},
     disk::{self, Problem},
     manifests,
     read::{is_binary, label},
     roots::invalid,
     walk::{Kind, Next, Walk},
 };
-use crate::{At, Manifest, Output, Tool, ToolError};
+use crate::{At, Manifest, Output, Tool, ToolError, arguments::arguments};
 
 /// So much of a line is shown.
 const SHOWN: usize = 200;

@@ -7,13 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use yabby_core::text;
 
-use super::{
-    Shared,
-    call::{arguments, blocking},
-    disk::Spot,
-    manifests,
-};
-use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind};
+use super::{Shared, call::blocking, disk::Spot, manifests};
+use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind, arguments::arguments};
 
 pub(super) struct Undo {
     manifest: Manifest,

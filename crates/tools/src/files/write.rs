@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 
 use super::{
     Shared,
-    call::{arguments, blocking},
+    call::blocking,
     change::{Behalf, Plan, carry_out},
     manifests,
     roots::invalid,
 };
-use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind};
+use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind, arguments::arguments};
 
 pub(super) struct Write {
     manifest: Manifest,

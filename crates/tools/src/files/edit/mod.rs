@@ -11,13 +11,13 @@ use serde_json::{Map, Value};
 use self::find::{Miss, replace};
 use super::{
     Shared,
-    call::{arguments, blocking},
+    call::blocking,
     change::{Behalf, Plan, carry_out, lines_between},
     manifests,
     read::{is_binary, label},
     roots::invalid,
 };
-use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind};
+use crate::{At, Effect, Manifest, Output, Tool, ToolError, ToolErrorKind, arguments::arguments};
 
 pub(super) struct Edit {
     manifest: Manifest,

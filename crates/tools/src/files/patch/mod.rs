@@ -13,13 +13,13 @@ use yabby_core::text;
 use self::parse::{Operation, Step, parse};
 use super::{
     Shared,
-    call::{arguments, blocking},
+    call::blocking,
     change::{Behalf, Plan, carry_out},
     manifests,
     read::is_binary,
     roots::{Place, invalid},
 };
-use crate::{At, Effect, Manifest, Output, Returns, Tool, ToolError};
+use crate::{At, Effect, Manifest, Output, Returns, Tool, ToolError, arguments::arguments};
 
 pub(super) struct ApplyPatch {
     manifest: Manifest,
