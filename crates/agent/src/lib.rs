@@ -41,6 +41,6 @@ pub use skills::{
     front_matter,
 };
 pub use state::{QueueMode, State};
-pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, View, promises, repeated, step};
+pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone};
 pub use turn::{Assistant, Spawn};
 pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};

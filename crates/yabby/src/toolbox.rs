@@ -4,14 +4,15 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::Mutex;
 use yabby_agent::{Recall, ResultTool, SkillsSettings, Spawn};
-use yabby_config::{AssistantSettings, Config, Environment, Paths, vars};
+use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, Paths, vars};
 use yabby_store::Store;
 use yabby_tools::{
-    FileRoot, FileSettings, Files, FolderVersions, Registry, RootAccess, Tool, VersionLimits,
+    Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Registry, RootAccess, Tool, VersionLimits,
     web::{self, Brave, Provider, Searxng},
 };
 
@@ -55,7 +56,12 @@ impl Toolbox {
             Arc::new(Recall::new(self.store.clone())),
             Arc::new(Spawn::default()),
         ];
-        tools.extend(self.files(&settings).await);
+        if let Some(files) = self.files(&settings).await {
+            tools.extend(files.tools());
+            if settings.tools.exec.security != Some(ExecSecurity::Deny) {
+                tools.extend(Exec::new(files, exec(&settings, &self.env)).tools());
+            }
+        }
         tools.extend(web::tools(fetch(&settings), search(&settings)));
         // Of two with one name, the first counts.
         let mut names = BTreeSet::new();
@@ -64,7 +70,7 @@ impl Toolbox {
     }
 
     /// Tools for files. When the workspace cannot be used there are none, which `yabby prompt` shows.
-    async fn files(&self, settings: &AssistantSettings) -> Vec<Arc<dyn Tool>> {
+    async fn files(&self, settings: &AssistantSettings) -> Option<Files> {
         let home = self.env.get(vars::HOME).map(PathBuf::from);
         let workspace = folder(&self.env, &self.paths, settings);
         let openclaw = self
@@ -106,8 +112,19 @@ impl Toolbox {
             let versions = FolderVersions::open(versions, VersionLimits::default()).ok()?;
             Files::open(&settings, Arc::new(versions)).ok()
         });
-        let files = opened.await.ok().flatten();
-        files.map_or_else(Vec::new, |files| files.tools())
+        opened.await.ok().flatten()
+    }
+}
+
+fn exec(settings: &AssistantSettings, env: &Environment) -> ExecSettings {
+    let (said, usual) = (&settings.tools.exec, ExecSettings::default());
+    let path = said.path.iter().map(|folder| folder.display().to_string());
+    ExecSettings {
+        path: path.chain([usual.path]).collect::<Vec<_>>().join(":"),
+        home: env.get(vars::HOME).map(PathBuf::from),
+        // A turn does not wait longer; what takes its time goes into the background.
+        timeout: said.timeout.min(Duration::from_mins(10)),
+        ..ExecSettings::default()
     }
 }
 

@@ -11,7 +11,7 @@ mod view;
 
 pub use limits::{Exceeded, Limits, Spent};
 pub use permit::Permit;
-pub use promise::promises;
+pub use promise::{Undone, undone};
 pub use repeat::{Repeated, repeated};
 pub use view::{Pending, View};
 

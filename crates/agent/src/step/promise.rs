@@ -1,7 +1,21 @@
-//! Whether a text claims that something was done.
+//! Whether a text is an answer, or stands instead of something that was not done.
+//!
+//! Small models say that they have done something, announce it, or say that they cannot, where they should call a tool. They
+//! are told once. It is a hint for the model, never a decision about what may happen.
 
-/// English claims, after "I have", "I've" or "I".
-const DONE: [&str; 24] = [
+/// What a text says instead of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// It was done.
+    Claimed,
+    /// It will be done.
+    Announced,
+    /// It cannot be done.
+    Denied,
+}
+
+/// Claims, after "I have", "I've" or "I".
+const DONE: [&str; 26] = [
     "sent",
     "saved",
     "created",
@@ -10,6 +24,7 @@ const DONE: [&str; 24] = [
     "updated",
     "edited",
     "changed",
+    "replaced",
     "written",
     "wrote",
     "added",
@@ -26,52 +41,114 @@ const DONE: [&str; 24] = [
     "moved",
     "renamed",
     "installed",
+    "reminded",
+];
+/// What is announced, after "I will", "I'll" or "let me".
+const WILL: [&str; 22] = [
+    "use", "call", "read", "write", "edit", "replace", "create", "delete", "search", "look", "check", "find", "run",
+    "execute", "open", "list", "fetch", "send", "set", "save", "update", "start",
+];
+/// What cannot be done, after "I cannot", "I can't", "unable to" and the like.
+const CANNOT: [&str; 12] = [
+    "access", "read", "open", "write", "edit", "search", "browse", "run", "execute", "send", "fetch", "directly",
 ];
 /// The same in Chinese, each as a whole.
-const DONE_ZH: [&str; 16] = [
-    "已寄出",
-    "已發送",
-    "已傳送",
-    "已儲存",
-    "已保存",
-    "已建立",
-    "已刪除",
-    "已更新",
-    "已修改",
-    "已寫入",
-    "已加入",
-    "已設定",
-    "已排程",
-    "已執行",
-    "已搜尋",
-    "已讀取",
+const ZH: [(&str, Undone); 24] = [
+    ("已寄出", Undone::Claimed),
+    ("已發送", Undone::Claimed),
+    ("已傳送", Undone::Claimed),
+    ("已儲存", Undone::Claimed),
+    ("已保存", Undone::Claimed),
+    ("已建立", Undone::Claimed),
+    ("已刪除", Undone::Claimed),
+    ("已更新", Undone::Claimed),
+    ("已修改", Undone::Claimed),
+    ("已寫入", Undone::Claimed),
+    ("已加入", Undone::Claimed),
+    ("已設定", Undone::Claimed),
+    ("已執行", Undone::Claimed),
+    ("已搜尋", Undone::Claimed),
+    ("我將讀取", Undone::Announced),
+    ("我會讀取", Undone::Announced),
+    ("我將使用", Undone::Announced),
+    ("我會使用", Undone::Announced),
+    ("請稍等", Undone::Announced),
+    ("請稍候", Undone::Announced),
+    ("無法存取", Undone::Denied),
+    ("無法讀取", Undone::Denied),
+    ("無法直接", Undone::Denied),
+    ("沒有權限", Undone::Denied),
 ];
 
-/// Whether a text claims that its writer has done something that only a tool can do. It is a hint for the model, never a
-/// decision about what may happen.
-pub fn promises(text: &str) -> bool {
-    let plain: String = text.replace('’', "'").to_lowercase();
-    let words: Vec<&str> = plain
-        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let english = words.windows(4).chain(words.len().lt(&4).then_some(&words[..])).any(claims)
-        // The last words of a text are in no window of their own.
-        || words.len() >= 4 && (1..3).any(|skip| claims(&words[words.len() - 4 + skip..]));
-    english || DONE_ZH.iter().any(|claim| text.replace("已經", "已").contains(claim))
+impl Undone {
+    /// What the model is told.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Claimed => {
+                "[You say that something was done, but you have called no tool, so it was not. If it should be done, call \
+                 the tool now. Otherwise say plainly that it was not done.]"
+            }
+            Self::Announced => {
+                "[You have said what you would do and called no tool, so nothing happens. Call the tool now.]"
+            }
+            Self::Denied => {
+                "[You have tools: look through them. If one of them can do it, call it now. If none can, say so.]"
+            }
+        }
+    }
 }
 
-/// Whether words begin with a claim: `I have now sent`, `I've sent`, `I sent`.
-fn claims(words: &[&str]) -> bool {
-    let begin: [&[&str]; 3] = [&["i", "have"], &["i've"], &["i"]];
-    let Some(rest) = begin.iter().find_map(|begin| words.strip_prefix(*begin)) else {
-        return false;
-    };
+/// What a text says instead of a call, if it does. `tools` are the names of those that its writer could call.
+pub fn undone(text: &str, tools: &[&str]) -> Option<Undone> {
+    let plain = text.replace('’', "'").to_lowercase();
+    let words: Vec<&str> = plain
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '_')))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let english = (0..words.len()).find_map(|at| said(&words[at..]));
+    // "Done." alone.
+    let short = (words.len() <= 3 && words.contains(&"done")).then_some(Undone::Claimed);
+    let names = |name: &&str| plain.contains(&format!("`{name}`")) || plain.contains(&format!("{name}("));
+    let named = tools.iter().any(names).then_some(Undone::Announced);
+    let chinese = text.replace("已經", "已");
+    let chinese = ZH
+        .iter()
+        .find(|(words, _)| chinese.contains(words))
+        .map(|(_, undone)| *undone);
+    english.or(short).or(chinese).or(named)
+}
+
+/// What words begin with.
+fn said(words: &[&str]) -> Option<Undone> {
+    const BEGINNINGS: [(&[&str], Undone); 14] = [
+        (&["i", "have"], Undone::Claimed),
+        (&["i've"], Undone::Claimed),
+        (&["i", "will"], Undone::Announced),
+        (&["i'll"], Undone::Announced),
+        (&["let", "me"], Undone::Announced),
+        (&["i", "am", "going", "to"], Undone::Announced),
+        (&["i'm", "going", "to"], Undone::Announced),
+        (&["i", "cannot"], Undone::Denied),
+        (&["i", "can't"], Undone::Denied),
+        (&["unable", "to"], Undone::Denied),
+        (&["not", "able", "to"], Undone::Denied),
+        (&["don't", "have"], Undone::Denied),
+        (&["do", "not", "have"], Undone::Denied),
+        (&["i"], Undone::Claimed),
+    ];
+    let (rest, undone) = BEGINNINGS
+        .iter()
+        .find_map(|(begin, undone)| Some((words.strip_prefix(*begin)?, *undone)))?;
     let rest = match rest.split_first() {
-        Some((&("just" | "now" | "already" | "successfully"), rest)) => rest,
+        Some((&("just" | "now" | "already" | "successfully" | "first" | "directly" | "the" | "direct"), rest)) => rest,
         _ => rest,
     };
-    rest.first().is_some_and(|word| DONE.contains(word))
+    let verbs: &[&str] = match undone {
+        Undone::Claimed => &DONE,
+        Undone::Announced => &WILL,
+        Undone::Denied => &CANNOT,
+    };
+    rest.first().is_some_and(|word| verbs.contains(word)).then_some(undone)
 }
 
 #[cfg(test)]
@@ -79,25 +156,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn claims_are_told_from_plans_and_questions() {
-        let claims = [
-            "Done! I've sent the message to Ann.",
-            "I have now saved the file.",
-            "I created notes.md for you",
-            "I’ve already deleted it.",
-            "好的，我已經將它寫好，已儲存到 notes.md。",
-            "已傳送訊息。",
+    fn what_was_not_done_is_told_from_answers() {
+        let cases = [
+            ("Done! I've sent the message to Ann.", Some(Undone::Claimed)),
+            ("I have now saved the file.", Some(Undone::Claimed)),
+            ("I created notes.md for you", Some(Undone::Claimed)),
+            ("I’ve already deleted it.", Some(Undone::Claimed)),
+            ("Done", Some(Undone::Claimed)),
+            ("好的，我已經將它寫好，已儲存到 notes.md。", Some(Undone::Claimed)),
+            (
+                "To find the code word, I will use the `read` function. Please wait for the result.",
+                Some(Undone::Announced),
+            ),
+            ("Let me check that.", Some(Undone::Announced)),
+            ("You could call `read` for that.", Some(Undone::Announced)),
+            ("我會讀取這個檔案，請稍等。", Some(Undone::Announced)),
+            (
+                "I'm sorry, but I don't have access to the notes.txt file.",
+                Some(Undone::Denied),
+            ),
+            ("Unfortunately I can't read files.", Some(Undone::Denied)),
+            ("抱歉，我無法讀取檔案。", Some(Undone::Denied)),
+            ("I can send it when you like.", None),
+            ("Should I delete the file?", None),
+            ("I have a question.", None),
+            ("You have sent it yourself.", None),
+            ("The capital of France is Paris.", None),
+            ("I do not have an opinion on that.", None),
+            ("The work is done by four people in a week.", None),
+            ("要我刪除嗎？", None),
+            ("", None),
         ];
-        let others = [
-            "I can send it when you like.",
-            "Should I delete the file?",
-            "I have a question.",
-            "I will send it.",
-            "You have sent it yourself.",
-            "要我刪除嗎？",
-            "",
-        ];
-        assert_eq!(claims.map(promises), [true; 6]);
-        assert_eq!(others.map(promises), [false; 7]);
+        for (text, expected) in cases {
+            assert_eq!(undone(text, &["read", "write"]), expected, "{text}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     scene::{Scene, shown},
     work::{After, Work},
 };
-use crate::{Live, Note, View, promises, render};
+use crate::{Live, Note, View, render, undone};
 
 /// What became of a request.
 enum Came {
@@ -133,11 +133,16 @@ impl Scene<'_> {
     }
 
     async fn ends_with(&self, text: FinalText, said: NewItem, view: &View) -> Result<After, StoreError> {
-        let could_act = self.registry.iter().next().is_some();
-        if could_act && view.done.is_empty() && view.pending.is_empty() && !view.hinted && promises(text.as_str()) {
-            let words = "[You say that something was done, but you have called no tool, so it was not. If it should be done, \
-                         call the tool now. Otherwise say plainly that it was not done.]";
-            let hint = Note::Hint { text: words.to_owned() };
+        let names: Vec<&str> = self
+            .registry
+            .iter()
+            .map(|tool| tool.manifest().tool.name.as_str())
+            .collect();
+        let nothing_done = view.done.is_empty() && view.pending.is_empty() && !view.hinted && !names.is_empty();
+        if nothing_done && let Some(undone) = undone(text.as_str(), &names) {
+            let hint = Note::Hint {
+                text: undone.words().to_owned(),
+            };
             let hint = item(
                 format!("{}/hint", self.turn),
                 &self.turn,
@@ -146,7 +151,7 @@ impl Scene<'_> {
             );
             self.append(vec![said, hint]).await?;
             self.tell(Live::Notice(text!(
-                "the model says that it has done something and has called no tool; it is asked once more"
+                "the model has called no tool where it seems to need one; it is asked once more"
             )));
             return Ok(After::GoOn);
         }
