@@ -4,6 +4,7 @@ mod arguments;
 mod exec;
 mod files;
 mod manifest;
+pub mod mcp;
 mod output;
 mod profile;
 mod registry;

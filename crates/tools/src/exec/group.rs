@@ -21,10 +21,10 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Ends groups that nobody waits for any more. Dropping it kills those that have not ended.
 #[derive(Default)]
-pub(super) struct Reaper(Mutex<JoinSet<()>>);
+pub(crate) struct Reaper(Mutex<JoinSet<()>>);
 
 /// Dropping it asks the group to end, and the reaper kills it when it has not after a while.
-pub(super) struct Group {
+pub(crate) struct Group {
     child: Option<Child>,
     stdin: Option<ChildStdin>,
     pipe: Option<Receiver>,
@@ -34,7 +34,7 @@ pub(super) struct Group {
 }
 
 /// What a group does next.
-pub(super) enum Next {
+pub(crate) enum Next {
     /// So many bytes.
     Output(usize),
     Ended(io::Result<ExitStatus>),
@@ -132,7 +132,7 @@ impl Drop for Id {
 
 impl Reaper {
     /// Runs `task` until it ends or the reaper is dropped.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
@@ -141,7 +141,7 @@ impl Reaper {
 
 impl Group {
     /// Starts `command`, which writes to `pipe`; `grace` is how long it gets to end when it is asked to.
-    pub(super) fn spawn(
+    pub(crate) fn spawn(
         command: &mut Command,
         pipe: Receiver,
         reaper: &Arc<Reaper>,
@@ -158,16 +158,16 @@ impl Group {
         })
     }
 
-    pub(super) fn stdin(&mut self) -> Option<ChildStdin> {
+    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
         self.stdin.take()
     }
 
-    pub(super) fn pid(&self) -> Option<Pid> {
+    pub(crate) fn pid(&self) -> Option<Pid> {
         self.id.as_ref().map(|id| id.0)
     }
 
     /// What it prints next, or how its first process ended. Cancel-safe.
-    pub(super) async fn next(&mut self, buffer: &mut [u8]) -> Next {
+    pub(crate) async fn next(&mut self, buffer: &mut [u8]) -> Next {
         let Self {
             child: Some(child),
             pipe,
@@ -183,7 +183,7 @@ impl Group {
     }
 
     /// What is still to be read; `None` when there is no more.
-    pub(super) async fn rest(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) async fn rest(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let Self { pipe: Some(pipe), .. } = self else {
             return None;
         };
@@ -191,19 +191,19 @@ impl Group {
     }
 
     /// Whether something of it still runs, which its first process has left behind.
-    pub(super) fn lives(&self) -> bool {
+    pub(crate) fn lives(&self) -> bool {
         self.id.as_ref().is_some_and(Id::lives)
     }
 
     /// Asks all of it to end.
-    pub(super) fn ask(&self) {
+    pub(crate) fn ask(&self) {
         if let Some(id) = &self.id {
             id.ask();
         }
     }
 
     /// Ends all of it.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         if let Some(id) = self.id.take() {
             id.ask();
             id.end(self.child.take(), self.pipe.take(), self.grace).await;

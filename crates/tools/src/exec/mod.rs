@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 pub use settings::ExecSettings;
 
+pub(crate) use self::group::{Group, Next, Reaper};
 use self::processes::Processes;
 use crate::{Files, Tool};
 
