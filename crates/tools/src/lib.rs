@@ -4,10 +4,18 @@ mod manifest;
 mod output;
 mod profile;
 mod registry;
+mod remind;
+mod send;
+#[cfg(test)]
+mod testing;
 mod tool;
+mod when;
 
 pub use manifest::{Effect, Group, Manifest, Returns};
 pub use output::{Output, ToolError, ToolErrorKind};
 pub use profile::{Choice, Profile};
 pub use registry::{Registry, Taken};
+pub use remind::{NotCron, Remind, RemindSettings, Reminder, Repeat, Timers};
+pub use send::{Outgoing, OutgoingMessage, Recipient, SendMessage, SessionStatus, Status};
 pub use tool::{At, Tool, Watcher};
+pub use when::Zone;

@@ -1,6 +1,6 @@
 //! What a tool answers.
 
-use yabby_core::{Image, Label};
+use yabby_core::{Image, Label, Text};
 
 /// A result.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Output {
     /// A label lower than what the manifest says, when the tool knows more: of a file that came from the web.
     pub label: Option<Label>,
     /// For the person who watches: what was done, in a few words without contents (`3 lines changed in notes.md`).
-    pub summary: Option<String>,
+    pub summary: Option<Text>,
 }
 
 /// A call that has not worked. The model is told `message`, and can do better.
@@ -57,9 +57,9 @@ impl Output {
 
     /// The same with words for the person who watches.
     #[must_use]
-    pub fn with_summary(self, summary: impl Into<String>) -> Self {
+    pub fn with_summary(self, summary: Text) -> Self {
         Self {
-            summary: Some(summary.into()),
+            summary: Some(summary),
             ..self
         }
     }

@@ -6,12 +6,24 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use yabby_core::{Label, SessionKey, Time};
 
-use crate::{Manifest, Output, ToolError};
+use crate::{Effect, Manifest, Output, ToolError};
 
 /// Something that a model can do.
 pub trait Tool: Send + Sync {
     /// What is known of it. It does not change while an agent has the tool.
     fn manifest(&self) -> &Manifest;
+
+    /// What this call would do to the world: graver than the manifest says when it is the arguments that make it so, as
+    /// with a file that tells the agent what it is. Quick, and without waiting.
+    fn effect(&self, _arguments: &Map<String, Value>) -> Effect {
+        self.manifest().effect
+    }
+
+    /// Names of arguments that models have learned elsewhere, each with the name in the schema. Whoever checks arguments
+    /// renames them first.
+    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 
     /// Does it. `arguments` fit the schema of the manifest. Dropping the future ends whatever it does: programs are killed,
     /// connections closed; what was half done is undone or said.

@@ -123,7 +123,7 @@ pub fn catalogue() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// The translated texts of each room: an English line, then its translation.
-const ZH_TW_FILES: [&str; 8] = [
+const ZH_TW_FILES: [&str; 9] = [
     include_str!("zh_tw/config.txt"),
     include_str!("zh_tw/wire.txt"),
     include_str!("zh_tw/servers.txt"),
@@ -131,6 +131,7 @@ const ZH_TW_FILES: [&str; 8] = [
     include_str!("zh_tw/gateway.txt"),
     include_str!("zh_tw/store.txt"),
     include_str!("zh_tw/agent.txt"),
+    include_str!("zh_tw/tools.txt"),
     include_str!("zh_tw/cli.txt"),
 ];
 
