@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod manifest;
+mod memory;
 mod output;
 mod profile;
 mod registry;
@@ -12,6 +13,7 @@ mod tool;
 mod when;
 
 pub use manifest::{Effect, Group, Manifest, Returns};
+pub use memory::{EmbedError, EmbedErrorKind, Embedded, Embedder, Memory, MemoryError, MemorySettings, MemoryState};
 pub use output::{Output, ToolError, ToolErrorKind};
 pub use profile::{Choice, Profile};
 pub use registry::{Registry, Taken};

@@ -4,6 +4,11 @@ use yabby_core::{Confidentiality, Integrity, Label, SessionKey, Time};
 
 use crate::{At, Manifest, Watcher};
 
+/// `Wed 2026-11-25 20:10` in UTC.
+pub(crate) const fn now() -> Time {
+    Time(1_795_637_445_000)
+}
+
 /// A call of the owner, before whom nothing was read.
 pub(crate) fn at() -> At {
     At {
@@ -12,7 +17,7 @@ pub(crate) fn at() -> At {
         session: "session".to_owned(),
         turn: "turn".to_owned(),
         call: "call".to_owned(),
-        now: Time(1_795_637_445_000),
+        now: now(),
         label: Label::new(Integrity::Owner, Confidentiality::Private, "test"),
         room: 8000,
         watcher: Watcher::nobody(),
