@@ -15,7 +15,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 use yabby_core::{Label, Message, Priority, Text, Time, text};
-use yabby_store::{Answered, Content, NewItem, Said, StoreError, Turn, TurnHandler};
+use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
 
@@ -63,6 +63,7 @@ impl Assistant {
     async fn answer(&self, turn: Turn) -> Result<Answered, StoreError> {
         let mut message = turn.message.clone();
         let mut body = Body::of(&message);
+        self.set_again(&turn).await?;
         let mut scene = self.scene(&turn, &body).await?;
         if let Some(command) = Command::of(&body) {
             match scene.obey(&command, &message.label.integrity).await? {
@@ -101,6 +102,27 @@ impl Assistant {
             ending.says.insert(0, Said::Notice(notice));
         }
         Ok(work.scene.answered(ending))
+    }
+
+    /// Sets a reminder again that comes more than once, before anything can go wrong on the way.
+    async fn set_again(&self, turn: &Turn) -> Result<(), StoreError> {
+        let Some((reminder, fired)) = Reminder::of(&turn.message) else {
+            return Ok(());
+        };
+        let next = reminder
+            .cron
+            .as_ref()
+            .and_then(|cron| self.home.next(cron, fired.due_at.max(moment())));
+        let Some(begins_at) = next else { return Ok(()) };
+        let timer = NewTimer {
+            id: fired.timer,
+            conversation: turn.message.conversation.clone(),
+            begins_at,
+            every: None,
+            body: reminder.to_value(),
+            label: turn.message.label.clone(),
+        };
+        turn.store.set_timer(timer).await
     }
 
     /// What a turn works with.

@@ -106,6 +106,10 @@ impl Home for Plain {
         Some("[now]".to_owned())
     }
 
+    fn next(&self, _cron: &str, after: Time) -> Option<Time> {
+        Some(after + Duration::from_hours(1))
+    }
+
     fn models(&self) -> Vec<String> {
         vec!["test/model".to_owned(), "test/other".to_owned()]
     }
