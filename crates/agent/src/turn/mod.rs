@@ -14,7 +14,7 @@ mod work;
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Priority, Text, Time, text};
+use yabby_core::{Label, Message, Priority, Text, Thinking, Time, text};
 use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
@@ -153,6 +153,7 @@ impl Assistant {
             },
             tools: false,
             images: !body.images.is_empty(),
+            thinking: state.think.as_deref().and_then(Thinking::of),
             agent,
         };
         let served = self.model.served(&wish).await.ok();

@@ -29,6 +29,7 @@ mod setup;
 #[cfg(target_os = "linux")]
 mod setup_terminal;
 mod store;
+mod think;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;
