@@ -236,13 +236,11 @@ fn walk(dir: &Arc<Dir>, path: &str, is_apart: bool, depth: usize, notes: &mut Ve
         if kind.is_dir() && depth < DEEPEST {
             // By any spelling: there are file systems that know no case.
             let is_apart = is_apart || path == FOLDER && depth == 0 && shown.eq_ignore_ascii_case(APART);
-            walk(
-                &Arc::new(dir.open_dir_nofollow(&name)?),
-                &here,
-                is_apart,
-                depth + 1,
-                notes,
-            )?;
+            match dir.open_dir_nofollow(&name) {
+                Ok(within) => walk(&Arc::new(within), &here, is_apart, depth + 1, notes)?,
+                // It is named among what cannot be read, and the others are found.
+                Err(_) => notes.push(note(dir, &name, here, is_apart)),
+            }
         } else if kind.is_file()
             && name
                 .extension()
