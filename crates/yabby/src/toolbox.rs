@@ -88,8 +88,7 @@ impl Toolbox {
         }
         let workspace = folder(&self.env, &self.paths, settings);
         // One index for each folder of notes.
-        let name = Sha256::digest(workspace.as_os_str().as_encoded_bytes());
-        let name: String = name.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{:x}", Sha256::digest(workspace.as_os_str().as_encoded_bytes()));
         let index = self.paths.state_dir.join("memory").join(format!("{name}.sqlite"));
         let mut kept = MemorySettings::new(workspace, index);
         kept.extra.clone_from(&said.extra_paths);

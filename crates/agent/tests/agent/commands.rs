@@ -42,7 +42,7 @@ async fn each_command_answers() {
         "/status",
     ] {
         let sent = desk.ask(line).await;
-        shown.push_str(&format!("> {line}\n{}\n", sent.join("\n")));
+        shown.extend([format!("> {line}\n"), sent.join("\n"), "\n".to_owned()]);
     }
     insta::assert_snapshot!(shown);
     assert_eq!(desk.model.asked()[1].messages.len(), 1);

@@ -25,7 +25,6 @@ fn config(llama: &Llama) -> String {
 fn say(home: &Path, session: &str, line: &str) -> (String, String) {
     let mut up = yabby(home, &["up", "--session", session]);
     let ran = Running::with_input(&mut up, format!("{line}\n").as_bytes(), LIMIT).ended();
-    println!("> {line}\n{}{}", err(&ran), out(&ran));
     (out(&ran), err(&ran))
 }
 
@@ -49,7 +48,6 @@ fn files_are_read_and_changed_and_the_cache_is_used() {
 
     // Every request but the first begins with the one before it.
     let conversations = reuse(home.path());
-    println!("tokens read, and of them from the cache: {conversations:?}");
     assert_eq!(conversations.len(), 2);
     for requests in conversations {
         assert!(requests.len() >= 2, "{requests:?}");
@@ -71,7 +69,9 @@ fn reuse(home: &Path) -> Vec<Vec<(u32, u32)>> {
         let id = session["id"].as_str().unwrap();
         let shown = json(&run(&mut yabby(home, &["sessions", "show", "--json", id])));
         let items = shown["items"].as_array().unwrap();
-        let attempts = items.iter().flat_map(|item| item["attempts"].as_array().into_iter().flatten());
+        let attempts = items
+            .iter()
+            .flat_map(|item| item["attempts"].as_array().into_iter().flatten());
         let count = |usage: &Value, name: &str| u32::try_from(usage[name].as_u64().unwrap_or(0)).unwrap();
         attempts
             .map(|attempt| {
