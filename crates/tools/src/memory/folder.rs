@@ -2,7 +2,8 @@
 //! named beside it.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -106,6 +107,14 @@ impl Folder {
             found.sort_by(|one, other| one.path.cmp(&other.path));
             notes.extend(found);
         }
+    }
+
+    /// Keeps others from writing until it is dropped: a note is read before it is replaced, and agents and processes may share
+    /// a workspace. Where a file system knows no locks there is none, and of two that write at the same moment one may be lost.
+    pub(super) fn lock(&self) -> Option<File> {
+        let folder = File::open(&self.real).ok()?;
+        folder.lock().ok()?;
+        Some(folder)
     }
 
     /// The note of a name in the workspace. Folders on the way are made.

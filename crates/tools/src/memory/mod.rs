@@ -55,8 +55,6 @@ struct Shared {
     embedder: Option<Arc<dyn Embedder>>,
     /// Who embeds notes: one is enough.
     embedding: tokio::sync::Mutex<()>,
-    /// Who writes: a note is read before it is replaced.
-    writing: Mutex<()>,
 }
 
 /// The memory cannot be used.
@@ -116,7 +114,6 @@ impl Memory {
             index: Mutex::new(index),
             embedder,
             embedding: tokio::sync::Mutex::default(),
-            writing: Mutex::default(),
         })))
     }
 

@@ -1,9 +1,6 @@
 //! The tool `memory_write`.
 
-use std::{
-    io,
-    sync::{Arc, PoisonError},
-};
+use std::{io, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -62,8 +59,10 @@ impl MemoryWrite {
         let is_new = self
             .shared
             .blocking(move |shared| {
-                let _one = shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-                add(shared, &entry)
+                let lock = shared.folder.lock();
+                let added = add(shared, &entry);
+                drop(lock);
+                added
             })
             .await?;
         let told = match (is_new, is_apart) {

@@ -202,15 +202,30 @@ async fn a_call_that_is_tried_again_notes_nothing_twice() {
     assert_eq!(mode & 0o777, 0o640);
 }
 
+/// Also by several that have the same memory: other agents, other processes.
 #[tokio::test]
 async fn writes_at_once_are_all_kept() {
     let desk = Desk::new();
+    let others: Vec<Memory> = (0..4)
+        .map(|_| Memory::open(settings(desk.folder.path()), zone(), None).unwrap())
+        .collect();
     let at = at();
-    let calls = (0..20).map(|number| desk.call("memory_write", json!({"text": format!("number {number}")}), &at));
+    let calls = (0..40).map(|number| {
+        let tools = others[number % others.len()].tools();
+        let at = &at;
+        async move {
+            let call = json!({"text": format!("number {number}")});
+            let tool = tools
+                .iter()
+                .find(|tool| tool.manifest().tool.name == "memory_write")
+                .unwrap();
+            told(tool.run(call.as_object().unwrap(), at).await)
+        }
+    });
     for done in futures_util::future::join_all(calls).await {
-        assert_eq!(told(done), "Noted in memory/2026-11-25.md.");
+        assert_eq!(done, "Noted in memory/2026-11-25.md.");
     }
-    assert_eq!(desk.text("memory/2026-11-25.md").matches("number").count(), 20);
+    assert_eq!(desk.text("memory/2026-11-25.md").matches("number").count(), 40);
 }
 
 #[tokio::test]
