@@ -97,6 +97,13 @@ impl Toolbox {
             said.chunk.0.map_or(kept.piece.0, count),
             said.chunk.1.map_or(kept.piece.1, count),
         );
+        #[expect(clippy::cast_possible_truncation, reason = "weights between 0 and 1")]
+        let weight = |number: f64| number as f32;
+        kept.least_likeness = said.min_score.map_or(kept.least_likeness, weight);
+        kept.words = said.hybrid.enabled;
+        kept.meaning_weight = weight(said.hybrid.vector_weight);
+        kept.words_weight = weight(said.hybrid.text_weight);
+        kept.candidates = count(said.hybrid.candidates);
         kept.most_results = said.max_results.map_or(kept.most_results, count);
         let zone = zone(&self.env);
         let opened = tokio::task::spawn_blocking(move || {
@@ -138,6 +145,8 @@ impl Toolbox {
         let settings = FileSettings {
             workspace,
             home,
+            // Notes that are searched as the owner's; there is a tool of its own that knows whose words it writes.
+            protected: vec!["/memory".to_owned()],
             roots: if settings.tools.workspace_only {
                 read.collect()
             } else {
