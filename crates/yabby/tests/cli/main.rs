@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod ask;
+mod assistant;
 mod chain;
 #[path = "../shared/chat.rs"]
 mod chat;
