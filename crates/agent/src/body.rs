@@ -27,6 +27,9 @@ pub struct Reminder {
     pub text: String,
     /// Where it was set, and where it is told.
     pub origin: Origin,
+    /// The five fields of cron, when it comes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
 }
 
 /// What a message is.
@@ -77,13 +80,18 @@ impl Reminder {
         serde_json::to_value(self).unwrap_or_default()
     }
 
+    /// Read from a timer, when it is one.
+    pub fn of_value(value: &serde_json::Value) -> Option<Self> {
+        Self::deserialize(value).ok()
+    }
+
     /// The reminder that a message of the inbox is, and how it has fired.
     pub(crate) fn of(message: &NewInbound) -> Option<(Self, FiredTimer)> {
         if message.origin.channel != TIMER {
             return None;
         }
         let fired = FiredTimer::deserialize(&message.body).ok()?;
-        let reminder = Self::deserialize(&fired.body).ok()?;
+        let reminder = Self::of_value(&fired.body)?;
         Some((reminder, fired))
     }
 

@@ -1,5 +1,7 @@
 //! What a person can type instead of a message, on every surface.
 
+use yabby_core::Thinking;
+
 use crate::{Body, Kind, QueueMode};
 
 /// A command, with OpenClaw's words where it has them.
@@ -41,8 +43,10 @@ pub enum Command {
     Unclear(&'static str, &'static str),
 }
 
-/// What `/think` knows.
-const THINK: [&str; 6] = ["off", "minimal", "low", "medium", "high", "default"];
+/// What `/think` knows, beside the names of [`Thinking`].
+const DEFAULT: &str = "default";
+/// All of it, for who has said something else.
+const THINK: &str = "off, minimal, low, medium, high, xhigh, max, adaptive, default";
 
 impl Command {
     /// The command that a message is; `None` when it is a message. A word that no command has is a message too: it may be a
@@ -75,9 +79,7 @@ impl Command {
             "model" => Self::Model(word),
             "models" => Self::Models,
             "think" | "thinking" | "t" => match word.map(|word| word.to_ascii_lowercase()) {
-                Some(word) if !THINK.contains(&word.as_str()) => {
-                    Self::Unclear("/think", "off, minimal, low, medium, high, default")
-                }
+                Some(word) if word != DEFAULT && Thinking::of(&word).is_none() => Self::Unclear("/think", THINK),
                 word => Self::Think(word),
             },
             "reasoning" | "reason" => switch("/reasoning", Self::Reasoning),
@@ -127,7 +129,10 @@ mod tests {
             ("/think:high", Some(Command::Think(Some(word("high"))))),
             (
                 "/think harder",
-                Some(Command::Unclear("/think", "off, minimal, low, medium, high, default")),
+                Some(Command::Unclear(
+                    "/think",
+                    "off, minimal, low, medium, high, xhigh, max, adaptive, default",
+                )),
             ),
             ("/reasoning on", Some(Command::Reasoning(Some(true)))),
             ("/private", Some(Command::Private(None))),

@@ -29,6 +29,9 @@ pub trait Home: Send + Sync {
         tools: &'a Registry,
     ) -> BoxFuture<'a, Frozen>;
 
+    /// When something that comes at the times of `cron` comes next after a moment.
+    fn next(&self, cron: &str, after: Time) -> Option<Time>;
+
     /// The models that a person can choose, as `provider/model`.
     fn models(&self) -> Vec<String>;
 

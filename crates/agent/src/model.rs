@@ -1,7 +1,7 @@
 //! What the agent needs of models.
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
-use yabby_core::{ModelRef, ModelRequest, Priority, TokenCount};
+use yabby_core::{ModelRef, ModelRequest, Priority, Thinking, TokenCount};
 use yabby_route::{PlanError, RouteEvent};
 
 /// Whom to ask, and on whose behalf.
@@ -21,6 +21,8 @@ pub struct Wish {
     pub tools: bool,
     /// Whether there are pictures to be read.
     pub images: bool,
+    /// How hard the model shall think; unset leaves it to the config.
+    pub thinking: Option<Thinking>,
 }
 
 /// The model that would be asked first now.

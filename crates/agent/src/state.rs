@@ -9,7 +9,7 @@ pub struct State {
     /// The model that answers; nothing else is tried then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// How much a model thinks: OpenClaw's `off`, `minimal`, `low`, `medium`, `high`.
+    /// How hard a model thinks: the name of a [`Thinking`](yabby_core::Thinking).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub think: Option<String>,
     /// Whether whoever watches sees the reasoning.

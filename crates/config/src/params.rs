@@ -6,7 +6,7 @@
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
-use yabby_core::{PromptCache, Text, ToolMode, text};
+use yabby_core::{PromptCache, Text, Thinking, ToolMode, text};
 
 use crate::{config::Params, known};
 
@@ -34,6 +34,9 @@ pub(crate) struct RequestParams {
     /// hour).
     #[schemars(rename = "cacheRetention")]
     cache_retention: Option<Value>,
+    /// How hard the model thinks where the conversation does not say: off, minimal, low, medium, high, xhigh, max or
+    /// adaptive. It goes before `thinkingDefault`, and behind `enable_thinking` and its like in the keys above.
+    thinking: Option<Value>,
     /// How tools are offered: native (in the server's own fields), text (described in the prompt), constrained
     /// (described in the prompt, the answer held to a JSON Schema) or none; unset lets Yabby find out.
     #[schemars(rename = "toolMode")]
@@ -105,6 +108,11 @@ pub(crate) fn mistakes(params: &Map<String, Value>, routed: bool) -> Vec<Mistake
             "temperature" => wrong(key, value.is_null() || value.is_number(), text!("a number")),
             "maxTokens" => wrong(key, value.is_null() || value.is_u64(), text!("a whole number")),
             "cacheRetention" => wrong(key, is::<PromptCache>(value), text!("none, short or long")),
+            "thinking" if value.is_string() => wrong(
+                key,
+                is::<Thinking>(value),
+                text!("off, minimal, low, medium, high, xhigh, max or adaptive"),
+            ),
             "toolMode" => wrong(key, is::<ToolMode>(value), text!("native, text, constrained or none")),
             _ => {}
         }

@@ -19,6 +19,7 @@ mod request;
 mod secret;
 mod session;
 pub mod text;
+mod thinking;
 mod tokens;
 mod zone;
 
@@ -42,5 +43,6 @@ pub use session::{
     Scope, SessionKey, SessionKind, Time, session_key,
 };
 pub use text::{Lang, Text};
+pub use thinking::Thinking;
 pub use tokens::{Exactness, TokenCount};
 pub use zone::{InvalidZone, Zone, ZoneRule, Zones};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Message;
+use crate::{Message, Thinking};
 
 /// A request to a model, before it is put into a dialect.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,9 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature; unset leaves the server's default.
     pub temperature: Option<f64>,
+    /// How hard the model shall think; unset says nothing of it. It is sent to whoever is asked, because only who wants it
+    /// sets it.
+    pub thinking: Option<Thinking>,
     /// How the tools are offered; unset leaves it to what is known of the model and its server.
     pub tool_mode: Option<ToolMode>,
     /// Whether the provider keeps the prompt; unset leaves it to what is known of the endpoint.

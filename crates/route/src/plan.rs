@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use yabby_config::{Config, Modality, Params};
-use yabby_core::{Caller, ModelRef, Text, Zone, ZoneRule, Zones, text};
+use yabby_core::{Caller, ModelRef, Text, Thinking, Zone, ZoneRule, Zones, text};
 use yabby_servers::{Endpoint, Fleet};
 
 /// Candidates in the order in which they are tried; never empty.
@@ -245,7 +245,14 @@ impl Planner<'_> {
         let Some(endpoint) = self.fleet.endpoint(model.provider()) else {
             return Err(self.no_endpoint(model));
         };
-        let params = self.config.params_for(&model);
+        let mut params = self.config.params_for(&model);
+        if let Some(agent) = self.wanted.agent
+            && let Some(level) = self.config.assistant(agent).thinking
+        {
+            // What is said of the model goes before.
+            let level = Thinking::from(level).name();
+            params.0.entry("thinking").or_insert_with(|| level.into());
+        }
         // Without its limits a prompt could go where its owner does not want it.
         if let Some(key) = params.routing_mistake().filter(|_| endpoint.takes_routing()) {
             return Err(PlanError::Routing { model, key });

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use yabby_config::Params;
 use yabby_core::ToolMode;
-use yabby_wire::{MaxTokensField, Quirks};
+use yabby_wire::{ChatThinking, MaxTokensField, Quirks};
 
 /// Applies the flags to what is known of the endpoint.
 pub(crate) fn apply(compat: &Params, quirks: &mut Quirks) {
@@ -27,6 +27,15 @@ pub(crate) fn apply(compat: &Params, quirks: &mut Quirks) {
     }
     if is_off("supportsTools") {
         quirks.tool_mode = ToolMode::None;
+    }
+    quirks.no_thinking |= is_off("supportsReasoningEffort");
+    match word("thinkingFormat") {
+        Some("openai") => quirks.chat_thinking = ChatThinking::Effort,
+        Some("openrouter") => quirks.chat_thinking = ChatThinking::NestedEffort,
+        Some("qwen-chat-template") => quirks.chat_thinking = ChatThinking::Template,
+        Some("qwen") => quirks.chat_thinking = ChatThinking::Flag,
+        Some("zai" | "deepseek") => quirks.chat_thinking = ChatThinking::Type,
+        _ => {}
     }
     quirks.no_strict |= is_off("supportsStrictMode");
     quirks.no_instructions |= is_off("supportsInstructions");
@@ -157,12 +166,29 @@ mod tests {
                     ..off()
                 },
             ),
+            (
+                json!({"supportsReasoningEffort": false}),
+                Quirks {
+                    no_thinking: true,
+                    ..off()
+                },
+            ),
+            (
+                json!({"thinkingFormat": "qwen", "supportsReasoningEffort": true}),
+                Quirks {
+                    chat_thinking: ChatThinking::Flag,
+                    ..off()
+                },
+            ),
             // The defaults, and flags of other types, change nothing.
             (
                 json!({"supportsTools": true, "supportsStrictMode": true, "supportsTemperature": "no"}),
                 off(),
             ),
-            (json!({"thinkingFormat": "qwen", "supportsDeveloperRole": true}), off()),
+            (
+                json!({"thinkingFormat": "unheard-of", "supportsDeveloperRole": true}),
+                off(),
+            ),
         ];
         for (compat, expected) in cases {
             assert_eq!(applied(&compat, off()), expected, "{compat}");

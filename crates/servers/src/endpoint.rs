@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use yabby_config::{Api, BaseUrl, Config, KeepWarm, ModelEntry, Provider};
 use yabby_core::{ErrorKind, ModelError, ModelRequest, OpaqueSource, Phase, Secret, Zone, text};
 use yabby_wire::{Dialect, Quirks, Target, encode};
@@ -313,6 +314,12 @@ impl Endpoint {
             lease,
         };
         AnswerStream::open(asked, dialect, request, &quirks, response).await
+    }
+
+    /// The body of a request, as a value.
+    pub(crate) fn body(&self, dialect: Dialect, model: &str, request: &ModelRequest) -> Option<Value> {
+        let quirks = self.quirks_of(model, request);
+        serde_json::from_slice(&encode(dialect, request, &self.target(model, &quirks)).body).ok()
     }
 
     pub(crate) fn hung(&self, limit: Duration) -> ModelError {

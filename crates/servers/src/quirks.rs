@@ -2,9 +2,9 @@
 //! has taught.
 
 use yabby_core::{ModelRequest, PromptCache, ToolMode};
-use yabby_wire::{Dialect, MaxTokensField, Quirks};
+use yabby_wire::{ChatThinking, Dialect, MaxTokensField, Quirks};
 
-use crate::{Endpoint, EndpointOrigin, Reach, compat, vendor::Vendor};
+use crate::{Endpoint, EndpointOrigin, Reach, ServerKind, capability, compat, vendor::Vendor};
 
 impl Endpoint {
     /// Whether prompt caching can be asked for. Others would refuse the field, or not know it.
@@ -42,6 +42,8 @@ impl Endpoint {
             include_usage: self.reach != Reach::Hosted || self.vendor.is_some(),
             // What is near compiles schemas into grammars, and one that does not compile fails every request.
             portable_schemas: self.reach != Reach::Hosted,
+            chat_thinking: self.chat_thinking(),
+            adaptive_thinking: self.vendor == Some(Vendor::Anthropic) && !wants_a_budget(model),
             ..Quirks::default()
         };
         if let EndpointOrigin::Managed(_) = self.origin {
@@ -69,12 +71,44 @@ impl Endpoint {
         quirks
     }
 
+    fn chat_thinking(&self) -> ChatThinking {
+        let kind = match &self.origin {
+            EndpointOrigin::Managed(_) => Some(ServerKind::LlamaCpp),
+            _ => self.known().and_then(|facts| facts.kind),
+        };
+        let kind = if self.takes_routing() {
+            Some(ServerKind::OpenRouter)
+        } else {
+            kind
+        };
+        capability::chat_thinking(kind, self.reach != Reach::Hosted)
+    }
+
     /// Whether the text of an answer may begin with the model's thoughts: a reasoning model behind a server that has
     /// no parser for them and whose template opens the block in the prompt.
     pub(crate) fn may_think_aloud(&self, dialect: Dialect, model: &str) -> bool {
         let reasons = self.listed_model(model).is_some_and(|entry| entry.reasoning);
         reasons && dialect == Dialect::Chat && self.reach != Reach::Hosted
     }
+}
+
+/// Claude before 4.6 gets a budget of tokens to think; later ones decide for themselves, and from 4.7 on refuse a budget
+/// (platform.claude.com, "Adaptive thinking"). The list is closed; what it has wrong, the model's refusal corrects.
+fn wants_a_budget(model: &str) -> bool {
+    const OLD: [&str; 11] = [
+        "claude-2",
+        "claude-3",
+        "claude-opus-4-0",
+        "claude-opus-4-1",
+        "claude-opus-4-2025",
+        "claude-opus-4-5",
+        "claude-sonnet-4-0",
+        "claude-sonnet-4-2025",
+        "claude-sonnet-4-5",
+        "claude-haiku-4",
+        "claude-instant",
+    ];
+    OLD.iter().any(|old| model.starts_with(old))
 }
 
 #[cfg(test)]
@@ -125,6 +159,25 @@ mod tests {
         assert_eq!(
             (field("r"), field("c")),
             (MaxTokensField::MaxCompletionTokens, MaxTokensField::MaxTokens)
+        );
+        let thinking = |host: &str| at(host).quirks("m").chat_thinking;
+        assert_eq!(
+            [
+                thinking("api.openai.com"),
+                thinking("openrouter.ai"),
+                thinking("other.example")
+            ],
+            [ChatThinking::Effort, ChatThinking::NestedEffort, ChatThinking::Effort]
+        );
+        let adaptive = |host: &str, model: &str| at(host).quirks(model).adaptive_thinking;
+        assert_eq!(
+            [
+                adaptive("api.anthropic.com", "claude-sonnet-4-5-20250929"),
+                adaptive("api.anthropic.com", "claude-opus-4-20250514"),
+                adaptive("api.anthropic.com", "claude-sonnet-4-6"),
+                adaptive("other.example", "claude-sonnet-4-6"),
+            ],
+            [false, false, true, false]
         );
         assert!(at("openrouter.ai").takes_routing() && !at("api.openai.com").takes_routing());
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use yabby_core::{Image, ModelRequest, Opaque, OutputSchema, PromptCache, Tool, ToolMode};
 
-use crate::{chat, lower, messages, ollama, protocol, reshape, responses};
+use crate::{chat, lower, messages, ollama, protocol, reshape, responses, thinking::ChatThinking};
 
 /// A way of speaking to a model server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +93,15 @@ pub struct Quirks {
     pub tools_as_text: bool,
     /// A conversation that ends with the model's own words gets a user message behind them.
     pub end_with_user: bool,
+    /// How the endpoint is told how hard to think: `compat.thinkingFormat` (OpenClaw, Chat only).
+    pub chat_thinking: ChatThinking,
+    /// Nothing is said of how hard to think: `compat.supportsReasoningEffort: false` (OpenClaw).
+    pub no_thinking: bool,
+    /// Of the words for how hard to think only those are said that every server knows which has words for it.
+    pub common_efforts: bool,
+    /// The model decides how long it thinks, and is told what effort to make; else it gets a budget of tokens (Messages
+    /// only).
+    pub adaptive_thinking: bool,
 }
 
 /// The name of the field that limits a Chat answer.
@@ -137,9 +146,13 @@ pub fn prepared<'a>(request: &'a ModelRequest, quirks: &Quirks) -> Cow<'a, Model
     reshape::conversation(request, quirks)
 }
 
-/// Finishes a body: the extra fields, then the conversation under `key` as the last field.
+/// Finishes a body: the extra fields, then what is `said` of thinking, then the conversation under `key` as the last
+/// field.
+///
+/// An extra field has the last word over everything but thinking, which a person asks for at the time; a `null` has it over
+/// that too.
 pub(crate) fn seal(
-    mut fields: Map<String, Value>,
+    (mut fields, said): (Map<String, Value>, Map<String, Value>),
     quirks: &Quirks,
     reserved: &[&str],
     key: &str,
@@ -153,6 +166,15 @@ pub(crate) fn seal(
             fields.shift_remove(name);
         } else {
             fields.insert(name.clone(), value.clone());
+        }
+    }
+    for (name, value) in said {
+        if quirks.extra_body.get(&name).is_some_and(Value::is_null) {
+            continue;
+        }
+        match (fields.get_mut(&name), value) {
+            (Some(Value::Object(there)), Value::Object(value)) => there.extend(value),
+            (_, value) => drop(fields.insert(name, value)),
         }
     }
     fields.insert(key.to_owned(), Value::Array(conversation));

@@ -30,6 +30,7 @@ mod reshape;
 mod responses;
 mod sse;
 mod think;
+mod thinking;
 
 pub use arguments::fit_arguments;
 pub use classify::{ResponseHeaders, classify};
@@ -39,3 +40,4 @@ pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode, prep
 pub use error::{Recovered, WireError};
 pub use ladder::{Learned, Step, next_step};
 pub use lower::{SUBSET, lower_output, lower_parameters};
+pub use thinking::ChatThinking;

@@ -4,6 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use yabby_config::Api;
+use yabby_core::Thinking;
 
 /// A personal AI assistant gateway that lives on your own models
 #[derive(Debug, Parser)]
@@ -270,6 +271,10 @@ pub(crate) struct Ask {
     /// Sampling temperature; 0 always takes the likeliest word
     #[arg(long, value_name = "T", value_parser = temperature)]
     pub(crate) temperature: Option<f64>,
+
+    /// How hard the model thinks first: off, minimal, low, medium, high, xhigh, max or adaptive
+    #[arg(long, value_name = "LEVEL", value_parser = thinking)]
+    pub(crate) think: Option<Thinking>,
 }
 
 #[derive(Args, Debug)]
@@ -427,6 +432,10 @@ fn api(text: &str) -> Result<Api, String> {
         Api::Unsupported(_) => Err(names.join(", ")),
         api => Ok(api),
     }
+}
+
+fn thinking(text: &str) -> Result<Thinking, String> {
+    Thinking::of(text).ok_or_else(|| Thinking::ALL.map(Thinking::name).join(", "))
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use yabby_agent::{Recall, ResultTool, SkillsSettings, Spawn};
 use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, Paths, vars};
 use yabby_store::Store;
 use yabby_tools::{
-    Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Registry, RootAccess, Tool, VersionLimits,
+    Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory, MemorySettings, Registry, Remind,
+    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits, Zone,
     web::{self, Brave, Provider, Searxng},
 };
 
-use crate::assistant::folder;
+use crate::assistant::{Ports, folder};
 
 /// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this.
 pub(crate) struct Toolbox {
@@ -62,11 +64,54 @@ impl Toolbox {
                 tools.extend(Exec::new(files, exec(&settings, &self.env)).tools());
             }
         }
+        tools.extend(self.memory(&settings).await);
+        let ports = Arc::new(Ports(self.store.clone()));
+        let timers: Arc<dyn Timers> = ports.clone();
+        tools.push(Arc::new(Remind::new(
+            timers,
+            zone(&self.env),
+            RemindSettings::default(),
+        )));
+        tools.push(Arc::new(SendMessage::new(ports)));
         tools.extend(web::tools(fetch(&settings), search(&settings)));
         // Of two with one name, the first counts.
         let mut names = BTreeSet::new();
         tools.retain(|tool| names.insert(tool.manifest().tool.name.clone()));
         Registry::new(tools).unwrap_or_default()
+    }
+
+    /// Tools for the memory. It is searched by words: nothing makes embeddings yet.
+    async fn memory(&self, settings: &AssistantSettings) -> Vec<Arc<dyn Tool>> {
+        let said = &settings.memory;
+        if !said.enabled || !said.notes {
+            return Vec::new();
+        }
+        let workspace = folder(&self.env, &self.paths, settings);
+        // One index for each folder of notes.
+        let name = format!("{:x}", Sha256::digest(workspace.as_os_str().as_encoded_bytes()));
+        let index = self.paths.state_dir.join("memory").join(format!("{name}.sqlite"));
+        let mut kept = MemorySettings::new(workspace, index);
+        kept.extra.clone_from(&said.extra_paths);
+        let count = |number: u32| number as usize;
+        kept.piece = (
+            said.chunk.0.map_or(kept.piece.0, count),
+            said.chunk.1.map_or(kept.piece.1, count),
+        );
+        #[expect(clippy::cast_possible_truncation, reason = "weights between 0 and 1")]
+        let weight = |number: f64| number as f32;
+        kept.least_likeness = said.min_score.map_or(kept.least_likeness, weight);
+        kept.words = said.hybrid.enabled;
+        kept.meaning_weight = weight(said.hybrid.vector_weight);
+        kept.words_weight = weight(said.hybrid.text_weight);
+        kept.candidates = count(said.hybrid.candidates);
+        kept.most_results = said.max_results.map_or(kept.most_results, count);
+        let zone = zone(&self.env);
+        let opened = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(kept.index.parent()?).ok()?;
+            Memory::open(kept, zone, None).ok()
+        });
+        let memory = opened.await.ok().flatten();
+        memory.map_or_else(Vec::new, |memory| memory.tools())
     }
 
     /// Tools for files. When the workspace cannot be used there are none, which `yabby prompt` shows.
@@ -100,6 +145,8 @@ impl Toolbox {
         let settings = FileSettings {
             workspace,
             home,
+            // Notes that are searched as the owner's; there is a tool of its own that knows whose words it writes.
+            protected: vec!["/memory".to_owned()],
             roots: if settings.tools.workspace_only {
                 read.collect()
             } else {
@@ -114,6 +161,12 @@ impl Toolbox {
         });
         opened.await.ok().flatten()
     }
+}
+
+/// The clock of the person.
+pub(crate) fn zone(env: &Environment) -> Zone {
+    let named = env.get("TZ").and_then(Zone::named);
+    named.unwrap_or_else(Zone::local)
 }
 
 fn exec(settings: &AssistantSettings, env: &Environment) -> ExecSettings {

@@ -249,6 +249,7 @@ impl<'a> Work<'a> {
         let room = budget.window.saturating_sub(self.ruler.request(&request));
         // Models that think before they write need more than the summary has; the time limits them.
         request.max_output_tokens = Some((budget.window - budget.room).min(room).max(budget.summary).max(1));
+        request.thinking = self.site.wish.thinking;
         let limit = summary::limit(self.settings, &self.served, self.ruler.request(&request));
         let written = summary::write(self.site.model, self.site.wish, request, limit).await;
         self.said.attempts.extend(written.attempts);

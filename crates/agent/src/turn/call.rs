@@ -26,7 +26,10 @@ enum Came {
 impl Work<'_> {
     /// Asks the model once, and keeps what it says.
     pub(super) async fn call(&mut self, items: &[Item], view: &View, tools: bool) -> Result<After, StoreError> {
-        let request = request(items, tools);
+        let request = ModelRequest {
+            thinking: self.scene.wish.thinking,
+            ..request(items, tools)
+        };
         match self.listen(request).await? {
             Came::Answer(answer) => self.heard_answer(*answer, items, view).await,
             Came::Failure(failure) => {

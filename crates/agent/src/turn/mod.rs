@@ -14,8 +14,8 @@ mod work;
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Priority, Text, Time, text};
-use yabby_store::{Answered, Content, NewItem, Said, StoreError, Turn, TurnHandler};
+use yabby_core::{Label, Message, Priority, Text, Thinking, Time, text};
+use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
 
@@ -63,6 +63,7 @@ impl Assistant {
     async fn answer(&self, turn: Turn) -> Result<Answered, StoreError> {
         let mut message = turn.message.clone();
         let mut body = Body::of(&message);
+        self.set_again(&turn).await?;
         let mut scene = self.scene(&turn, &body).await?;
         if let Some(command) = Command::of(&body) {
             match scene.obey(&command, &message.label.integrity).await? {
@@ -103,6 +104,27 @@ impl Assistant {
         Ok(work.scene.answered(ending))
     }
 
+    /// Sets a reminder again that comes more than once, before anything can go wrong on the way.
+    async fn set_again(&self, turn: &Turn) -> Result<(), StoreError> {
+        let Some((reminder, fired)) = Reminder::of(&turn.message) else {
+            return Ok(());
+        };
+        let next = reminder
+            .cron
+            .as_ref()
+            .and_then(|cron| self.home.next(cron, fired.due_at.max(moment())));
+        let Some(begins_at) = next else { return Ok(()) };
+        let timer = NewTimer {
+            id: fired.timer,
+            conversation: turn.message.conversation.clone(),
+            begins_at,
+            every: None,
+            body: reminder.to_value(),
+            label: turn.message.label.clone(),
+        };
+        turn.store.set_timer(timer).await
+    }
+
     /// What a turn works with.
     async fn scene(&self, turn: &Turn, body: &Body) -> Result<Scene<'_>, StoreError> {
         let conversation = turn.message.conversation.clone();
@@ -131,6 +153,7 @@ impl Assistant {
             },
             tools: false,
             images: !body.images.is_empty(),
+            thinking: state.think.as_deref().and_then(Thinking::of),
             agent,
         };
         let served = self.model.served(&wish).await.ok();

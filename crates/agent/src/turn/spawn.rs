@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use yabby_core::{Label, Message, Priority, SessionKey, Tool as Described};
 use yabby_store::{Content, Lease, Said, StoreError};
 use yabby_tools::{At, Effect, Group, Manifest, Output, Registry, Returns, Tool, ToolError, ToolErrorKind};
 
 use super::{
-    item, moment,
+    asking, item, moment,
     scene::{Scene, shown},
     work::Work,
 };
@@ -88,8 +87,7 @@ impl Scene<'_> {
                 let error = ToolError::new(ToolErrorKind::Invalid, "give the task, as text");
                 return Ok(Err(error));
             };
-            let name = Sha256::digest(pending.key.as_bytes());
-            let name: String = name.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let name = asking::id(&pending.key);
             let Ok(conversation) = SessionKey::within(&self.wish.agent, &format!("subagent:{name}")) else {
                 return Ok(Err(ToolError::new(ToolErrorKind::Failed, "it cannot be named")));
             };

@@ -1,6 +1,7 @@
 //! Commands, as a person reads their answers.
 
 use yabby_agent::Rules;
+use yabby_core::Thinking;
 
 use crate::{
     desk::Desk,
@@ -41,8 +42,21 @@ async fn each_command_answers() {
         "/status",
     ] {
         let sent = desk.ask(line).await;
-        shown.push_str(&format!("> {line}\n{}\n", sent.join("\n")));
+        shown.extend([format!("> {line}\n"), sent.join("\n"), "\n".to_owned()]);
     }
     insta::assert_snapshot!(shown);
     assert_eq!(desk.model.asked()[1].messages.len(), 1);
+}
+
+#[tokio::test]
+async fn how_hard_to_think_reaches_the_model_and_changes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new(["One.", "Two.", "Three.", "Four."].map(Say::Text));
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    for line in ["a", "/think high", "b", "/think off", "c", "/think default", "d"] {
+        desk.ask(line).await;
+    }
+    let levels: Vec<Option<Thinking>> = desk.model.asked().iter().map(|asked| asked.thinking).collect();
+    assert_eq!(levels, [None, Some(Thinking::High), Some(Thinking::Off), None]);
+    desk.model.assert_prefixes();
 }

@@ -13,7 +13,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value, json};
 use tokio::{
     sync::{Notify, oneshot},
-    task::JoinHandle,
+    task::JoinSet,
 };
 use yabby_agent::{Assistant, Body, Frozen, Home, QueueMode, Rules, Served, Spawn, Wish};
 use yabby_core::{
@@ -45,7 +45,7 @@ pub(crate) struct Desk {
     pub(crate) model: Script,
     sent: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
-    loops: Option<JoinHandle<()>>,
+    loops: JoinSet<()>,
     told: usize,
 }
 
@@ -104,6 +104,10 @@ impl Home for Plain {
 
     fn aside(&self, _agent: &str, _at: Time) -> Option<String> {
         Some("[now]".to_owned())
+    }
+
+    fn next(&self, _cron: &str, after: Time) -> Option<Time> {
+        Some(after + Duration::from_hours(1))
     }
 
     fn models(&self) -> Vec<String> {
@@ -246,7 +250,8 @@ impl Desk {
         let deliveries = Deliveries::new(store.clone(), Channel(Arc::clone(&sent)), pace);
         let one = stopped.map(drop).shared();
         let two = one.clone();
-        let loops = tokio::spawn(async move {
+        let mut loops = JoinSet::new();
+        loops.spawn(async move {
             tokio::join!(turns.run(one), deliveries.run(two));
         });
         Self {
@@ -256,7 +261,7 @@ impl Desk {
             model,
             sent,
             stop: Some(stop),
-            loops: Some(loops),
+            loops,
             told: 0,
         }
     }
@@ -316,19 +321,13 @@ impl Desk {
 
     /// Ends at once, as a process that is killed does; what is in the folder stays.
     pub(crate) async fn kill(mut self) {
-        if let Some(loops) = self.loops.take() {
-            loops.abort();
-            let _ = loops.await;
-        }
+        self.loops.shutdown().await;
     }
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(loops) = self.loops.take() {
-            loops.abort();
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! The assistant over a real store, with a scripted model and small tools.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
 
 mod approvals;
 mod commands;

@@ -15,6 +15,7 @@ async fn remind(desk: &Desk, id: &str) {
     let reminder = Reminder {
         text: "call Ann".to_owned(),
         origin: origin(),
+        cron: (id == "one").then(|| "0 * * * *".to_owned()),
     };
     let timer = NewTimer {
         id: id.to_owned(),
@@ -36,6 +37,11 @@ async fn a_reminder_is_told_where_it_was_set_whether_a_model_is_there_or_not() {
     remind(&desk, "one").await;
     desk.sent_so_many(1).await;
     assert_eq!(desk.sent().await, ["answer: It is time to call Ann."]);
+    // It comes again.
+    let timers = desk.store.timers(None, 10).await.unwrap();
+    assert_eq!(timers.len(), 1);
+    assert_eq!(timers[0].set.id, "one");
+    desk.store.cancel_timer("one").await.unwrap();
     remind(&desk, "two").await;
     desk.sent_so_many(1).await;
     assert_eq!(

@@ -239,11 +239,21 @@ fn notice(model: &ModelRef, step: &Step) -> Option<Text> {
             "{model} does not go on from its own words; asked to go on from now on",
             model = model
         ),
+        Step::CommonEfforts => text!(
+            "{model} does not know every word for how hard to think; low, medium or high is said from now on",
+            model = model
+        ),
+        Step::NoThinking => text!(
+            "{model} cannot be told how hard to think; left out from now on",
+            model = model
+        ),
         Step::ConstrainedTools | Step::TextTools => text!(
             "{provider} cannot offer tools to {model}; described in the prompt from now on",
             provider = provider,
             model = model
         ),
-        Step::FindRefusedTools | Step::Quarantine { .. } => return None,
+        Step::AdaptiveThinking | Step::ThinkingBudget | Step::FindRefusedTools | Step::Quarantine { .. } => {
+            return None;
+        }
     })
 }

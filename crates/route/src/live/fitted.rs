@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use yabby_config::Params;
-use yabby_core::{ModelRef, ModelRequest};
+use yabby_core::{ModelRef, ModelRequest, Thinking};
 use yabby_servers::{Endpoint, EndpointOrigin, warm::keep_alive};
 use yabby_wire::Dialect;
 
@@ -36,7 +36,29 @@ pub(crate) fn fitted(request: &ModelRequest, endpoint: &Endpoint, model: &ModelR
     request.tool_mode = request
         .tool_mode
         .or_else(|| serde_json::from_value(params.get("toolMode")?.clone()).ok());
+    request.thinking = request.thinking.or_else(|| thinking(params));
     request
+}
+
+/// The fields that servers have for how hard to think.
+const THINKING: [&str; 5] = [
+    "chat_template_kwargs",
+    "reasoning_effort",
+    "reasoning",
+    "thinking",
+    "think",
+];
+
+/// How hard `params` want the model to think, unless they say so in a server's own words too.
+fn thinking(params: &Params) -> Option<Thinking> {
+    let objects = ["extra_body", "extraBody"].map(|name| params.get(name).and_then(Value::as_object));
+    let in_its_words = |name: &&str| objects.iter().flatten().any(|object| object.contains_key(*name));
+    let by_template = params.get("chat_template_kwargs").and_then(Value::as_object);
+    let by_template = by_template.is_some_and(|arguments| arguments.contains_key("enable_thinking"));
+    if by_template || THINKING.iter().any(in_its_words) {
+        return None;
+    }
+    params.get("thinking").and_then(Value::as_str).and_then(Thinking::of)
 }
 
 /// The fields of `params` that go into the body of a request as they are.

@@ -1,7 +1,7 @@
 //! How a model is asked to go on with an answer that another one, or itself, has begun.
 
 use serde_json::Value;
-use yabby_core::{ErrorKind, Message, ModelError, ModelRequest, Phase};
+use yabby_core::{ErrorKind, Message, ModelError, ModelRequest, Phase, Thinking};
 use yabby_servers::ServerKind;
 use yabby_wire::Dialect;
 
@@ -34,6 +34,10 @@ pub(super) fn go_on(
     if !prefills {
         request.messages.push(Message::user(GO_ON));
         return false;
+    }
+    if request.thinking != Some(Thinking::Off) {
+        // Thoughts would come before the words that are put there; llama.cpp and Anthropic refuse both together.
+        request.thinking = None;
     }
     if told {
         for (name, value) in [("continue_final_message", true), ("add_generation_prompt", false)] {

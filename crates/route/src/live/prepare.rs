@@ -67,6 +67,7 @@ impl LiveUpstream {
             self.dialect = self.endpoint.dialect_of(&model, request);
             pass_through(request, &self.endpoint, self.dialect, &self.params);
             if let Some((name, value)) = self.reasoning_off.clone() {
+                request.thinking = None;
                 request.extra_body.insert(name, value);
             }
         };

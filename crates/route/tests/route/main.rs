@@ -1,5 +1,10 @@
 //! The way from a request to an answer, against the scripted server.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![expect(
+    clippy::large_futures,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
 mod answer;
 mod chain;

@@ -39,6 +39,7 @@ use yabby_config::Modality;
 use yabby_core::{ToolMode, now, text};
 
 pub use finding::{Capability, Finding, Outcome, TryOut, Verdict};
+pub(crate) use reasoning::chat_thinking;
 pub use reasoning::reasoning_switches;
 pub use tried::{Found, Record, Tried};
 

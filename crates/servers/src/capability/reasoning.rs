@@ -2,8 +2,8 @@
 //! is not worth.
 
 use serde_json::{Value, json};
-use yabby_core::{ErrorKind, ModelRequest, Text, text};
-use yabby_wire::Dialect;
+use yabby_core::{ErrorKind, ModelRequest, Text, Thinking, text};
+use yabby_wire::{ChatThinking, Dialect};
 
 use super::{
     asking::{Asking, Said, question, refused},
@@ -77,8 +77,21 @@ fn switches(kind: Option<ServerKind>, dialect: Dialect) -> &'static [Switch] {
     }
 }
 
+/// How a Chat endpoint is told how hard to think: by the likeliest switch. What is hosted and not known has no chat
+/// template that it would show.
+pub(crate) fn chat_thinking(kind: Option<ServerKind>, is_near: bool) -> ChatThinking {
+    match (kind, switches(kind, Dialect::Chat).first()) {
+        (Some(ServerKind::OpenRouter), _) => ChatThinking::NestedEffort,
+        // It passes on what its upstream takes, and refuses the rest.
+        (Some(ServerKind::LiteLlm), _) => ChatThinking::Effort,
+        (None, _) if !is_near => ChatThinking::Effort,
+        (_, Some(Switch::Template)) => ChatThinking::Template,
+        _ => ChatThinking::Effort,
+    }
+}
+
 /// The fields of a request that may switch reasoning off, with their values, likeliest first. Which of them a model knows
-/// shows only in its answer.
+/// shows only in its answer. One that the request has already is not among them.
 pub fn reasoning_switches(
     endpoint: &Endpoint,
     model: &str,
@@ -92,7 +105,21 @@ pub fn reasoning_switches(
         .get("chat_template_kwargs")
         .or_else(|| configured?.get("chat_template_kwargs"));
     let fields = switches(kind, dialect).iter().map(|switch| switch.field(template));
-    fields.map(|(name, value)| (name.to_owned(), value)).collect()
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    if request.thinking != Some(Thinking::Off) {
+        return fields.collect();
+    }
+    // What was said already has not helped.
+    let said = endpoint.body(dialect, model, request);
+    let again = |(name, value): &(String, Value)| {
+        let mut request = ModelRequest {
+            thinking: None,
+            ..request.clone()
+        };
+        request.extra_body.insert(name.clone(), value.clone());
+        endpoint.body(dialect, model, &request) == said
+    };
+    fields.filter(|field| !again(field)).collect()
 }
 
 fn fix(kind: Option<ServerKind>) -> Text {
@@ -162,6 +189,54 @@ mod tests {
             assert_eq!(switches(kind, Dialect::Responses), [Switch::NestedEffort]);
             assert_eq!(switches(kind, Dialect::Messages), [Switch::Thinking]);
         }
+    }
+
+    #[test]
+    fn who_can_be_switched_off_by_its_template_is_told_there() {
+        let near = [
+            ServerKind::LlamaCpp,
+            ServerKind::Vllm,
+            ServerKind::SgLang,
+            ServerKind::LmStudio,
+            ServerKind::Ollama,
+            ServerKind::LiteLlm,
+            ServerKind::OpenRouter,
+        ];
+        assert_eq!(
+            near.map(|kind| chat_thinking(Some(kind), true)),
+            [
+                ChatThinking::Template,
+                ChatThinking::Template,
+                ChatThinking::Template,
+                ChatThinking::Effort,
+                ChatThinking::Effort,
+                ChatThinking::Effort,
+                ChatThinking::NestedEffort,
+            ]
+        );
+        assert_eq!(
+            [true, false].map(|near| chat_thinking(None, near)),
+            [ChatThinking::Template, ChatThinking::Effort]
+        );
+    }
+
+    #[test]
+    fn what_was_said_already_is_no_switch() {
+        let endpoint = Endpoint::loopback("p", 1, crate::EndpointOrigin::Discovered);
+        let names = |thinking| {
+            let request = ModelRequest {
+                thinking,
+                ..ModelRequest::default()
+            };
+            let switches = reasoning_switches(&endpoint, "m", Dialect::Chat, &request);
+            switches.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(None), ["chat_template_kwargs", "reasoning_effort"]);
+        assert_eq!(
+            names(Some(Thinking::High)),
+            ["chat_template_kwargs", "reasoning_effort"]
+        );
+        assert_eq!(names(Some(Thinking::Off)), ["reasoning_effort"]);
     }
 
     #[test]

@@ -518,9 +518,10 @@ async fn a_turn_takes_what_comes_behind_its_message() {
         // The lease has ended with its turn.
         let late = store.claim_next(&lease, second).await.unwrap_err();
         assert_eq!(late.kind, StoreErrorKind::Fenced);
-        let mut left = vec![claim(&store).await, claim(&store).await];
+        let mut left = [claim(&store).await, claim(&store).await];
         left.sort_by_key(|claimed| claimed.id);
-        let left: Vec<(&str, u64)> = (left.iter())
+        let left: Vec<(&str, u64)> = left
+            .iter()
             .map(|claimed| (claimed.message.message.as_str(), claimed.claims))
             .collect();
         assert_eq!(left, [("elsewhere", 1), ("third", 1)]);

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{
-    Dialect, Encoded, MaxTokensField, Quirks, Target, cache_mark, own, seal, tools, without_pictures,
+use crate::{
+    dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, cache_mark, own, seal, tools, without_pictures},
+    thinking,
 };
 
 /// The fields of an answer that go back as they came; see [`super::decode`].
@@ -66,7 +67,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     Encoded {
         path: Dialect::Chat.path(),
         body: seal(
-            fields,
+            (fields, thinking::fields(Dialect::Chat, request, quirks)),
             quirks,
             &["model", "stream"],
             "messages",

@@ -70,7 +70,8 @@ pub fn next_step(
     steps.find(|step| {
         // What the caller asks for by name is not learned away, and without tools nothing is learned of them.
         let is_free = !step.sets_tool_mode() || (request.tool_mode.is_none() && !request.tools.is_empty());
-        is_free && !learned.has(step) && changes(step, &before.body, dialect, request, target)
+        let is_new = !learned.has(step) && !step.undoes().is_some_and(|other| learned.has(&other));
+        is_free && is_new && changes(step, &before.body, dialect, request, target)
     })
 }
 

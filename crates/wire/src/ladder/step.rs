@@ -44,6 +44,14 @@ pub enum Step {
     ShortCallIds,
     /// A conversation never ends with the model's own words.
     EndWithUser,
+    /// Of how hard to think only `low`, `medium` and `high` are said.
+    CommonEfforts,
+    /// Thinking is asked for without a number of tokens, and with an effort.
+    AdaptiveThinking,
+    /// Thinking is asked for with a number of tokens.
+    ThinkingBudget,
+    /// Nothing is said of how hard to think.
+    NoThinking,
     /// Tools are described in the system prompt and the answer is held to a schema: [`ToolMode::Constrained`].
     ConstrainedTools,
     /// Tools are described in the system prompt and calls are read from the text: [`ToolMode::Text`].
@@ -75,9 +83,22 @@ impl Step {
             Self::ToolsAsText => quirks.tools_as_text = true,
             Self::ShortCallIds => quirks.short_call_ids = true,
             Self::EndWithUser => quirks.end_with_user = true,
+            Self::CommonEfforts => quirks.common_efforts = true,
+            Self::AdaptiveThinking => quirks.adaptive_thinking = true,
+            Self::ThinkingBudget => quirks.adaptive_thinking = false,
+            Self::NoThinking => quirks.no_thinking = true,
             Self::ConstrainedTools if quirks.tool_mode == ToolMode::Native => quirks.tool_mode = ToolMode::Constrained,
             Self::TextTools if quirks.tool_mode != ToolMode::None => quirks.tool_mode = ToolMode::Text,
             Self::FindRefusedTools | Self::ConstrainedTools | Self::TextTools => {}
+        }
+    }
+
+    /// The step that it would undo; who has taken that one has tried this already.
+    pub(super) fn undoes(&self) -> Option<Self> {
+        match self {
+            Self::AdaptiveThinking => Some(Self::ThinkingBudget),
+            Self::ThinkingBudget => Some(Self::AdaptiveThinking),
+            _ => None,
         }
     }
 

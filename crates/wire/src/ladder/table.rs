@@ -27,6 +27,8 @@ enum When {
     Refused(Refused),
     /// It names no part that is known.
     Unclear,
+    /// It names nothing at all.
+    Nameless,
     /// The path of the field begins with one of the first and ends with one of the second; an empty list holds for
     /// all. A name alone is both.
     Field(&'static [&'static str], &'static [&'static str]),
@@ -58,6 +60,17 @@ const fn row(kinds: &'static [ErrorKind], when: When, step: Step) -> Row {
 const FIELD: &[ErrorKind] = &[UnsupportedField];
 /// Some servers say only that the value is wrong.
 const SHAPE: &[ErrorKind] = &[UnsupportedField, BadRequest];
+const VALUE: &[ErrorKind] = &[BadRequest];
+/// Where the dialects and servers put how hard to think.
+const THINKING: &[&str] = &[
+    "reasoning_effort",
+    "reasoning",
+    "chat_template_kwargs",
+    "enable_thinking",
+    "thinking",
+    "think",
+    "output_config",
+];
 const CONVERSATION: &[&str] = &["messages", "input"];
 const SCHEMAS: &[ErrorKind] = &[Grammar];
 const TEMPLATE: &[ErrorKind] = &[Template];
@@ -80,6 +93,11 @@ pub(super) static TABLE: &[Row] = &[
     row(FIELD, When::Field(&["tools"], &["tools"]), Step::ConstrainedTools),
     row(FIELD, When::Field(&["tools"], &["tools"]), Step::TextTools),
     row(FIELD, When::Constraint, Step::TextTools),
+    // How hard to think: another word or another form, then nothing.
+    row(SHAPE, When::Field(THINKING, &[]), Step::CommonEfforts),
+    row(SHAPE, When::Field(THINKING, &[]), Step::AdaptiveThinking),
+    row(SHAPE, When::Field(THINKING, &[]), Step::ThinkingBudget),
+    row(SHAPE, When::Field(THINKING, &[]), Step::NoThinking),
     Row {
         kinds: FIELD,
         when: When::Always,
@@ -108,6 +126,7 @@ pub(super) static TABLE: &[Row] = &[
     row(FEATURE, When::Refused(Refused::Tools), Step::TextTools),
     row(PARSER, When::Always, Step::ConstrainedTools),
     row(PARSER, When::Always, Step::TextTools),
+    row(FEATURE, When::Refused(Refused::Thinking), Step::NoThinking),
     // Reasoning that the config asks for, in the words of three servers.
     Row {
         kinds: FEATURE,
@@ -124,6 +143,11 @@ pub(super) static TABLE: &[Row] = &[
         when: When::Refused(Refused::Thinking),
         take: Take::Drop("reasoning"),
     },
+    // Who asks for thinking shall get an answer without rather than none: not every server says what it does not like.
+    row(VALUE, When::Nameless, Step::CommonEfforts),
+    row(VALUE, When::Nameless, Step::AdaptiveThinking),
+    row(VALUE, When::Nameless, Step::ThinkingBudget),
+    row(VALUE, When::Nameless, Step::NoThinking),
 ];
 
 // === impl Row ===
@@ -137,6 +161,7 @@ impl Row {
                 When::Always => true,
                 When::Refused(part) => details.refused == Some(*part),
                 When::Unclear => details.refused.is_none(),
+                When::Nameless => details.refused.is_none() && field.is_none(),
                 When::Field(first, last) => field.is_some_and(|path| {
                     let mut parts = path.split(['.', '[', ']']).filter(|part| !part.is_empty());
                     let begins = parts.clone().next();

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use yabby_core::{
-    ErrorDetails, ErrorKind, Image, Message, Phase, PromptCache, Refused, Text, ToolCall, ToolChoice, text,
+    ErrorDetails, ErrorKind, Image, Message, Phase, PromptCache, Refused, Text, Thinking, ToolCall, ToolChoice, text,
 };
 
 use super::*;
@@ -246,6 +246,93 @@ fn one_case_a_row() {
         let error = error(kind, details);
         assert_eq!(all_the_way(dialect, &error, &request()), expected, "{error:?}");
     }
+}
+
+/// The steps for a request that says how hard to think.
+fn thinking_steps(dialect: Dialect, level: Thinking, kind: ErrorKind, details: ErrorDetails) -> Vec<Step> {
+    let request = ModelRequest {
+        messages: vec![Message::user("hi")],
+        thinking: Some(level),
+        ..ModelRequest::default()
+    };
+    all_the_way(dialect, &error(kind, details), &request)
+}
+
+#[test]
+fn how_hard_to_think_is_said_otherwise_and_then_not_at_all() {
+    use Dialect::{Chat, Messages, Ollama, Responses};
+    use ErrorKind as E;
+    let gone = vec![Step::NoThinking];
+    let worded = vec![Step::CommonEfforts, Step::NoThinking];
+    let cases = [
+        (
+            Chat,
+            Thinking::High,
+            E::UnsupportedField,
+            field("reasoning_effort"),
+            gone.clone(),
+        ),
+        (
+            Chat,
+            Thinking::Minimal,
+            E::UnsupportedField,
+            field("reasoning_effort"),
+            worded.clone(),
+        ),
+        (
+            Chat,
+            Thinking::Off,
+            E::BadRequest,
+            field("reasoning_effort"),
+            worded.clone(),
+        ),
+        (
+            Responses,
+            Thinking::Max,
+            E::UnsupportedField,
+            field("reasoning.effort"),
+            worded,
+        ),
+        (
+            Messages,
+            Thinking::High,
+            E::BadRequest,
+            plain(),
+            vec![Step::AdaptiveThinking, Step::NoThinking],
+        ),
+        (
+            Ollama,
+            Thinking::Off,
+            E::UnsupportedFeature,
+            refused(Refused::Thinking),
+            gone.clone(),
+        ),
+        // Nobody says what it is: better an answer without.
+        (Chat, Thinking::High, E::BadRequest, plain(), gone),
+        // It is something else.
+        (Chat, Thinking::High, E::BadRequest, field("temperature"), vec![]),
+        (Chat, Thinking::Adaptive, E::BadRequest, plain(), vec![]),
+    ];
+    for (dialect, level, kind, details, expected) in cases {
+        let found = thinking_steps(dialect, level, kind, details.clone());
+        assert_eq!(found, expected, "{dialect:?} {level:?} {kind:?} {details:?}");
+    }
+}
+
+#[test]
+fn a_form_of_thinking_that_was_refused_is_not_tried_again() {
+    let mut learned = Learned::default();
+    learned.add(Step::AdaptiveThinking);
+    let request = ModelRequest {
+        messages: vec![Message::user("hi")],
+        thinking: Some(Thinking::High),
+        ..ModelRequest::default()
+    };
+    let error = error(ErrorKind::BadRequest, plain());
+    assert_eq!(
+        next(Dialect::Messages, &error, &request, &learned),
+        Some(Step::NoThinking)
+    );
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Dialect, Encoded, NO_PICTURE, Quirks, Target, cache_mark, own, seal, tools};
+use crate::{
+    dialect::{Dialect, Encoded, NO_PICTURE, Quirks, Target, cache_mark, own, seal, tools},
+    thinking,
+};
 
 /// The limit when none is set: the field is mandatory on Anthropic, vLLM and LiteLLM (recordings
 /// `msgs_no_maxtokens`).
-const DEFAULT_MAX_TOKENS: u32 = 4096;
+const DEFAULT_MAX_TOKENS: u64 = 4096;
 
 /// A Messages request.
 pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
@@ -18,11 +21,16 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     if request.delivery == Delivery::Stream {
         set("stream", true.into());
     }
-    set(
-        "max_tokens",
-        request.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into(),
-    );
-    if let Some(temperature) = request.temperature {
+    let said = thinking::fields(Dialect::Messages, request, quirks);
+    let thinking = said.get("thinking").filter(|thinking| thinking["type"] != "disabled");
+    // What is thought counts against the limit; without one there is room for both.
+    let budget = thinking
+        .and_then(|thinking| thinking["budget_tokens"].as_u64())
+        .unwrap_or(0);
+    let most = request.max_output_tokens.map(u64::from);
+    set("max_tokens", most.unwrap_or(DEFAULT_MAX_TOKENS + budget).into());
+    // Anthropic takes no temperature from who wants thinking (platform.claude.com, "Extended thinking").
+    if let Some(temperature) = request.temperature.filter(|_| thinking.is_none()) {
         set("temperature", temperature.into());
     }
     let cache = cache_mark(quirks.prompt_cache);
@@ -62,7 +70,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     Encoded {
         path: Dialect::Messages.path(),
         body: seal(
-            fields,
+            (fields, said),
             quirks,
             &["model", "stream"],
             "messages",

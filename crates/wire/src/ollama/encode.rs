@@ -3,13 +3,16 @@
 //! `stream` always stands there, because Ollama streams unless it is false. `truncate: false` makes a prompt that is
 //! too long an error; without it the oldest messages are dropped and nothing is said (`wire-facts.md` §7.4). It is
 //! a field of `ChatRequest` in `api/types.go` that `docs/api.md` does not mention; fields that a version does not know
-//! are ignored. `think`, `format` and `keep_alive` come through the extra fields: without `think` a thinking model
+//! are ignored. `format` and `keep_alive` come through the extra fields: without `think` a thinking model
 //! thinks, and with it one that cannot think refuses (§7.4).
 
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Message, ModelRequest, Tool, ToolCall, ToolChoice};
 
-use crate::dialect::{Dialect, Encoded, Quirks, Target, seal, tools, without_pictures};
+use crate::{
+    dialect::{Dialect, Encoded, Quirks, Target, seal, tools, without_pictures},
+    thinking,
+};
 
 /// What Ollama reads inside `options` (`docs/api.md`, "Generate request (With options)") and people write at the top
 /// of the extra fields, as the other APIs want it. At the top Ollama would ignore it.
@@ -58,7 +61,7 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
     Encoded {
         path: Dialect::Ollama.path(),
         body: seal(
-            fields,
+            (fields, thinking::fields(Dialect::Ollama, request, target.quirks)),
             target.quirks,
             &reserved,
             "messages",

@@ -6,7 +6,10 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{Delivery, Image, Message, ModelRequest, Tool, ToolChoice};
 
-use crate::dialect::{Dialect, Encoded, Quirks, Target, own, seal, tools, without_pictures};
+use crate::{
+    dialect::{Dialect, Encoded, Quirks, Target, own, seal, tools, without_pictures},
+    thinking,
+};
 
 /// A Responses request.
 ///
@@ -52,10 +55,17 @@ pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {
             ToolChoice::Named(name) => drop(set("tool_choice", json!({"type": "function", "name": name}))),
         }
     }
+    let thinking = thinking::fields(Dialect::Responses, request, quirks);
     let reserved = ["model", "stream", "previous_response_id", "truncation"];
     Encoded {
         path: Dialect::Responses.path(),
-        body: seal(fields, quirks, &reserved, "input", conversation(request, target)),
+        body: seal(
+            (fields, thinking),
+            quirks,
+            &reserved,
+            "input",
+            conversation(request, target),
+        ),
         headers: Vec::new(),
     }
 }

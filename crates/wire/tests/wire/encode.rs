@@ -46,6 +46,7 @@ fn request() -> ModelRequest {
         output_schema: None,
         max_output_tokens: Some(64),
         temperature: Some(0.5),
+        thinking: None,
         delivery: Delivery::Stream,
         tool_mode: None,
         prompt_cache: None,

@@ -29,3 +29,5 @@ mod recover;
 mod schemas;
 #[cfg(test)]
 mod splits;
+#[cfg(test)]
+mod thinking;

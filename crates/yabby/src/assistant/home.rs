@@ -8,7 +8,7 @@ use yabby_config::{AssistantSettings, Config, Environment, Paths, QueueMode as Q
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet};
-use yabby_tools::{Choice, Registry};
+use yabby_tools::{Choice, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
 use crate::{local_time::LocalTime, toolbox::Toolbox};
@@ -22,6 +22,7 @@ pub(crate) struct Household {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) toolbox: Toolbox,
     pub(crate) clock: LocalTime,
+    pub(crate) zone: Zone,
     /// Whether reasoning is shown, because the command line says so.
     pub(crate) reasoning: bool,
 }
@@ -111,6 +112,10 @@ impl Home for Household {
 
     fn aside(&self, _agent: &str, at: Time) -> Option<String> {
         Some(format!("[{}]", self.clock.aside(at)))
+    }
+
+    fn next(&self, cron: &str, after: Time) -> Option<Time> {
+        Repeat::read(cron).ok()?.next(&self.zone, after)
     }
 
     fn models(&self) -> Vec<String> {

@@ -2,8 +2,10 @@
 
 mod furnished;
 mod home;
+mod ports;
 mod running;
 
 pub(crate) use furnished::{Furnished, chosen, folder};
 pub(crate) use home::Household;
+pub(crate) use ports::Ports;
 pub(crate) use running::{Chosen, Delivered, Running};

@@ -23,7 +23,11 @@ use yabby_store::{
 };
 
 use super::Household;
-use crate::{app::App, local_time::LocalTime, toolbox::Toolbox};
+use crate::{
+    app::App,
+    local_time::LocalTime,
+    toolbox::{Toolbox, zone},
+};
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
@@ -135,6 +139,7 @@ impl Running {
             model: Arc::clone(&model),
             toolbox,
             clock: LocalTime::of(&app.env),
+            zone: zone(&app.env),
             reasoning: chosen.reasoning,
         };
         let assistant = Assistant::new(model, Arc::new(home));

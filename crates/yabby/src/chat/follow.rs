@@ -201,16 +201,13 @@ impl Screen {
             Said::Answer(answer) => {
                 self.answered = true;
                 let whole = answer.as_str();
-                match whole.strip_prefix(self.streamed.as_str()) {
-                    Some(rest) => {
-                        let rest = rest.to_owned();
-                        self.write(&rest)?;
-                    }
-                    None => {
-                        self.end_line()?;
-                        self.streamed.clear();
-                        self.write(whole)?;
-                    }
+                if let Some(rest) = whole.strip_prefix(self.streamed.as_str()) {
+                    let rest = rest.to_owned();
+                    self.write(&rest)?;
+                } else {
+                    self.end_line()?;
+                    self.streamed.clear();
+                    self.write(whole)?;
                 }
             }
             Said::Notice(notice) => {

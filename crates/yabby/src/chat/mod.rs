@@ -119,7 +119,8 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
         match followed {
             Followed::Answered if lines.interactive() => exit = Exit::Answered,
             Followed::Answered => {}
-            Followed::Told if line.starts_with('/') => {}
+            // A question is no failure while it can be answered.
+            Followed::Told if line.starts_with('/') || !asked.is_empty() => {}
             Followed::Told => exit = Exit::NoAnswer,
             Followed::Stopped if lines.interactive() => {}
             Followed::Stopped => {
@@ -130,6 +131,9 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             Followed::Unwritten(error) => return unwritten(terminal, &error),
             Followed::Failed(error) => return stored::tell(app, &error),
         }
+    }
+    if matches!(exit, Exit::Answered) && !asked.is_empty() {
+        exit = Exit::NoAnswer;
     }
     running.spending.hand_over(HAND_OVER).await;
     drop(running);

@@ -100,6 +100,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         messages: vec![question],
         max_output_tokens: arguments.max_tokens,
         temperature: arguments.temperature,
+        thinking: arguments.think,
         delivery: if arguments.no_stream {
             Delivery::Whole
         } else {

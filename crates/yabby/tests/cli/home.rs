@@ -161,7 +161,7 @@ pub(crate) fn provider(id: &str, base_url: &str, api: &str) -> String {
 /// The messages of a request as they were said: without the prompt of the assistant, and without the time that stands in front
 /// of what the person says.
 pub(crate) fn spoken(messages: &serde_json::Value) -> serde_json::Value {
-    let messages = messages.as_array().expect("messages");
+    let messages = messages.as_array().unwrap();
     let said = messages
         .iter()
         .filter(|message| message["role"] != "system")

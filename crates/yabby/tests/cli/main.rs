@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod ask;
+mod assistant;
 mod chain;
 #[path = "../shared/chat.rs"]
 mod chat;
@@ -29,6 +30,7 @@ mod setup;
 #[cfg(target_os = "linux")]
 mod setup_terminal;
 mod store;
+mod think;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;

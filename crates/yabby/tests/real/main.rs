@@ -5,6 +5,7 @@
 //! folder, so that another clone does not fetch them again; `provision` has a test that fetches the small model anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod agent;
 mod capability;
 #[path = "../shared/chat.rs"]
 mod chat;

@@ -35,7 +35,7 @@ fn the_prompt_keeps_to_its_budget_by_exact_counts() {
         assert!(tokens(&bare) <= most, "{bare}");
 
         let workspace = home.path().join("workspace");
-        fs::create_dir(&workspace).unwrap();
+        fs::create_dir_all(&workspace).unwrap();
         for name in ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md"] {
             fs::copy(Path::new(WORKSPACE).join(name), workspace.join(name)).unwrap();
         }

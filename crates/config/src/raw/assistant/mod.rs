@@ -254,6 +254,21 @@ pub enum Thinking {
     Ultra,
 }
 
+impl From<Thinking> for yabby_core::Thinking {
+    fn from(level: Thinking) -> Self {
+        match level {
+            Thinking::Off => Self::Off,
+            Thinking::Minimal => Self::Minimal,
+            Thinking::Low => Self::Low,
+            Thinking::Medium => Self::Medium,
+            Thinking::High => Self::High,
+            Thinking::Xhigh => Self::Xhigh,
+            Thinking::Adaptive => Self::Adaptive,
+            Thinking::Max | Thinking::Ultra => Self::Max,
+        }
+    }
+}
+
 /// Whether the person sees what a model thinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

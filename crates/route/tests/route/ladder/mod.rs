@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::{Map, Value, json};
-use yabby_config::{Config, Environment, load_text};
-use yabby_core::{Attempt, ErrorKind, Image, Message, ModelRequest, Tool, ToolCall, ToolChoice};
+use yabby_config::{Config, Environment, Params, load_text};
+use yabby_core::{Attempt, ErrorKind, Image, Message, ModelRequest, Thinking, Tool, ToolCall, ToolChoice};
 use yabby_route::{Answer, Deadlines, Plan, RouteEvent, RouteFailure, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http, Reach};
 use yabby_testkit::{Fault, ModelServer, Refusal, script};

@@ -80,6 +80,82 @@ async fn a_field_that_is_called_otherwise() {
 }
 
 #[tokio::test]
+async fn how_hard_to_think_cannot_be_said() {
+    let place = Place::new(&[
+        Refusal::Field("reasoning_effort".to_owned()),
+        Refusal::Field("chat_template_kwargs".to_owned()),
+    ])
+    .await;
+    let request = ModelRequest {
+        thinking: Some(Thinking::High),
+        ..question()
+    };
+    let told = "m cannot be told how hard to think; left out from now on";
+    let sent = place.learns(&request, 2, &[told]).await;
+    for name in ["reasoning_effort", "chat_template_kwargs"] {
+        assert_eq!(sent.get(name), None);
+    }
+    // Another level is not tried again, and who says nothing sends nothing else.
+    for thinking in [Some(Thinking::Off), None] {
+        let other = ModelRequest { thinking, ..question() };
+        assert_eq!(place.ask(&other).await.sent, std::slice::from_ref(&sent));
+    }
+}
+
+#[tokio::test]
+async fn what_the_config_says_of_thinking_is_the_default() {
+    let mut place = Place::new(&[]).await;
+    let mut sent = async |params: Value, thinking| {
+        place.plan.candidates[0].params = Params(params.as_object().unwrap().clone());
+        let request = ModelRequest { thinking, ..question() };
+        let sent = place.ask(&request).await.sent.remove(0);
+        (
+            sent.get("reasoning_effort").cloned(),
+            sent.get("chat_template_kwargs").cloned(),
+        )
+    };
+    let on = |effort: &str| (Some(json!(effort)), Some(json!({"enable_thinking": true})));
+    let off = (None, Some(json!({"enable_thinking": false})));
+    assert_eq!(sent(json!({}), None).await, (None, None));
+    assert_eq!(sent(json!({"thinking": "low"}), None).await, on("low"));
+    assert_eq!(sent(json!({"thinking": "low"}), Some(Thinking::High)).await, on("high"));
+    // A server's own words go before the default, and the person's wish before both.
+    let both = json!({"thinking": "low", "chat_template_kwargs": {"enable_thinking": false}});
+    assert_eq!(sent(both.clone(), None).await, off);
+    assert_eq!(sent(both, Some(Thinking::High)).await, on("high"));
+}
+
+#[test]
+fn an_agent_has_a_default_for_thinking() {
+    let text = r#"{
+        agents: {
+            defaults: {
+                model: { primary: "p/a", fallbacks: ["p/b"] },
+                models: { "p/b": { params: { thinking: "off" } } },
+                thinkingDefault: "low",
+            },
+            list: [{ id: "main" }, { id: "deep", thinkingDefault: "ultra" }],
+        },
+        models: { providers: { p: { baseUrl: "http://127.0.0.1:9/v1", models: [{ id: "a" }, { id: "b" }] } } },
+    }"#;
+    let loaded = load_text(text, &Environment::default());
+    let fleet = Fleet::new(Endpoint::from_config(&loaded.config));
+    let levels = |agent| {
+        let wanted = Wanted {
+            agent,
+            ..Wanted::default()
+        };
+        let plan = plan(&loaded.config, &fleet, &wanted).unwrap();
+        let level = |candidate: yabby_route::Candidate| candidate.params.get("thinking").cloned();
+        plan.candidates.into_iter().map(level).collect::<Vec<_>>()
+    };
+    // A question outside of any agent has none.
+    assert_eq!(levels(None), [None, Some(json!("off"))]);
+    assert_eq!(levels(Some("main")), [Some(json!("low")), Some(json!("off"))]);
+    assert_eq!(levels(Some("deep")), [Some(json!("max")), Some(json!("off"))]);
+}
+
+#[tokio::test]
 async fn a_field_inside_the_tools() {
     let place = Place::speaking("openai-responses", &[Refusal::Field("tools.0.strict".to_owned())]).await;
     let request = ModelRequest {

@@ -202,5 +202,9 @@ fn short(step: &Step) -> Text {
         Step::EndWithUser => text!("no prefill"),
         Step::ConstrainedTools => text!("constrained tools"),
         Step::TextTools => text!("tools as text"),
+        Step::CommonEfforts => text!("thinks low, medium or high"),
+        Step::AdaptiveThinking => text!("thinks as it likes"),
+        Step::ThinkingBudget => text!("thinks by tokens"),
+        Step::NoThinking => text!("thinks as it is set"),
     }
 }
