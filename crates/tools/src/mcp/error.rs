@@ -104,10 +104,7 @@ impl McpTrouble {
                 )
             }
             Self::Malformed | Self::Redirected | Self::NotMcp | Self::Unreachable | Self::Status(_) => {
-                text!(
-                    "look whether it runs, or correct mcp.servers.{server}.url",
-                    server = server
-                )
+                text!("look whether it runs, or correct mcp.servers.{server}", server = server)
             }
             Self::Unauthorized => text!("correct mcp.servers.{server}.headers", server = server),
             Self::TimedOut(_) | Self::Ended(_) | Self::Refused(_) => {

@@ -14,7 +14,7 @@ use crate::{Tool, exec::Reaper};
 pub struct Servers {
     all: Vec<Arc<Server>>,
     pins: Arc<dyn Pins>,
-    _kept: JoinSet<()>,
+    kept: JoinSet<()>,
 }
 
 /// What there is of servers now: for an agent, and for its owner.
@@ -46,7 +46,7 @@ impl Servers {
         Self {
             all: servers,
             pins,
-            _kept: kept,
+            kept,
         }
     }
 
@@ -134,5 +134,14 @@ impl Servers {
         let kept = self.pins.accept(&server.own.name, &accepted);
         kept.map_err(|error| McpTrouble::Pins(error.kind()))?;
         Ok(accepted)
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.kept.abort_all();
+        for server in &self.all {
+            server.gone(Some(McpTrouble::Ended(None)));
+        }
     }
 }
