@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Sessions(Sessions),
     /// Show where sessions and messages are kept; check, back up, export and import them
     Store(Store),
+    /// Show the MCP servers of the config and their tools, and accept what has changed
+    Mcp(Mcp),
     /// Check, show or explain the config
     Config(Config),
     /// The supervisor of the managed server; started by Yabby itself
@@ -133,6 +135,24 @@ pub(crate) struct SessionsList {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Mcp {
+    #[command(subcommand)]
+    pub(crate) command: Option<McpCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpCommand {
+    /// List the tools that the servers offer, and what is wrong
+    List,
+    /// Accept the tools of a server as they are now
+    Accept {
+        /// The name of the server in mcp.servers
+        #[arg(value_name = "SERVER")]
+        server: String,
+    },
 }
 
 #[derive(Args, Debug)]

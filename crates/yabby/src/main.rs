@@ -109,6 +109,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,
         Command::Usage(arguments) => Box::pin(commands::usage::run(&app, &arguments)).await,
+        Command::Mcp(arguments) => Box::pin(commands::mcp::run(&app, &arguments)).await,
         Command::Sessions(arguments) => Box::pin(commands::sessions::run(&app, &arguments)).await,
         Command::Store(arguments) => Box::pin(commands::store::run(&app, &arguments)).await,
         Command::Config(arguments) => commands::config::run(&app, &arguments),

@@ -17,14 +17,15 @@ pub(crate) fn of(command: &Command) -> Option<Needs> {
         | Command::Config(_)
         | Command::ManagedServer { .. }
         | Command::ExecBound { .. } => None,
-        // A chat is kept, and `doctor` looks at everything.
-        Command::Up(_) | Command::Doctor(_) => Some(Needs::All),
-        Command::Ask(_)
-        | Command::Prompt(_)
+        // A chat is kept, what was spent is shared through the store, MCP servers have secrets of their own, and `doctor` looks
+        // at everything.
+        Command::Up(_)
+        | Command::Ask(_)
         | Command::Serve(_)
-        | Command::Setup(_)
-        | Command::Models(_)
-        | Command::Route(_) => Some(Needs::Models),
+        | Command::Prompt(_)
+        | Command::Mcp(_)
+        | Command::Doctor(_) => Some(Needs::All),
+        Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
         Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
     }
 }

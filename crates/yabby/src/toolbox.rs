@@ -10,15 +10,19 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use yabby_agent::{Recall, ResultTool, SkillsSettings, Spawn};
-use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, Paths, vars};
+use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, McpTransport, Paths, vars};
 use yabby_store::Store;
 use yabby_tools::{
     Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory, MemorySettings, Registry, Remind,
     RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits, Zone,
+    mcp::{self, FolderPins, McpSettings, Servers},
     web::{self, Brave, Provider, Searxng},
 };
 
 use crate::assistant::{Ports, folder};
+
+/// How long the first turn waits for MCP servers.
+const MCP: Duration = Duration::from_secs(5);
 
 /// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this.
 pub(crate) struct Toolbox {
@@ -26,32 +30,44 @@ pub(crate) struct Toolbox {
     env: Environment,
     paths: Paths,
     store: Store,
-    by_agent: Mutex<HashMap<String, Registry>>,
+    /// Tools of each agent, without those of MCP servers.
+    by_agent: Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>,
+    mcp: Servers,
 }
 
 impl Toolbox {
     pub(crate) fn new(config: Arc<Config>, env: &Environment, paths: &Paths, store: Store) -> Self {
+        let mcp = mcp_servers(&config, env, paths);
         Self {
             config,
             env: env.clone(),
             paths: paths.clone(),
             store,
             by_agent: Mutex::default(),
+            mcp,
         }
     }
 
     /// All tools that an agent may have; the config chooses among them.
     pub(crate) async fn tools(&self, agent: &str) -> Registry {
         let mut by_agent = self.by_agent.lock().await;
-        if let Some(known) = by_agent.get(agent) {
-            return known.clone();
-        }
-        let made = self.made(agent).await;
-        by_agent.insert(agent.to_owned(), made.clone());
-        made
+        let own = if let Some(known) = by_agent.get(agent) {
+            known.clone()
+        } else {
+            let made = self.made(agent).await;
+            by_agent.insert(agent.to_owned(), made.clone());
+            // They begin with this run; who is late is there in the next turn.
+            self.mcp.ready(MCP).await;
+            made
+        };
+        // Of two with one name, the first counts.
+        let mut names = BTreeSet::new();
+        let all = own.into_iter().chain(self.mcp.offer().tools);
+        let all = all.filter(|tool| names.insert(tool.manifest().tool.name.clone()));
+        Registry::new(all).unwrap_or_default()
     }
 
-    async fn made(&self, agent: &str) -> Registry {
+    async fn made(&self, agent: &str) -> Vec<Arc<dyn Tool>> {
         let settings = self.config.assistant(agent);
         let mut tools: Vec<Arc<dyn Tool>> = vec![
             Arc::new(ResultTool::new(self.store.clone())),
@@ -74,10 +90,7 @@ impl Toolbox {
         )));
         tools.push(Arc::new(SendMessage::new(ports)));
         tools.extend(web::tools(fetch(&settings), search(&settings)));
-        // Of two with one name, the first counts.
-        let mut names = BTreeSet::new();
-        tools.retain(|tool| names.insert(tool.manifest().tool.name.clone()));
-        Registry::new(tools).unwrap_or_default()
+        tools
     }
 
     /// Tools for the memory. It is searched by words: nothing makes embeddings yet.
@@ -161,6 +174,43 @@ impl Toolbox {
         });
         opened.await.ok().flatten()
     }
+}
+
+/// The MCP servers of the config, which begin now.
+pub(crate) fn mcp_servers(config: &Config, env: &Environment, paths: &Paths) -> Servers {
+    let servers = config.mcp.iter().map(|server| {
+        let transport = match &server.transport {
+            McpTransport::Program {
+                command,
+                args,
+                env,
+                folder,
+            } => mcp::McpTransport::Program {
+                command: command.clone(),
+                args: args.clone(),
+                env: env.clone(),
+                folder: folder.clone(),
+            },
+            McpTransport::Http { url, headers } => mcp::McpTransport::Http {
+                url: url.to_string(),
+                headers: headers.clone(),
+            },
+        };
+        mcp::McpServer {
+            connect: server.connect,
+            timeout: server.timeout,
+            parallel: server.parallel,
+            include: server.include.clone(),
+            exclude: server.exclude.clone(),
+            ..mcp::McpServer::new(server.name.clone(), transport)
+        }
+    });
+    let settings = McpSettings {
+        servers: servers.collect(),
+        home: env.get(vars::HOME).map(PathBuf::from),
+        ..McpSettings::default()
+    };
+    Servers::open(settings, Arc::new(FolderPins::new(paths.state_dir.join("mcp"))))
 }
 
 /// The clock of the person.

@@ -13,6 +13,7 @@ mod help;
 mod home;
 mod hosted;
 mod kept;
+mod mcp;
 mod models;
 mod privacy;
 mod probe;
