@@ -8,8 +8,8 @@ use crate::{Frozen, Limits, QueueMode, Served, Wish, compact};
 
 /// What an agent has.
 pub trait Home: Send + Sync {
-    /// The rules of an agent.
-    fn rules(&self, agent: &str) -> Rules;
+    /// The rules of an agent, for messages of a channel.
+    fn rules(&self, agent: &str, channel: &str) -> Rules;
 
     /// When a session of this conversation starts afresh by itself.
     fn reset(&self, conversation: &SessionKey) -> ResetPolicy;

@@ -138,7 +138,7 @@ impl Assistant {
         let Ok(served) = self.model.served(&wish).await else {
             return Ok(());
         };
-        let settings = self.home.rules(&wish.agent).compaction;
+        let settings = self.home.rules(&wish.agent, "").compaction;
         let items = store.context(&session).await?;
         if estimated(&*self.model, &wish, &items, served.window, &settings) != Due::Soon {
             return Ok(());

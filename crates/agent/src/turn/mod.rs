@@ -173,7 +173,7 @@ impl Assistant {
             reply: turn.turn.clone(),
             message: turn.id,
             state,
-            rules: self.home.rules(&wish.agent),
+            rules: self.home.rules(&wish.agent, &turn.message.origin.channel),
             tools: Toolset::new(registry.clone(), &[]),
             registry,
             served,

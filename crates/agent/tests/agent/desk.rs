@@ -68,7 +68,7 @@ struct Plain {
 }
 
 impl Home for Plain {
-    fn rules(&self, _agent: &str) -> Rules {
+    fn rules(&self, _agent: &str, _channel: &str) -> Rules {
         self.rules.clone()
     }
 

@@ -40,7 +40,7 @@ impl Household {
 }
 
 impl Home for Household {
-    fn rules(&self, agent: &str) -> Rules {
+    fn rules(&self, agent: &str, channel: &str) -> Rules {
         let settings = self.config.assistant(agent);
         let usual = Limits::default();
         Rules {
@@ -50,7 +50,7 @@ impl Home for Household {
                 tokens: settings.limits.tokens,
                 usd: settings.limits.usd,
             },
-            queue: match self.config.messages.queue {
+            queue: match self.config.messages.queue_on(channel) {
                 Queue::Steer => QueueMode::Steer,
                 Queue::Followup => QueueMode::Followup,
                 Queue::Collect => QueueMode::Collect,
