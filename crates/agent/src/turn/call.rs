@@ -84,7 +84,8 @@ impl Work<'_> {
 
     async fn heard_answer(&mut self, answer: Answer, items: &[Item], view: &View) -> Result<After, StoreError> {
         let (scene, label) = (&self.scene, shown(items));
-        let id = format!("{}/{}", scene.turn, view.steps);
+        // By the message that is answered: of a turn that has waited long, earlier answers may be in a summary.
+        let id = format!("{}/{}", scene.reply, view.steps);
         let Answer {
             text,
             tool_calls,
@@ -147,7 +148,7 @@ impl Scene<'_> {
                 text: undone.words().to_owned(),
             };
             let hint = item(
-                format!("{}/hint", self.turn),
+                format!("{}/hint", self.reply),
                 &self.turn,
                 hint.content(),
                 Label::of_nothing(),

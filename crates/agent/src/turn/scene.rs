@@ -41,6 +41,11 @@ pub(super) struct Scene<'a> {
 // === impl Scene ===
 
 impl Scene<'_> {
+    /// Whether the turn has waited for the owner, and goes on with another message.
+    pub(super) fn waited(&self) -> bool {
+        self.turn != self.reply
+    }
+
     /// Tells whoever watches.
     pub(super) fn tell(&self, live: Live) {
         self.assistant.hub.tell(&self.conversation, live);

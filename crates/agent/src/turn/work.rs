@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use yabby_core::{Label, Numbers};
 use yabby_store::{ApprovalState, Item, NewItems, StoreError, TurnEnd, TurnOutcome};
 
-use super::{asking, ending::Ending, incoming::Incoming, item, scene::Scene};
+use super::{WHOLE, asking, ending::Ending, incoming::Incoming, item, scene::Scene};
 use crate::{Facts, Note, Permit, Step, View, render, step};
 
 /// A turn in work.
@@ -43,7 +43,13 @@ impl<'a> Work<'a> {
     pub(super) async fn run(&mut self) -> Result<Ending, StoreError> {
         loop {
             let items = self.items().await?;
-            let view = View::of(&items, &self.scene.turn);
+            let mut view = View::of(&items, &self.scene.turn);
+            if self.scene.waited() && view.pending.is_empty() && view.steps == 0 {
+                // It has waited so long that what it had called is in a summary.
+                let scene = &self.scene;
+                let all = scene.store.items(&scene.session.id, 0, WHOLE).await?;
+                view = View::of(&all, &scene.turn);
+            }
             let approved = self.approved(&view).await?;
             let too_long = self.is_too_long(&items);
             let next = step(

@@ -94,3 +94,17 @@ async fn of_several_questions_the_owner_says_which() {
     assert_eq!(desk.ask("/approve all").await, ["answer: Both."]);
     assert_eq!(*desk.world.ran.lock().unwrap(), ["one", "two"]);
 }
+
+#[tokio::test]
+async fn a_question_of_a_conversation_that_has_ended_does_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([exec("make")]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let id = id_of(&desk.ask("make it").await);
+    assert_eq!(desk.ask("/new").await, ["notice: a new conversation"]);
+    assert_eq!(
+        desk.ask(&format!("/approve {id}")).await,
+        ["notice: that belongs to a conversation that has ended; nothing was done"]
+    );
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+}
