@@ -19,8 +19,8 @@ use crate::{Exceeded, Live, Meant, Note, Pending, Repeated, ToolState, View, rep
 /// A tool that has not answered after so long is ended; those that may take longer have limits of their own that are shorter,
 /// or go on in the background.
 const LONGEST: Duration = Duration::from_mins(15);
-/// A model that makes the same call so often is stopped.
-const MOST_REPEATS: usize = 5;
+/// A model that makes the same call so often gets no further one, and answers with what it has.
+const MOST_REPEATS: usize = 3;
 
 /// What came of a call.
 struct Came {
@@ -48,7 +48,11 @@ impl Work<'_> {
             if let Some(Repeated::Same(times)) = repeated(&view.done, &first.call)
                 && times >= MOST_REPEATS
             {
-                return Ok(After::End(scene.exceeded(Exceeded::Circle)));
+                if self.answers_now {
+                    return Ok(After::End(scene.exceeded(Exceeded::Circle)));
+                }
+                // The call is refused below.
+                self.answers_now = true;
             }
             let mut running = pin!(join_all(
                 now.iter().map(|pending| scene.run_one(pending, view, &label, approved))

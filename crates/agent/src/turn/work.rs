@@ -12,6 +12,8 @@ use crate::{Facts, Note, Permit, Step, View, render, step};
 pub(super) struct Work<'a> {
     pub(super) scene: Scene<'a>,
     pub(super) incoming: Incoming,
+    /// Whether the model must answer with what it has, because it goes round in a circle.
+    pub(super) answers_now: bool,
     /// Whether a summary was made in this turn.
     pub(super) compacted: bool,
     /// What a server has said of a request that did not fit, when nothing was done about it yet.
@@ -34,6 +36,7 @@ impl<'a> Work<'a> {
         Self {
             incoming: Incoming::new(&scene.store, &scene.lease, scene.message, mode),
             scene,
+            answers_now: false,
             compacted: false,
             overflow: None,
         }
@@ -65,7 +68,7 @@ impl<'a> Work<'a> {
             let after = match next {
                 // Not between a call and its result.
                 Step::CallModel { .. } if self.let_in().await? => After::GoOn,
-                Step::CallModel { tools } => self.call(&items, &view, tools).await?,
+                Step::CallModel { tools } => self.call(&items, &view, tools && !self.answers_now).await?,
                 Step::RunTools(calls) => self.run_tools(&calls, &view, &items, &approved).await?,
                 Step::AskApproval(calls) => After::End(self.scene.ask(&calls).await?),
                 Step::Compact => self.compact().await?,

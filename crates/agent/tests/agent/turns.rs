@@ -137,11 +137,23 @@ async fn a_circle_is_refused_and_then_ended() {
             "notice: I stopped: the model made the same call again and again; say it in other words, or use another model with /model"
         ]
     );
-    // Twice it ran, three times it was refused.
-    assert_eq!(desk.model.asked().len(), 6);
+    // Twice it ran, twice it was refused, and then it had no tools and called one all the same.
+    let asked = desk.model.asked();
+    assert_eq!(asked.len(), 5);
+    assert_eq!(format!("{:?}", asked[4].tool_choice), "None");
     let last = said(&desk.model.last());
     assert_eq!(last.iter().filter(|line| *line == "look: seen 1").count(), 2);
-    assert_eq!(last.iter().filter(|line| line.starts_with("look: [not run")).count(), 3);
+    assert_eq!(last.iter().filter(|line| line.starts_with("look: [not run")).count(), 2);
+}
+
+#[tokio::test]
+async fn out_of_a_circle_there_is_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let same = || Say::Calls(vec![("look", json!({"x": 1}))]);
+    let says = vec![same(), same(), same(), same(), Say::Text("It is 1.")];
+    let mut desk = desk(&folder, says).await;
+    assert_eq!(desk.ask("go").await, ["answer: It is 1."]);
+    desk.model.assert_prefixes();
 }
 
 #[tokio::test]
