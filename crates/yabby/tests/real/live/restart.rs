@@ -125,7 +125,8 @@ fn a_chat_goes_on_with_less_of_its_beginning() {
     let home = home(&format!(
         "{{ models: {{ providers: {{ one: {{ baseUrl: 'http://127.0.0.1:{}/v1', \
          models: [{{ id: 'smollm2', maxTokens: 8 }}] }} }} }}, \
-         agents: {{ defaults: {{ models: {{ 'one/smollm2': {{ params: {{ extra_body: {{ ignore_eos: true }} }} }} }} }} }} }}",
+         tools: {{ deny: ['*'] }}, \
+         agents: {{ defaults: {{ systemPromptOverride: 'You are brief.', models: {{ 'one/smollm2': {{ params: {{ extra_body: {{ ignore_eos: true }} }} }} }} }} }} }}",
         llama.port()
     ));
     let mut chat = Chat::of(&mut yabby(home.path(), &["up", "-m", "one/smollm2"]), start);
