@@ -20,6 +20,8 @@ pub(super) struct Incoming {
     last: i64,
     /// Those that go into this turn.
     waiting: VecDeque<Claimed>,
+    /// Whether a command waits for the end of the turn, and with it everything behind it.
+    closed: bool,
 }
 
 /// What has come in.
@@ -46,6 +48,7 @@ impl Incoming {
             wakes,
             last: first,
             waiting: VecDeque::new(),
+            closed: false,
         }
     }
 
@@ -103,8 +106,15 @@ impl Incoming {
         let (id, body) = (claimed.id, Body::of(&claimed.message));
         match Command::of(&body) {
             Some(command) if command.is_for_now() => return Disturbed::Command(Box::new(claimed), command),
-            Some(_) => return Disturbed::Later(id),
+            Some(_) => {
+                self.closed = true;
+                return Disturbed::Later(id);
+            }
             None => {}
+        }
+        // What comes behind a command is meant to be said after it.
+        if self.closed {
+            return Disturbed::Later(id);
         }
         match self.mode {
             // What nobody has written just now does not disturb.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use yabby_core::{Label, Message, Priority, Text, Thinking, Time, text};
 use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, View, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
 
 pub use spawn::Spawn;
 
@@ -190,7 +190,7 @@ const WHOLE: usize = 1_000_000;
 /// Goes on with a turn that has waited for the owner.
 async fn go_on(mut scene: Scene<'_>, turn: String) -> Result<Answered, StoreError> {
     let items = scene.store.items(&scene.session.id, 0, WHOLE).await?;
-    if View::of(&items, &turn).pending.is_empty() {
+    if !items.iter().any(|item| item.item.turn.as_ref() == Some(&turn)) {
         let notice = text!("that belongs to a conversation that has ended; nothing was done");
         return Ok(scene.answered(ending::Ending::notice(notice)));
     }

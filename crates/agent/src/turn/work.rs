@@ -47,8 +47,8 @@ impl<'a> Work<'a> {
         loop {
             let items = self.items().await?;
             let mut view = View::of(&items, &self.scene.turn);
-            if self.scene.waited() && view.pending.is_empty() && view.steps == 0 {
-                // It has waited so long that what it had called is in a summary.
+            if self.scene.waited() {
+                // It may have waited so long that what it had called is in a summary.
                 let scene = &self.scene;
                 let all = scene.store.items(&scene.session.id, 0, WHOLE).await?;
                 view = View::of(&all, &scene.turn);
