@@ -166,13 +166,13 @@ pub(crate) fn set_head(tx: &mut dyn Tx, kind: LaneKind, key: &str, head: Option<
     tx.execute(statement, params![head, kind.name(), key]).map(drop)
 }
 
-/// The free lane in which something has waited longest, and its head; locked until the end of the transaction. Only lanes
-/// whose names begin with `only` are looked at.
+/// The free lane in which something has waited longest, and its head; locked until the end of the transaction. Only the
+/// conversation `only` is looked at, or the places whose names begin with it.
 pub(crate) fn longest_waiting(tx: &mut dyn Tx, kind: LaneKind, now: Time, only: &str) -> Result<Option<(String, i64)>> {
     let statement = format!(
         "SELECT key, head FROM lanes WHERE kind = ?1 AND head IS NOT NULL \
          AND ((until <= ?2 AND (owner IS NULL OR ?3 = 1)) OR (until > ?4 AND owner IS NULL)) \
-         AND (?5 = '' OR substr(key, 1, length(?5)) = ?5) ORDER BY head LIMIT 1{}",
+         AND (?5 = '' OR key = ?5 OR ?1 = 'out' AND substr(key, 1, length(?5)) = ?5) ORDER BY head LIMIT 1{}",
         tx.flavor().skip_locked()
     );
     let expires = tx.flavor() == Flavor::Postgres;

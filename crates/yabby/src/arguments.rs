@@ -241,7 +241,7 @@ pub(crate) struct Up {
     pub(crate) show_reasoning: bool,
 
     /// Go on with this conversation: main, or a name of your own
-    #[arg(long, value_name = "NAME", conflicts_with = "private")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) session: Option<String>,
 }
 

@@ -24,14 +24,14 @@ const SHORT: usize = 3;
 /// Characters of one line of the answer.
 const LINE: usize = 320;
 
-/// `recall`: searches everything that was said in the conversation.
+/// `recall`: searches everything that was said in the session, also what a summary stands for.
 pub struct Recall {
     store: Store,
     manifest: Manifest,
 }
 
 impl Recall {
-    /// Over the items of a store. A call sees those of its own conversation.
+    /// Over the items of a store. A call sees those of its own session.
     pub fn new(store: Store) -> Self {
         let tool = Told {
             name: "recall".to_owned(),
@@ -103,11 +103,12 @@ impl Recall {
                 .map_err(|error| failed(&error))?;
             Ok(found
                 .into_iter()
-                .filter(|hit| hit.kind != "summary")
+                // Another session of the conversation may have been private.
+                .filter(|hit| hit.kind != "summary" && hit.session == at.session)
                 .collect::<Vec<_>>())
         };
         let all = search(query).await?;
-        if all.iter().any(|hit| hit.session != at.session) || all.len() > 1 {
+        if all.len() > 1 {
             return Ok(all);
         }
         let mut words: Vec<&str> = query.split_whitespace().collect();

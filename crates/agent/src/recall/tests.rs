@@ -10,7 +10,7 @@ use crate::{
     compact::{
         Ruler,
         tests::{
-            scripted::{Scene, begin, key},
+            scripted::{Scene, key},
             talk::{NOW, Talk, label},
         },
     },
@@ -68,9 +68,11 @@ async fn what_was_said_is_found_with_its_label() {
     assert_eq!(both, of(&format!("{heron}{port}"), label().join(&foreign())).clone());
     assert_eq!(find("zebra", &here).await.unwrap_err().kind, ToolErrorKind::NotFound);
     assert_eq!(find("", &here).await.unwrap_err().kind, ToolErrorKind::NotFound);
-    // Another conversation sees nothing of it, by words or by handle.
-    begin(&scene.store, "d").await;
-    let there = at(&scene, "d");
+    // Another session of the conversation sees nothing of it, by words or by handle: one of the two may be private.
+    let there = At {
+        session: "another".to_owned(),
+        ..at(&scene, "c")
+    };
     assert_eq!(find("staging", &there).await.unwrap_err().kind, ToolErrorKind::NotFound);
     let handle = arguments(&json!({"handle": "i-heron"}));
     assert_eq!(

@@ -27,7 +27,8 @@ pub struct ResultTool {
 }
 
 impl ResultTool {
-    /// Over the items of a store. A call sees those of its own conversation.
+    /// Over the items of a store. A call sees those of its own session: another one may
+    /// have been private.
     pub fn new(store: Store) -> Self {
         let tool = Told {
             name: "result".to_owned(),
@@ -61,7 +62,7 @@ impl ResultTool {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let found = self
             .store
-            .item(&at.conversation, handle)
+            .item(&at.session, handle)
             .await
             .map_err(|error| failed(&error))?;
         let said = match &found {

@@ -81,7 +81,7 @@ impl Store {
         .await
     }
 
-    /// The same for several conversations at once, only of those whose keys begin with `only`.
+    /// The same for several conversations at once, or only the conversation `only`.
     pub(crate) async fn claim_messages(&self, lease: Duration, most: usize, only: &str) -> Result<Found<Claimed>> {
         let (owner, only) = (self.new_owner(), only.to_owned());
         let mut before = Found::default();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use yabby_core::{Attempt, Image, Opaque, OpaqueSource, SessionKey};
+use yabby_core::{Attempt, Image, Opaque, OpaqueSource};
 
 use super::{Content, FileRef, Item, NewItem, stored::together};
 use crate::{
@@ -48,16 +48,14 @@ impl Store {
         .await
     }
 
-    /// The item with this id, when it is one of a session of this conversation.
-    pub async fn item(&self, conversation: &SessionKey, id: &str) -> Result<Option<Item>> {
-        let (conversation, id, kept) = (conversation.as_str().to_owned(), id.to_owned(), self.kept());
+    /// The item with this id, when it is one of this session.
+    pub async fn item(&self, session: &str, id: &str) -> Result<Option<Item>> {
+        let (session, id, kept) = (session.to_owned(), id.to_owned(), self.kept());
         self.read("item", move |tx| {
-            let statement = "SELECT i.item, i.seq, i.turn, i.at, i.label, i.body, i.session FROM items i \
-                             JOIN sessions s ON s.id = i.session WHERE i.item = ?1 AND s.conversation = ?2";
-            let Some(row) = tx.query_one(statement, params![&id, &conversation])? else {
+            let statement = format!("SELECT {COLUMNS} FROM items WHERE item = ?1 AND session = ?2");
+            let Some(row) = tx.query_one(&statement, params![&id, &session])? else {
                 return Ok(None);
             };
-            let session = row.text(6)?;
             Ok(whole(tx, &kept, &session, &[row])?.pop())
         })
         .await

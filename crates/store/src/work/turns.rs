@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use yabby_core::{Text, text};
+use yabby_core::{SessionKey, Text, text};
 
 use super::{
     Answered, Pace, Turn, TurnHandler,
@@ -26,7 +26,7 @@ pub struct Turns<H> {
     store: Store,
     handler: H,
     pace: Pace,
-    /// How the keys of its conversations begin.
+    /// The only conversation; empty for all.
     only: String,
 }
 
@@ -54,11 +54,11 @@ impl<H: TurnHandler> Turns<H> {
         }
     }
 
-    /// The same for conversations whose keys begin so, and no others.
+    /// The same for one conversation, and no others.
     #[must_use]
-    pub fn only(self, beginning: &str) -> Self {
+    pub fn only(self, conversation: &SessionKey) -> Self {
         Self {
-            only: beginning.to_owned(),
+            only: conversation.as_str().to_owned(),
             ..self
         }
     }

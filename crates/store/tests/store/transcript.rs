@@ -368,16 +368,17 @@ async fn words_are_found_in_both_languages() {
         assert_eq!(within("c").await, [4, 3]);
         assert_eq!(within("d").await, [0]);
         assert_eq!(within("e").await, none);
-        let item = async |name: &str, id: &str| store.item(&session(name), id).await.unwrap();
+        // And of one session only.
+        let item = async |session: &str, new: &str| store.item(session, new).await.unwrap();
         assert_eq!(
-            item("d", &new.id).await,
+            item(&id, &new.id).await,
             Some(Item {
                 seq: 0,
                 item: new.clone()
             })
         );
-        assert_eq!(item("c", &new.id).await, None);
-        assert_eq!(item("d", "").await, None);
+        assert_eq!(item("elsewhere", &new.id).await, None);
+        assert_eq!(item(&id, "").await, None);
     })
     .await;
 }

@@ -534,9 +534,9 @@ async fn a_turn_takes_what_comes_behind_its_message() {
 async fn loops_for_a_part_leave_the_rest() {
     on_both(async |place| {
         let store = open(place).await;
-        let (one, other) = (accept(&store, "mine", "a").await, accept(&store, "other", "b").await);
+        let (one, other) = (accept(&store, "mine", "a").await, accept(&store, "mine-too", "b").await);
         let handler = Do(|turn: Turn| async move { Ok(answered(&turn)) });
-        let mine = Turns::new(store.clone(), handler, pace()).only(session("mine").as_str());
+        let mine = Turns::new(store.clone(), handler, pace()).only(&session("mine"));
         let run = async |stopped: oneshot::Receiver<()>| {
             mine.run(async {
                 let _ = stopped.await;

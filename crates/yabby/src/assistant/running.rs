@@ -152,7 +152,7 @@ impl Running {
         let (sender, deliveries) = mpsc::channel(16);
         let resting = rests(assistant.clone(), store.clone(), conversation.clone());
         let mut loops = JoinSet::new();
-        let turns = Turns::new(store.clone(), assistant, Pace::default()).only(conversation.as_str());
+        let turns = Turns::new(store.clone(), assistant, Pace::default()).only(&conversation);
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
         let never = || std::future::pending::<()>().boxed();
         loops.spawn(turns.run(never()));
@@ -194,6 +194,18 @@ impl Running {
         Ok(match self.store.accept(new).await? {
             Accepted::New { id } | Accepted::Known { id, .. } => id,
         })
+    }
+
+    /// Obeys a command of which the person need not be told.
+    pub(crate) async fn set(&mut self, command: &str) -> Result<(), StoreError> {
+        let message = self.say(command).await?;
+        while !self.is_done(message).await? {
+            tokio::select! {
+                Some(delivered) = self.deliveries.recv() => drop(delivered.shown.send(())),
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Whether a message was dealt with, and all that is to be shown was.

@@ -144,6 +144,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
 /// The assistant for this chat.
 async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(Running, Kept), StoreError> {
     let kept = Kept::open(app).await?;
+    let private = chat.private.is_some();
     let chosen = Chosen {
         fleet: Arc::clone(&chat.fleet),
         default: chat.default.cloned(),
@@ -151,7 +152,11 @@ async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(
         reasoning: chat.show_reasoning,
         private: chat.private,
     };
-    let running = Running::start(app, kept.store.clone(), conversation, chosen);
+    let mut running = Running::start(app, kept.store.clone(), conversation, chosen);
+    if private {
+        // So that whoever goes on with it later keeps it private.
+        running.set("/private on").await?;
+    }
     Ok((running, kept))
 }
 

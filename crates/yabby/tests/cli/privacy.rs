@@ -232,3 +232,16 @@ fn doctor_tells_zones_that_surprise_and_rules_that_leave_nothing() {
     let after = rest.split_once("Embedded model\n").unwrap().1;
     insta::assert_snapshot!(home.stable(&format!("{before}{after}")));
 }
+
+/// Whoever goes on with it later, without saying so again.
+#[test]
+fn what_was_begun_in_private_stays_private() {
+    let scene = Scene::new();
+    let home = scene.home("", NEAR);
+    let ran = home.pipe(&["up", "--private", "--session", "diary"], "a secret\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "near\n"), "{}", ran.stderr);
+    let ran = home.pipe(&["up", "--session", "diary"], "and more\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "near\n"), "{}", ran.stderr);
+    // Its state may be asked for, as nothing else makes this run private; nothing that was said goes there.
+    assert_eq!(scene.far.model_calls().len(), 0);
+}
