@@ -24,11 +24,15 @@ pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
             Content::Message { message } => shown.message(message.clone()),
             Content::Summary { text, .. } => {
                 shown.beside(&format!("{IN_SHORT}\n{text}"));
+                shown.more = true;
             }
             content @ Content::Note { .. } => match Note::of(content) {
                 Some(Note::Prompt(prompt)) => frozen = Some(prompt),
                 Some(Note::Aside { text }) => shown.beside(&text),
-                Some(Note::Hint { text }) => shown.message(Message::user(text)),
+                Some(Note::Hint { text }) => {
+                    shown.message(Message::user(text));
+                    shown.more = true;
+                }
                 Some(Note::Unanswered { text }) => shown.unanswered(text),
                 Some(Note::Stubs { .. } | Note::Compacted(_)) | None => {}
             },
@@ -43,6 +47,8 @@ struct Shown {
     messages: Vec<Message>,
     /// What goes in front of the next message of the person.
     beside: String,
+    /// Whether the last message of the person holds more than one question: a summary, news, something else that was said.
+    more: bool,
     /// Calls that have no result yet.
     open: Vec<ToolCall>,
 }
@@ -70,6 +76,7 @@ impl Shown {
                         said.push_str("\n\n");
                         said.push_str(&text);
                         shown.extend(images);
+                        self.more = true;
                     }
                     _ => self.messages.push(Message::User { text, images }),
                 }
@@ -77,6 +84,7 @@ impl Shown {
             Message::Assistant { ref tool_calls, .. } => {
                 self.close();
                 self.open.clone_from(tool_calls);
+                self.more = false;
                 self.messages.push(message);
             }
             Message::ToolResult { ref call_id, .. } => {
@@ -92,8 +100,9 @@ impl Shown {
     /// A question that came to nothing at all is left out: it would stand there twice when it is asked again.
     fn unanswered(&mut self, text: String) {
         self.close();
+        let more = std::mem::take(&mut self.more);
         match self.messages.last() {
-            Some(Message::User { .. }) if text.is_empty() => drop(self.messages.pop()),
+            Some(Message::User { .. }) if text.is_empty() && !more => drop(self.messages.pop()),
             _ if text.is_empty() => self.messages.push(Message::assistant("[no answer]")),
             _ => self.messages.push(Message::assistant(text)),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use yabby_agent::Rules;
-use yabby_core::Integrity;
+use yabby_core::{ErrorKind, Integrity};
 
 use crate::{
     desk::Desk,
@@ -107,4 +107,23 @@ async fn a_question_of_a_conversation_that_has_ended_does_nothing() {
         ["notice: that belongs to a conversation that has ended; nothing was done"]
     );
     assert!(desk.world.ran.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn news_of_what_was_done_outlive_a_model_that_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([
+        exec("make"),
+        Say::Text("It is noon."),
+        Say::Fails(ErrorKind::Refused),
+        Say::Text("It is made."),
+    ]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let id = id_of(&desk.ask("make it").await);
+    desk.ask("what time is it?").await;
+    let told = desk.ask(&format!("/approve {id}")).await;
+    assert_eq!(told, ["notice: I could not answer: test/model: it is away"]);
+    assert_eq!(desk.ask("well?").await, ["answer: It is made."]);
+    assert!(format!("{:?}", desk.model.last()).contains("ran make"));
+    assert_eq!(*desk.world.ran.lock().unwrap(), ["make"]);
 }
