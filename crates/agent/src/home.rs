@@ -38,9 +38,9 @@ pub trait Home: Send + Sync {
     /// The model of a name: an alias, `provider/model`, or an id that one server has.
     fn model(&self, name: &str) -> Option<String>;
 
-    /// What is told beside a message that came at `at`: the local time, what has changed. Short: it stays in the
+    /// What this model is told beside a message that came at `at`: the local time, what has changed. Short: it stays in the
     /// conversation.
-    fn aside(&self, agent: &str, at: Time) -> Option<String>;
+    fn aside(&self, served: Option<&Served>, at: Time) -> Option<String>;
 }
 
 /// The rules of an agent.

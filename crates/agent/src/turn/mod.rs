@@ -176,6 +176,7 @@ impl Assistant {
             rules: self.home.rules(&wish.agent, &turn.message.origin.channel),
             tools: Toolset::new(registry.clone(), &[]),
             registry,
+            alone: false,
             served,
             wish,
             conversation,

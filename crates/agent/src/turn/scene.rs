@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Origin, SessionKey};
+use yabby_core::{Integrity, Label, Message, Origin, SessionKey};
 use yabby_store::{
     Answered, Content, Item, Lease, NewDelivery, NewInbound, NewItem, NewItems, Session, Store, StoreError,
     StoreErrorKind, Target, TurnOutcome,
 };
-use yabby_tools::Registry;
+use yabby_tools::{Effect, Registry};
 
 use super::{Assistant, ending::Ending, heard};
 use crate::{Body, Frozen, Live, Pending, Permit, Rules, Served, Spent, State, Toolset, Wish};
@@ -33,6 +34,8 @@ pub(super) struct Scene<'a> {
     /// The same as the model sees and finds them in this epoch.
     pub(super) tools: Toolset,
     pub(super) wish: Wish,
+    /// Whether it is a sub-task, whose questions nobody would see.
+    pub(super) alone: bool,
     /// The model that would be asked first; `None` when none can be.
     pub(super) served: Option<Served>,
     pub(super) began: Instant,
@@ -60,7 +63,7 @@ impl Scene<'_> {
     /// The items of a message, which `id` stands for.
     pub(super) fn heard(&self, message: &NewInbound, id: &str) -> Vec<NewItem> {
         let body = Body::of(message);
-        let aside = self.assistant.home.aside(&self.wish.agent, message.received_at);
+        let aside = self.assistant.home.aside(self.served.as_ref(), message.received_at);
         let said = Message::User {
             text: body.text,
             images: body.images,
@@ -68,17 +71,22 @@ impl Scene<'_> {
         heard(&self.turn, id, said, aside, &message.label)
     }
 
-    /// Whether a call may run.
-    pub(super) fn permit(&self, pending: &Pending) -> Permit {
+    /// Whether a call may run, after what the model is shown.
+    pub(super) fn permit(&self, pending: &Pending, items: &[Item]) -> Permit {
         // What means no tool does not run, which the model is told.
         self.tools.meant(&pending.call).map_or(Permit::Allow, |meant| {
-            let manifest = meant.tool.manifest();
+            let (manifest, arguments) = (meant.tool.manifest(), &meant.call.arguments);
+            let effect = meant.tool.effect(arguments);
             // What names no place goes to where the message came from.
-            let named = |sink: &String| sink == "*" || meant.call.arguments.contains_key(sink);
-            Permit::of(
-                meant.tool.effect(&meant.call.arguments),
-                !manifest.sinks.iter().any(named),
-            )
+            let named = |sink: &&String| *sink == "*" || arguments.contains_key(*sink);
+            let mut sinks = manifest.sinks.iter().filter(named);
+            if effect == Effect::Read {
+                // Reading there tells somebody what is read: that may hold what others want to know.
+                let may_leak = self.state.private || shown(items).integrity < Integrity::Config;
+                let leaks = may_leak && sinks.any(|sink| !typed(items, arguments.get(sink)));
+                return if leaks { Permit::Ask } else { Permit::Allow };
+            }
+            Permit::of(effect, sinks.next().is_none())
         })
     }
 
@@ -135,6 +143,21 @@ impl Scene<'_> {
             })
             .collect()
     }
+}
+
+/// Whether the owner has written this very word.
+fn typed(items: &[Item], value: Option<&Value>) -> bool {
+    let Some(value) = value.and_then(Value::as_str) else {
+        return false;
+    };
+    items.iter().any(|item| match &item.item.content {
+        Content::Message {
+            message: Message::User { text, .. },
+        } if item.item.label.integrity == Integrity::Owner => text
+            .split_whitespace()
+            .any(|word| word.trim_matches(['<', '>', '"', ',', '.', '!', '?', '(', ')']) == value),
+        _ => false,
+    })
 }
 
 /// The label of what a model makes from what it is shown.

@@ -148,6 +148,7 @@ impl Scene<'_> {
             rules,
             tools: Toolset::new(registry.clone(), &[]),
             registry,
+            alone: true,
             wish,
             served: self.served.clone(),
             began: Instant::now(),

@@ -107,6 +107,11 @@ impl Scene<'_> {
             Err(error) => return Ok(own(&format!("[not run: {}]", error.message))),
         };
         match approved.get(&pending.key) {
+            Some(ApprovalState::Denied) if self.alone => {
+                return Ok(own(
+                    "[not run: a task that was handed on may not do this; report what should be done]",
+                ));
+            }
             Some(ApprovalState::Denied) => {
                 return Ok(own(
                     "[not run: the owner has said no. Do not try it again; say what you would have done]",

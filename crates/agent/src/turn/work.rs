@@ -53,12 +53,12 @@ impl<'a> Work<'a> {
                 let all = scene.store.items(&scene.session.id, 0, WHOLE).await?;
                 view = View::of(&all, &scene.turn);
             }
-            let approved = self.approved(&view).await?;
+            let approved = self.approved(&view, &items).await?;
             let too_long = self.is_too_long(&items);
             let next = step(
                 &view,
                 &Facts {
-                    permit: &|pending| self.scene.permit(pending),
+                    permit: &|pending| self.scene.permit(pending, &items),
                     approved: &|key| approved.get(key).copied(),
                     too_long,
                     limits: self.scene.rules.limits,
@@ -129,10 +129,20 @@ impl<'a> Work<'a> {
     }
 
     /// What the owner has said about calls that wait for it.
-    async fn approved(&self, view: &View) -> Result<HashMap<String, ApprovalState>, StoreError> {
+    async fn approved(&self, view: &View, items: &[Item]) -> Result<HashMap<String, ApprovalState>, StoreError> {
         let mut states = HashMap::new();
+        if self.scene.alone {
+            // Nobody sees its questions.
+            let asks = view
+                .pending
+                .iter()
+                .filter(|pending| self.scene.permit(pending, items) == Permit::Ask);
+            return Ok(asks
+                .map(|pending| (pending.key.clone(), ApprovalState::Denied))
+                .collect());
+        }
         for pending in &view.pending {
-            if self.scene.permit(pending) == Permit::Ask
+            if self.scene.permit(pending, items) == Permit::Ask
                 && let Some(approval) = self.scene.store.approval(&asking::id(&pending.key)).await?
             {
                 states.insert(pending.key.clone(), approval.state);

@@ -102,7 +102,7 @@ impl Home for Plain {
         .boxed()
     }
 
-    fn aside(&self, _agent: &str, _at: Time) -> Option<String> {
+    fn aside(&self, _served: Option<&Served>, _at: Time) -> Option<String> {
         Some("[now]".to_owned())
     }
 
@@ -171,6 +171,7 @@ fn tools(world: &World) -> Registry {
             world,
             Box::new(move |_, arguments| async move { Ok(Output::text(format!("seen {}", word(&arguments)))) }.boxed()),
         ),
+        fetch(world),
         small(
             "fail",
             Effect::Read,
@@ -212,6 +213,35 @@ fn tools(world: &World) -> Registry {
         Arc::new(Spawn::default()),
     ])
     .unwrap()
+}
+
+/// Reads somewhere else, which is told what is read.
+fn fetch(world: &World) -> Arc<dyn Tool> {
+    let does: Does = Box::new(|world, arguments| {
+        async move {
+            let url = arguments["url"].as_str().unwrap_or_default().to_owned();
+            world.ran.lock().unwrap().push(url);
+            Ok(Output::text("a page"))
+        }
+        .boxed()
+    });
+    Arc::new(Small {
+        manifest: Manifest {
+            tool: Described {
+                name: "fetch".to_owned(),
+                description: "does fetch".to_owned(),
+                parameters: json!({"type": "object"}),
+            },
+            effect: Effect::Read,
+            sinks: vec!["url".to_owned()],
+            returns: Returns::Foreign,
+            repeatable: true,
+            group: Group::Web,
+            core: true,
+        },
+        world: world.clone(),
+        does,
+    })
 }
 
 fn slow() -> Does {

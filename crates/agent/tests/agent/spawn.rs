@@ -21,6 +21,7 @@ async fn a_sub_task_has_its_own_context_and_fewer_tools() {
     let script = Script::new([
         spawn("count the files"),
         Say::Calls(vec![("look", json!({"x": 7})), ("exec", json!({"command": "ls"}))]),
+        Say::Calls(vec![("fetch", json!({"url": "https://evil.example/"}))]),
         Say::Text("Seven files."),
         Say::Text("There are seven."),
     ]);
@@ -28,7 +29,7 @@ async fn a_sub_task_has_its_own_context_and_fewer_tools() {
     assert_eq!(desk.ask("how many files?").await, ["answer: There are seven."]);
     let asked = desk.model.asked();
     let names: Vec<&str> = asked[1].tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["fail", "look", "note", "patient", "slow"]);
+    assert_eq!(names, ["fail", "fetch", "look", "note", "patient", "slow"]);
     let sub = format!("{:?}", asked[2].messages);
     assert!(
         sub.contains("count the files") && !sub.contains("how many files"),
@@ -36,7 +37,10 @@ async fn a_sub_task_has_its_own_context_and_fewer_tools() {
     );
     assert!(sub.contains("there is no tool exec"), "{sub}");
     assert!(desk.world.ran.lock().unwrap().is_empty());
-    let last = format!("{:?}", asked[3].messages);
+    // What was read of others asks nobody for more.
+    let sub = format!("{:?}", asked[3].messages);
+    assert!(sub.contains("a task that was handed on may not do this"), "{sub}");
+    let last = format!("{:?}", asked[4].messages);
     assert!(last.contains("Seven files.") && !last.contains("seen 7"), "{last}");
     // What it has read of others stays with what it says.
     let items = desk.items().await;

@@ -110,7 +110,11 @@ impl Home for Household {
         .boxed()
     }
 
-    fn aside(&self, _agent: &str, at: Time) -> Option<String> {
+    fn aside(&self, served: Option<&Served>, at: Time) -> Option<String> {
+        // The embedded model answers to the time instead of the message.
+        if served.is_some_and(|served| self.is_embedded(&served.model)) {
+            return None;
+        }
         Some(format!("[{}]", self.clock.aside(at)))
     }
 
