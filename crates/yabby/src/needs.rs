@@ -17,15 +17,12 @@ pub(crate) fn of(command: &Command) -> Option<Needs> {
         | Command::Config(_)
         | Command::ManagedServer { .. }
         | Command::ExecBound { .. } => None,
-        // A chat is kept, what was spent is shared through the store, MCP servers have secrets of their own, and `doctor` looks
-        // at everything.
-        Command::Up(_)
-        | Command::Ask(_)
-        | Command::Serve(_)
-        | Command::Prompt(_)
-        | Command::Mcp(_)
-        | Command::Doctor(_) => Some(Needs::All),
-        Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
+        // A chat is kept, a server shares what was spent, MCP servers have secrets of their own, and `doctor` looks at
+        // everything.
+        Command::Up(_) | Command::Serve(_) | Command::Prompt(_) | Command::Mcp(_) | Command::Doctor(_) => {
+            Some(Needs::All)
+        }
+        Command::Ask(_) | Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
         Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
     }
 }
