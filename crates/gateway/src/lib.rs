@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod assistant;
 mod bell;
 mod budget;
 mod feed;

@@ -28,6 +28,7 @@ use yabby_store::Place;
 use crate::{
     api::{Api, Refusal},
     app::{self, Desk},
+    assistant::Programs,
     budget::Budget,
     feed::Feed,
     metrics::Metrics,
@@ -134,15 +135,21 @@ impl Gateway {
             .unwrap_or_default();
         let feed = Feed::default();
         let mut tasks = JoinSet::new();
+        let named = config.agents.entries.iter();
+        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
+        if agents.is_empty() {
+            agents.push(("main".to_owned(), None));
+        }
+        let programs = office.as_ref().map(|office| {
+            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
+            let programs = Programs::new(office.clone(), ids);
+            tasks.spawn(programs.clone().work());
+            programs
+        });
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
-            }
-            let named = config.agents.entries.iter();
-            let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
-            if agents.is_empty() {
-                agents.push(("main".to_owned(), None));
             }
             app::router(Desk::new(office, feed, agents))
         });
@@ -157,6 +164,7 @@ impl Gateway {
                     http,
                     spending,
                     metrics,
+                    programs,
                 },
                 budget: Budget::default(),
                 app,
@@ -283,7 +291,7 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
         }
     };
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay.routes))),
+        "/v1/models" => get(&|| whole("application/json", models(&shared.relay))),
         "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
         "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
         _ => {
@@ -323,12 +331,13 @@ fn is_here(host: &[u8]) -> bool {
 }
 
 /// platform.openai.com/docs/api-reference/models/list
-fn models(routes: &Routes) -> String {
+fn models(relay: &Relay) -> String {
     let entry = |id: String| {
         let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
         json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
     };
-    let entries: Vec<_> = routes.names().into_iter().map(entry).collect();
+    let agents = relay.programs.iter().flat_map(Programs::names);
+    let entries: Vec<_> = relay.routes.names().into_iter().chain(agents).map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
 }
 

@@ -86,7 +86,9 @@ pub(crate) enum Event {
     Snapshot { turn: Option<Running> },
     /// A turn has begun.
     Began { turn: String },
-    /// This model is asked now; what it says replaces what others have said in this step.
+    /// A step of the turn is over: its text and its reasoning are an entry now, and what follows is another one.
+    Step,
+    /// This model is asked now. When it is not the first one of the step, it goes on behind what others have said.
     Trying { model: String },
     /// What a server does before the first token.
     Progress {

@@ -113,6 +113,12 @@ impl Feed {
     fn live(&self, conversation: &SessionKey, live: Live) {
         let Some(event) = running::told(live) else { return };
         let mut state = self.lock();
+        if matches!(event, Event::Trying { .. })
+            && let Some(running) = state.running.get_mut(conversation).filter(|running| running.stepped())
+        {
+            running.see(&Event::Step);
+            self.send(&mut state, Some(conversation), &Event::Step);
+        }
         match &event {
             Event::Began { turn } => {
                 state.running.insert(conversation.clone(), Running::new(turn));

@@ -27,9 +27,11 @@ impl Running {
         match event {
             Event::Trying { model } => {
                 self.model = Some(model.clone());
+                self.progress = None;
+            }
+            Event::Step => {
                 self.text.clear();
                 self.reasoning.clear();
-                self.progress = None;
             }
             Event::Progress { progress } => self.progress = Some(progress.clone()),
             Event::Text { delta } => {
@@ -45,6 +47,12 @@ impl Running {
             Event::Notice { words } => self.notices.push(words.clone()),
             _ => {}
         }
+    }
+
+    /// Whether a model has answered since the last step, so that the next one that is asked begins another.
+    pub(super) fn stepped(&self) -> bool {
+        let last = self.attempts.last().and_then(|attempt| attempt["outcome"].as_str());
+        last == Some("answered")
     }
 
     fn tool(&mut self, tool: &Tool) {
@@ -125,7 +133,7 @@ mod tests {
         let mut running = Running::new("t1");
         for live in [
             Live::Trying("a/m".parse().unwrap()),
-            Live::Model(ModelEvent::Text("lost".to_owned())),
+            Live::Model(ModelEvent::Text("Well. ".to_owned())),
             Live::Trying("b/m".parse().unwrap()),
             Live::Model(ModelEvent::Reasoning("hm".to_owned())),
             Live::Model(ModelEvent::Text("He".to_owned())),
@@ -140,7 +148,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&running).unwrap(),
             json!({
-                "turn": "t1", "model": "b/m", "text": "Hello", "reasoning": "hm", "progress": null,
+                "turn": "t1", "model": "b/m", "text": "Well. Hello", "reasoning": "hm", "progress": null,
                 "tools": [{"id": "c1", "name": "exec", "arguments": {}, "state": "done", "output": "1\n2\n",
                     "summary": {"en": "stopped", "zh-TW": "已停止"}}],
                 "notices": [], "attempts": [],
