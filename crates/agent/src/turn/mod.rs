@@ -14,7 +14,7 @@ mod work;
 use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Priority, Text, Thinking, Time, text};
+use yabby_core::{Label, Message, Priority, SessionKey, Text, Thinking, Time, text};
 use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
@@ -51,11 +51,13 @@ impl Assistant {
 
 impl TurnHandler for Assistant {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
-        let conversation = turn.message.conversation.clone();
-        self.hub.tell(&conversation, Live::Began(turn.turn.clone()));
-        let answered = self.answer(turn).await;
-        self.hub.tell(&conversation, Live::Ended);
-        answered
+        let began = Live::Began(turn.turn.clone());
+        self.hub.tell(&turn.message.conversation, began);
+        self.answer(turn).await
+    }
+
+    fn over(&self, conversation: &SessionKey) {
+        self.hub.tell(conversation, Live::Ended);
     }
 }
 
