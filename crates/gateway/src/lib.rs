@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod app;
+mod assistant;
 mod bell;
 mod budget;
+mod feed;
 mod line;
 mod memory;
 mod metrics;
+mod office;
 mod passing;
 mod relay;
 mod routes;
@@ -16,4 +20,6 @@ mod trial;
 mod turn;
 mod watch;
 
+pub use feed::Words;
+pub use office::Office;
 pub use server::{BindError, Gateway, House, Records};

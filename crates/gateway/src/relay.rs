@@ -17,6 +17,7 @@ use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
 
 use crate::{
     api::{Api, Refusal},
+    assistant::Programs,
     budget::Held,
     line::Sent,
     metrics::Metrics,
@@ -42,13 +43,15 @@ const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-openclaw-session-key"),
 ];
 
-/// Passes requests on.
+/// Passes requests on, and those for the assistant to it.
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) routes: Routes,
     pub(crate) http: Http,
     pub(crate) spending: Spending,
     pub(crate) metrics: Arc<Metrics>,
+    /// The assistant, where there is one.
+    pub(crate) programs: Option<Programs>,
 }
 
 /// Everything about one request that is the same for all candidates.
@@ -90,6 +93,11 @@ impl Relay {
         };
         let found = skim(&asked.body).map_err(unreadable)?;
         let name = found.model(&asked.body).map_err(unreadable)?;
+        if let (Some(programs), Some(name)) = (&self.programs, name.as_deref())
+            && let Some(agent) = Programs::agent_of(name.trim(), asked.headers)
+        {
+            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
+        }
         let route = self
             .routes
             .find(asked.api, name.as_deref())

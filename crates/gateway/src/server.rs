@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::Router;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -17,15 +18,21 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use tower_service::Service as _;
 use yabby_config::Config;
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::{Spending, Wanted, plan};
 use yabby_servers::{Fleet, Http, Keeper};
+use yabby_store::{Deliveries, Pace, Place};
 
 use crate::{
     api::{Api, Refusal},
+    app::{self, Desk, Page},
+    assistant::Programs,
     budget::Budget,
+    feed::Feed,
     metrics::Metrics,
+    office::Office,
     passing::Out,
     relay::{Relay, refused},
     routes::Routes,
@@ -57,6 +64,8 @@ pub struct House {
     pub default: Option<ModelRef>,
     /// What hosted models have cost, and may.
     pub spending: Spending,
+    /// The assistant, where there is one.
+    pub office: Option<Office>,
 }
 
 /// Serves HTTP on this machine.
@@ -67,6 +76,8 @@ pub struct Gateway {
     shared: Arc<Shared>,
     /// It looks after the servers as long as this lives.
     _keeper: Keeper,
+    /// They end with this.
+    _tasks: JoinSet<()>,
 }
 
 /// Why a gateway cannot listen.
@@ -89,6 +100,8 @@ pub enum BindError {
 struct Shared {
     relay: Relay,
     budget: Budget,
+    /// The API of the page, where there is an assistant.
+    app: Option<Router>,
 }
 
 // === impl Gateway ===
@@ -108,6 +121,7 @@ impl Gateway {
             http,
             default,
             spending,
+            office,
         } = house;
         let metrics = Arc::new(Metrics::default());
         // Those of the chain are kept warm, where the config says so.
@@ -119,9 +133,36 @@ impl Gateway {
         let models: Vec<ModelRef> = chain
             .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
             .unwrap_or_default();
+        let feed = Feed::default();
+        let mut tasks = JoinSet::new();
+        let named = config.agents.entries.iter();
+        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
+        if agents.is_empty() {
+            agents.push(("main".to_owned(), None));
+        }
+        let programs = office.as_ref().map(|office| {
+            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
+            let programs = Programs::new(office.clone(), ids);
+            tasks.spawn(programs.clone().work());
+            programs
+        });
+        let app = office.map(|office| {
+            tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
+            let page = Page {
+                store: office.store.clone(),
+                feed: feed.clone(),
+            };
+            let page = Deliveries::new(office.store.clone(), page, Pace::default()).only(app::CHANNEL, "");
+            tasks.spawn(page.run(std::future::pending()));
+            if matches!(office.store.place(), Place::Postgres { .. }) {
+                tasks.spawn(feed.clone().follow_others(office.store.clone()));
+            }
+            app::router(Desk::new(office, feed, agents))
+        });
         Ok(Self {
             listener,
             address,
+            _tasks: tasks,
             _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
                 relay: Relay {
@@ -129,8 +170,10 @@ impl Gateway {
                     http,
                     spending,
                     metrics,
+                    programs,
                 },
                 budget: Budget::default(),
+                app,
             }),
         })
     }
@@ -208,7 +251,8 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::
         .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(READ_AT_ONCE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         // A client that leaves or breaks HTTP concerns nobody else.
@@ -220,6 +264,17 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::
 }
 
 async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
+    if let Some(app) = &shared.app
+        && request.uri().path().starts_with("/api/")
+    {
+        return match foreign(request.headers()) {
+            Some(refusal) => refused(Api::Chat, &refusal),
+            None => {
+                let Ok(response) = app.clone().call(request).await;
+                response.map(Out::App)
+            }
+        };
+    }
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     if let Some(refusal) = foreign(&head.headers) {
@@ -242,7 +297,7 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
         }
     };
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay.routes))),
+        "/v1/models" => get(&|| whole("application/json", models(&shared.relay))),
         "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
         "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
         _ => {
@@ -282,12 +337,13 @@ fn is_here(host: &[u8]) -> bool {
 }
 
 /// platform.openai.com/docs/api-reference/models/list
-fn models(routes: &Routes) -> String {
+fn models(relay: &Relay) -> String {
     let entry = |id: String| {
         let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
         json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
     };
-    let entries: Vec<_> = routes.names().into_iter().map(entry).collect();
+    let agents = relay.programs.iter().flat_map(Programs::names);
+    let entries: Vec<_> = relay.routes.names().into_iter().chain(agents).map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
 }
 

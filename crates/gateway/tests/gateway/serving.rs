@@ -91,6 +91,7 @@ async fn it_listens_on_this_machine_alone() {
             http: Http::default(),
             default: None,
             spending: Spending::in_memory(yabby_config::Budget::default()),
+            office: None,
         };
         let bound = Gateway::bind(address.parse().unwrap(), house).await;
         assert!(matches!(bound, Err(BindError::NotLoopback(_))), "{address}");

@@ -1,17 +1,19 @@
 //! `yabby serve`: the gateway, until Ctrl-C.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use yabby_core::text;
 use yabby_gateway::{BindError, Gateway, House};
+use yabby_store::Access;
 
 use crate::{
     app::App,
     arguments::Serve,
+    assistant::{Chosen, Working},
     exit::Exit,
     interrupt::Interrupt,
     models::{Look, here},
-    shared,
+    shared, stored,
 };
 
 pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
@@ -30,12 +32,34 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         app.terminal.notice(notice);
     }
     let spending = shared::spending(app);
+    let fleet = here.fleet.clone();
+    let chosen = Chosen {
+        fleet: Arc::new(here.fleet),
+        default: here.default.clone(),
+        named: None,
+        reasoning: false,
+        private: None,
+    };
+    let working = match stored::open(app, Access::Write).await {
+        Ok(store) => Some(Working::start(app, store, chosen)),
+        Err(error) => {
+            app.terminal.notice(&text!(
+                "the models are served, and the assistant is not: {reason}",
+                reason = error.message
+            ));
+            if let Some(hint) = &error.hint {
+                app.terminal.notice(hint);
+            }
+            None
+        }
+    };
     let house = House {
         config: app.config().clone(),
-        fleet: here.fleet.clone(),
+        fleet: fleet.clone(),
         http: app.http.clone(),
         default: here.default,
         spending: spending.clone(),
+        office: working.as_ref().map(|working| working.office.clone()),
     };
     // Others on the network could use the models, and nothing asks them who they are.
     let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
@@ -55,7 +79,8 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
-    app.keep(&here.fleet);
+    drop(working);
+    app.keep(&fleet);
     Exit::Answered
 }
 
