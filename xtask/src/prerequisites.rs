@@ -103,6 +103,33 @@ fn install_postgres() -> Result<PathBuf, String> {
     postgres().ok_or_else(|| format!("apt-get installed postgresql, and still there is no initdb in {POSTGRES}/*/bin"))
 }
 
+/// Node.js, for the tests and the libraries of the web page. Nothing else needs it.
+pub(crate) fn node() -> Result<(), String> {
+    let is_new =
+        "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)";
+    if works("node", &["-e", is_new]) && works("npm", &["--version"]) {
+        return Ok(());
+    }
+    Err("Missing on this machine: Node.js 20.11 or newer with npm. See nodejs.org. Then run this again.".to_owned())
+}
+
+/// Chromium, which the tests of the web page drive.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Yabby")]
+pub(crate) fn chromium() -> Result<(), String> {
+    if std::env::var_os("YABBY_WEB_CHROMIUM").is_some() || works("chromium", &["--version"]) {
+        return Ok(());
+    }
+    if !is_debian_as_root() {
+        return Err(
+            "Missing on this machine: Chromium. On Debian: sudo apt-get install chromium fonts-noto-cjk. Elsewhere \
+                    let YABBY_WEB_CHROMIUM name it. Then run this again."
+                .to_owned(),
+        );
+    }
+    // With letters for Chinese.
+    apt_install(&["chromium", "fonts-noto-cjk"])
+}
+
 fn is_debian_as_root() -> bool {
     works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0")
 }
