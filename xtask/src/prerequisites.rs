@@ -103,31 +103,26 @@ fn install_postgres() -> Result<PathBuf, String> {
     postgres().ok_or_else(|| format!("apt-get installed postgresql, and still there is no initdb in {POSTGRES}/*/bin"))
 }
 
-/// Node.js, for the tests and the libraries of the web page. Nothing else needs it.
-pub(crate) fn node() -> Result<(), String> {
-    let is_new =
-        "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)";
-    if works("node", &["-e", is_new]) && works("npm", &["--version"]) {
-        return Ok(());
-    }
-    Err("Missing on this machine: Node.js 20.11 or newer with npm. See nodejs.org. Then run this again.".to_owned())
-}
-
-/// Chromium, which the tests of the web page drive.
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Yabby")]
-pub(crate) fn chromium() -> Result<(), String> {
-    if std::env::var_os("YABBY_WEB_CHROMIUM").is_some() || works("chromium", &["--version"]) {
+/// Node with npm for the SDKs and for the tests of the page, and the browser that they drive.
+pub(crate) fn browser() -> Result<(), String> {
+    let wanted = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(program, _)| !works(program, &["--version"]))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        println!("Node, npm and Chromium are there");
         return Ok(());
     }
     if !is_debian_as_root() {
-        return Err(
-            "Missing on this machine: Chromium. On Debian: sudo apt-get install chromium fonts-noto-cjk. Elsewhere \
-                    let YABBY_WEB_CHROMIUM name it. Then run this again."
-                .to_owned(),
-        );
+        return Err(format!(
+            "Missing on this machine: {0}. On Debian or Ubuntu: sudo apt-get install {0}. On macOS: brew install node \
+             chromium. Then run this again.",
+            missing.join(" ")
+        ));
     }
-    // With letters for Chinese.
-    apt_install(&["chromium", "fonts-noto-cjk"])
+    apt_install(&missing)
 }
 
 fn is_debian_as_root() -> bool {

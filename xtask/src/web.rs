@@ -12,7 +12,7 @@ const WEB: &str = "crates/gateway/web";
 
 /// Fetches the libraries of the page from npm anew, by name and version, and makes the files of `vendor` from them.
 pub(crate) fn vendor() -> Result<(), String> {
-    prerequisites::node()?;
+    prerequisites::browser()?;
     let (make, to) = (repo::root().join(WEB).join("vendor/make"), repo::target("web-vendor"));
     // There, so that nothing but the files that are kept is in the repository.
     fs::create_dir_all(&to).map_err(|error| format!("{}: {error}", to.display()))?;
@@ -28,8 +28,7 @@ pub(crate) fn vendor() -> Result<(), String> {
 /// `YABBY_WEB_SHOTS` is a folder for screenshots.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Yabby")]
 pub(crate) fn test() -> Result<(), String> {
-    prerequisites::node()?;
-    prerequisites::chromium()?;
+    prerequisites::browser()?;
     let tests = repo::root().join(WEB).join("tests");
     install(&tests)?;
     let is_real = std::env::var_os("YABBY_WEB_URL").is_some();

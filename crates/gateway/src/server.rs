@@ -23,11 +23,11 @@ use yabby_config::Config;
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::{Spending, Wanted, plan};
 use yabby_servers::{Fleet, Http, Keeper};
-use yabby_store::Place;
+use yabby_store::{Deliveries, Pace, Place};
 
 use crate::{
     api::{Api, Refusal},
-    app::{self, Desk},
+    app::{self, Desk, Page},
     assistant::Programs,
     budget::Budget,
     feed::Feed,
@@ -149,6 +149,12 @@ impl Gateway {
         });
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
+            let page = Page {
+                store: office.store.clone(),
+                feed: feed.clone(),
+            };
+            let page = Deliveries::new(office.store.clone(), page, Pace::default()).only(app::CHANNEL, "");
+            tasks.spawn(page.run(std::future::pending()));
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
             }

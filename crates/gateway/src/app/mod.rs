@@ -2,6 +2,7 @@
 
 mod approvals;
 mod conversations;
+mod deliver;
 mod entries;
 mod error;
 mod events;
@@ -22,6 +23,8 @@ use yabby_core::SessionKey;
 use crate::{feed::Feed, office::Office};
 
 use error::Problem;
+
+pub(crate) use deliver::Page;
 
 /// The channel of people at the page.
 pub(crate) const CHANNEL: &str = "web";

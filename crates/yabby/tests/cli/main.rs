@@ -6,6 +6,7 @@ mod assistant;
 mod chain;
 #[path = "../shared/chat.rs"]
 mod chat;
+mod client;
 mod config;
 mod doctor;
 mod faults;
@@ -15,8 +16,10 @@ mod hosted;
 mod kept;
 mod mcp;
 mod models;
+mod page;
 mod privacy;
 mod probe;
+mod programs;
 mod prompt;
 mod real_sockets;
 mod replicas;

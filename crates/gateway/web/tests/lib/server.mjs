@@ -2,12 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import * as figures from "./figures.mjs";
 import { scene } from "./scenes.mjs";
 import { World } from "./world.mjs";
 
-const WEB = join(import.meta.dirname, "../..");
+const WEB = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", json: "application/json", svg: "image/svg+xml" };
 
 export async function start() {
@@ -177,4 +178,4 @@ async function read(request) {
   return text ? JSON.parse(text) : {};
 }
 
-if (process.argv[1] === import.meta.filename) console.log((await start()).url);
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log((await start()).url);

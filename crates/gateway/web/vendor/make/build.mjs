@@ -1,9 +1,10 @@
 // Makes the files of ../ from the packages that npm has installed beside this one: `node build.mjs FOLDER`.
 import { build } from "esbuild";
 import { readFile, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const here = import.meta.dirname;
+const here = dirname(fileURLToPath(import.meta.url));
 const to = process.argv[2];
 const packages = join(here, "node_modules");
 
