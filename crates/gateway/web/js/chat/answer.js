@@ -13,8 +13,8 @@ import { Images } from "./question.js";
 import { Thinking } from "./thinking.js";
 import { Tool } from "./tool.js";
 
-/** `live` is the running turn when this is its answer; `onRetry` is null while that cannot be done. */
-export function Answer({ group, live = null, onRetry }) {
+/** `live` is the running turn when this is its answer, `written` what entries have of it; `onRetry` is null while that cannot be done. */
+export function Answer({ group, live = null, written = [], onRetry }) {
   const thought = thoughts.value.get(live?.turn ?? group.turn);
   const text = plainAnswer(group);
   return html`
@@ -22,7 +22,7 @@ export function Answer({ group, live = null, onRetry }) {
       <h2 class="hidden">Yabby</h2>
       ${thought && html`<${Thinking} text=${thought.text} ms=${thought.ms} />`}
       ${group.parts.map((part) => html`<${Part} key=${part.id} part=${part} live=${live} />`)}
-      ${live ? html`<${Live} running=${live} parts=${group.parts} />` : html`
+      ${live ? html`<${Live} running=${live} parts=${written} />` : html`
         <${Attempts} attempts=${group.parts.flatMap((part) => part.entry?.attempts ?? [])} />
         <div class="actions">
           ${text && html`<button type="button" class="plain small" aria-label=${t("copy.answer")} title=${t("copy.answer")}

@@ -32,8 +32,9 @@ export function Thread({ onEdit, onSay }) {
   const all = grouped.value;
   const live = running.value;
   const last = all.at(-1);
-  // What comes belongs below the last message, unless its first parts are there already.
-  const continues = live && last?.kind === "answer" && (last.turn === live.turn || last.turn === null);
+  // What comes belongs below the last message, or to the parts of its turn that are there already.
+  const continues = live && last?.kind === "answer" && last.turn === live.turn;
+  const written = all.slice(all.findLastIndex((group) => group.kind === "user") + 1).flatMap((group) => group.parts);
   const asked = approvals.value.filter((question) => question.conversation === openKey.value);
   const unsent = outbox.value.filter((message) => message.conversation === openKey.value);
   const isEmpty = loading.value === "ready" && !all.length && !live && !unsent.length;
@@ -46,10 +47,10 @@ export function Thread({ onEdit, onSay }) {
         ${all.map((group) =>
           group.kind === "user"
             ? html`<${Question} key=${group.id} entry=${group.entry} onEdit=${live ? null : (text) => onEdit(group.entry, text)} />`
-            : html`<${Answer} key=${group.id} group=${group} live=${continues && group === last ? live : null}
+            : html`<${Answer} key=${group.id} group=${group} live=${continues && group === last ? live : null} written=${written}
                 onRetry=${live || !group.question ? null : () => onEdit(group.question, group.question.text)} />`,
         )}
-        ${live && !continues && html`<${Answer} key=${NONE.id} group=${NONE} live=${live} />`}
+        ${live && !continues && html`<${Answer} key=${NONE.id} group=${NONE} live=${live} written=${written} />`}
         ${asked.map((question) => html`<${Approval} key=${question.id} question=${question} />`)}
         ${unsent.map((message) => html`<${Pending} key=${message.id} message=${message} />`)}
       </div>

@@ -12,7 +12,7 @@ export function merge(known, page) {
 }
 
 /**
- * Groups for drawing: a message of a person, or everything that came in answer to it.
+ * Groups for drawing: a message of a person, or what a turn has brought; what was told beside it stands by itself.
  * `{kind: "user", entry}`, `{kind: "answer", id, parts}`, with parts `{kind: "text" | "tool" | "notice" | "summary"}`.
  */
 export function groups(entries) {
@@ -22,17 +22,20 @@ export function groups(entries) {
   }
   const out = [];
   let answer = null;
+  let asked = null;
   for (const entry of entries) {
     if (entry.kind === "user") {
       out.push({ kind: "user", id: entry.id, entry });
       answer = null;
+      asked = entry;
       continue;
     }
-    if (!answer) {
-      answer = { kind: "answer", id: `answer:${entry.id}`, parts: [], turn: entry.turn, question: out.at(-1)?.entry ?? null };
+    if (!answer || entry.turn !== answer.turn) {
+      answer = { kind: "answer", id: `answer:${entry.id}`, parts: [], turn: entry.turn, question: null };
+      // A turn that comes later by itself, such as a reminder, answers nothing.
+      if (entry.kind !== "notice") [answer.question, asked] = [asked, null];
       out.push(answer);
     }
-    answer.turn ??= entry.turn;
     answer.parts.push(...parts(entry, results));
   }
   return out;

@@ -68,6 +68,28 @@ test("entries of another session replace those that are known", async () => {
   assert.deepEqual(merged, ["s0 s1 s2 s3 s4", true, "n0 n1", "s8 s9", "s8"]);
 });
 
+test("a turn is one group, and what is told beside it another", async () => {
+  const grouped = await page.evaluate(async () => {
+    const { groups } = await import("/assets/test/js/state/entries.js");
+    const entry = (id, kind, turn, more = {}) => ({ id, seq: 0, kind, turn, text: id, ...more });
+    const made = groups([
+      entry("q", "user", null),
+      entry("a", "assistant", "t1", { calls: [{ id: "c", name: "exec", arguments: {} }] }),
+      entry("r", "tool", "t1", { call: { id: "c", name: "exec" } }),
+      entry("b", "assistant", "t1"),
+      entry("n", "notice", null),
+      entry("c", "assistant", "t2"),
+    ]);
+    return made.map((group) => [group.kind, group.question?.id ?? null, group.parts?.map((part) => `${part.kind} ${part.result?.id ?? part.id}`).join(", ") ?? null]);
+  });
+  assert.deepEqual(grouped, [
+    ["user", undefined, undefined],
+    ["answer", "q", "text a, tool r, text b"],
+    ["answer", undefined, "notice n"],
+    ["answer", undefined, "text c"],
+  ].map((group) => group.map((part) => part ?? null)));
+});
+
 test("a stream of events is cut where its events end, however its bytes come", async () => {
   const found = await page.evaluate(async () => {
     const { lineReader } = await import("/assets/test/js/net/stream.js");
