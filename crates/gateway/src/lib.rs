@@ -14,6 +14,7 @@ mod passing;
 mod relay;
 mod routes;
 mod server;
+mod site;
 mod skim;
 mod tail;
 mod trial;

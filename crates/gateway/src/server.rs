@@ -36,6 +36,7 @@ use crate::{
     passing::Out,
     relay::{Relay, refused},
     routes::Routes,
+    site,
 };
 
 /// More clients wait in the system's queue.
@@ -296,6 +297,11 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
             only(Api::Chat, "GET")
         }
     };
+    if matches!(head.method, Method::GET | Method::HEAD)
+        && let Some(page) = site::respond(path, &head.headers)
+    {
+        return page;
+    }
     match path {
         "/v1/models" => get(&|| whole("application/json", models(&shared.relay))),
         "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
