@@ -135,7 +135,7 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 fn yabby(port: &str) -> Result<Target, String> {
     let folder = folder("route")?;
     let config = format!(
-        r#"{{ models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
+        r#"{{ gateway: {{ auth: {{ token: "sk-bench" }} }}, models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(|error| error.to_string())?;
     let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
@@ -159,7 +159,7 @@ fn nginx(port: &str) -> Result<Option<Target>, String> {
     let folder = folder("nginx")?;
     let own = free_port()?;
     let config = format!(
-        "daemon off;\nworker_processes 1;\npid {0}/pid;\nerror_log {0}/error.log;\nevents {{ worker_connections 4096; }}\n\
+        "daemon off;\nmaster_process off;\nworker_processes 1;\npid {0}/pid;\nerror_log {0}/error.log;\nevents {{ worker_connections 4096; }}\n\
          http {{ access_log off; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy; fastcgi_temp_path {0}/f; \
          uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; client_max_body_size 64m; client_body_buffer_size 1m;\n\
          upstream up {{ server 127.0.0.1:{port}; keepalive 512; }}\n\
