@@ -13,23 +13,49 @@ use crate::Live;
 /// So many events a watcher may be behind; one that is slower misses some, and is told so by the channel.
 const BEHIND: usize = 1024;
 
+/// Whoever watches all conversations sees those that run at once, and is given more time.
+const ALL_BEHIND: usize = 8 * BEHIND;
+
 /// Tells watchers what happens in turns of this process. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Hub(Arc<Mutex<HashMap<SessionKey, broadcast::Sender<Live>>>>);
+#[derive(Clone)]
+pub struct Hub(Arc<Watched>);
+
+struct Watched {
+    each: Mutex<HashMap<SessionKey, broadcast::Sender<Live>>>,
+    all: broadcast::Sender<(SessionKey, Live)>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self(Arc::new(Watched {
+            each: Mutex::default(),
+            all: broadcast::channel(ALL_BEHIND).0,
+        }))
+    }
+}
 
 impl Hub {
     /// Watches a conversation from now on.
     pub fn watch(&self, conversation: &SessionKey) -> broadcast::Receiver<Live> {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = self.0.each.lock().unwrap_or_else(PoisonError::into_inner);
         watched
             .entry(conversation.clone())
             .or_insert_with(|| broadcast::channel(BEHIND).0)
             .subscribe()
     }
 
+    /// Watches all conversations from now on.
+    pub fn watch_all(&self) -> broadcast::Receiver<(SessionKey, Live)> {
+        self.0.all.subscribe()
+    }
+
     /// Tells whoever watches.
     pub fn tell(&self, conversation: &SessionKey, live: Live) {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.0.all.receiver_count() > 0 {
+            // Nobody is left only at this moment.
+            let _ = self.0.all.send((conversation.clone(), live.clone()));
+        }
+        let mut watched = self.0.each.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = watched.get(conversation) else {
             return;
         };
@@ -54,6 +80,9 @@ mod tests {
         assert!(watcher.try_recv().is_err());
         drop(watcher);
         hub.tell(&here, Live::Ended);
-        assert!(hub.0.lock().unwrap().is_empty());
+        assert!(hub.0.each.lock().unwrap().is_empty());
+        let mut all = hub.watch_all();
+        hub.tell(&there, Live::Ended);
+        assert_eq!(all.try_recv(), Ok((there, Live::Ended)));
     }
 }

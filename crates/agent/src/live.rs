@@ -20,7 +20,7 @@ pub enum Live {
     Tool(ToolCall, ToolState),
     /// A question to the owner that the turn waits for.
     Asked(Approval),
-    /// The turn is over; its text or its error is in the outbox.
+    /// The turn is over, and what it leaves behind is in the store; or it is tried again later.
     Ended,
 }
 

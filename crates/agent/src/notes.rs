@@ -1,7 +1,7 @@
 //! Items of a session that are no messages.
 
 use serde::{Deserialize, Serialize};
-use yabby_core::Tool;
+use yabby_core::{Text, Tool};
 use yabby_store::Content;
 
 /// What stands before the conversation in every request of an epoch, byte for byte.
@@ -35,6 +35,11 @@ pub enum Note {
     Unanswered {
         /// The words.
         text: String,
+    },
+    /// What Yabby itself has told the person. The model is not shown it.
+    Told {
+        /// The words.
+        text: Text,
     },
     /// The results and pictures of these items are shown as stubs from here on.
     Stubs {

@@ -34,7 +34,7 @@ pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
                     shown.more = true;
                 }
                 Some(Note::Unanswered { text }) => shown.unanswered(text),
-                Some(Note::Stubs { .. } | Note::Compacted(_)) | None => {}
+                Some(Note::Told { .. } | Note::Stubs { .. } | Note::Compacted(_)) | None => {}
             },
         }
     }

@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod app;
+mod assistant;
 mod auth;
 mod bell;
 mod budget;
+mod feed;
 mod line;
 mod memory;
 mod metrics;
+mod office;
 mod passing;
 mod relay;
 mod routes;
@@ -19,5 +23,7 @@ mod turn;
 mod watch;
 
 pub use auth::{Access, Caller};
+pub use feed::Words;
+pub use office::Office;
 pub use server::{BindError, Gateway, House, Records};
 pub use stream::TlsError;

@@ -22,6 +22,8 @@ pub(crate) enum Out {
     Whole(Option<Bytes>),
     /// An answer of a model.
     Passing(Box<Passing>),
+    /// What the page's API says.
+    App(axum::body::Body),
 }
 
 /// The right to be answered, kept until the answer has passed.
@@ -126,6 +128,7 @@ impl Body for Out {
         let piece = match self.get_mut() {
             Self::Whole(body) => return Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             Self::Passing(passing) => passing.poll(cx),
+            Self::App(body) => return Pin::new(body).poll_frame(cx).map_err(Into::into),
         };
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
@@ -134,6 +137,7 @@ impl Body for Out {
         match self {
             Self::Whole(body) => body.is_none(),
             Self::Passing(passing) => passing.line.is_none() && passing.first.is_none() && passing.cut.is_none(),
+            Self::App(body) => body.is_end_stream(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Body for Out {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
             // The head says it, where the upstream did.
             Self::Passing(_) => SizeHint::default(),
+            Self::App(body) => body.size_hint(),
         }
     }
 }

@@ -18,6 +18,7 @@ use yabby_store::KeyKind;
 
 use crate::{
     api::{Api, Refusal},
+    assistant::{Programs, may_talk_to},
     auth,
     budget::Held,
     line::Sent,
@@ -44,13 +45,15 @@ const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-openclaw-session-key"),
 ];
 
-/// Passes requests on.
+/// Passes requests on, and those for the assistant to it.
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) routes: Routes,
     pub(crate) http: Http,
     pub(crate) spending: Spending,
     pub(crate) metrics: Arc<Metrics>,
+    /// The assistant, where there is one.
+    pub(crate) programs: Option<Programs>,
 }
 
 /// Everything about one request that is the same for all candidates.
@@ -102,6 +105,15 @@ impl Relay {
         };
         let found = skim(&asked.body).map_err(unreadable)?;
         let name = found.model(&asked.body).map_err(unreadable)?;
+        if let (Some(programs), Some(name)) = (&self.programs, name.as_deref())
+            && let Some(agent) = Programs::agent_of(name.trim(), asked.headers)
+        {
+            if let Err(reason) = may_talk_to(asked.by.scopes(), &agent) {
+                let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
+            }
+            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
+        }
         let route = self
             .routes
             .find(asked.api, name.as_deref())

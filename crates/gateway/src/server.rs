@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -23,17 +24,22 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use tower_service::Service as _;
 use yabby_config::{Config, GatewayTls};
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::{Spending, Wanted, plan};
 use yabby_servers::{Fleet, Http, Keeper};
-use yabby_store::{Scopes, StoreError};
+use yabby_store::{Deliveries, Pace, Place, Scopes, StoreError};
 
 use crate::{
     api::{Api, Refusal},
+    app::{self, Desk, Page},
+    assistant::Programs,
     auth::{Access, Caller, Crowd, Gate, Peer, Signal},
     budget::Budget,
+    feed::Feed,
     metrics::Metrics,
+    office::Office,
     passing::Out,
     relay::{Relay, refused},
     routes::Routes,
@@ -66,6 +72,8 @@ pub struct House {
     pub default: Option<ModelRef>,
     /// What hosted models have cost, and may.
     pub spending: Spending,
+    /// The assistant, where there is one.
+    pub office: Option<Office>,
     /// Who may come in, beside what the config says.
     pub access: Access,
 }
@@ -79,6 +87,8 @@ pub struct Gateway {
     shared: Arc<Shared>,
     /// It looks after the servers as long as this lives.
     _keeper: Keeper,
+    /// They end with this.
+    _tasks: JoinSet<()>,
 }
 
 /// Why a gateway cannot listen.
@@ -113,7 +123,9 @@ pub enum BindError {
 struct Shared {
     relay: Relay,
     budget: Budget,
-    gate: Gate,
+    gate: Arc<Gate>,
+    /// The API of the page, where there is an assistant.
+    app: Option<Router>,
 }
 
 /// Who has asked last on a connection.
@@ -149,9 +161,10 @@ impl Gateway {
             http,
             default,
             spending,
+            office,
             access,
         } = house;
-        let gate = Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?;
+        let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
         let metrics = Arc::new(Metrics::default());
         // Those of the chain are kept warm, where the config says so.
         let wanted = Wanted {
@@ -162,10 +175,37 @@ impl Gateway {
         let models: Vec<ModelRef> = chain
             .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
             .unwrap_or_default();
+        let feed = Feed::default();
+        let mut tasks = JoinSet::new();
+        let named = config.agents.entries.iter();
+        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
+        if agents.is_empty() {
+            agents.push(("main".to_owned(), None));
+        }
+        let programs = office.as_ref().map(|office| {
+            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
+            let programs = Programs::new(office.clone(), ids);
+            tasks.spawn(programs.clone().work());
+            programs
+        });
+        let app = office.map(|office| {
+            tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
+            let page = Page {
+                store: office.store.clone(),
+                feed: feed.clone(),
+            };
+            let page = Deliveries::new(office.store.clone(), page, Pace::default()).only(app::CHANNEL, "");
+            tasks.spawn(page.run(std::future::pending()));
+            if matches!(office.store.place(), Place::Postgres { .. }) {
+                tasks.spawn(feed.clone().follow_others(office.store.clone()));
+            }
+            app::router(Desk::new(office, feed, agents, Arc::clone(&gate)))
+        });
         Ok(Self {
             listener,
             address,
             tls,
+            _tasks: tasks,
             _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
                 relay: Relay {
@@ -173,9 +213,11 @@ impl Gateway {
                     http,
                     spending,
                     metrics,
+                    programs,
                 },
                 budget: Budget::default(),
                 gate,
+                app,
             }),
         })
     }
@@ -280,7 +322,8 @@ async fn connection(
         .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(READ_AT_ONCE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     loop {
         tokio::select! {
@@ -351,11 +394,32 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
         }
         _ => {}
     }
+    // A browser cannot send a key with the head of a WebSocket: it says it in its first message.
+    if let (Some(app), "/api/socket", false) = (&shared.app, path, shared.gate.shows_key(&head.headers)) {
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(visitor);
+        let Ok(response) = app.clone().call(request).await;
+        return response.map(Out::App);
+    }
     let caller = match shared.gate.caller(visitor, &head.headers) {
         Ok(caller) => caller,
         Err(refusal) => return refuse(&refusal),
     };
     seat.take(&caller);
+    let is_of_page = path.starts_with("/api/");
+    if (is_of_page || path == "/metrics") && !caller.may_operate() {
+        let message = format!(
+            "the key {:?} may not operate the gateway: its scope operate is off",
+            caller.name()
+        );
+        return refuse(&Refusal::new(StatusCode::FORBIDDEN, "operate_not_allowed", message));
+    }
+    if let (Some(app), true) = (&shared.app, is_of_page) {
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(caller);
+        let Ok(response) = app.clone().call(request).await;
+        return response.map(Out::App);
+    }
     if let Some(api) = Api::of_path(path) {
         if head.method != Method::POST {
             return only(api, "POST");
@@ -366,14 +430,7 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
         };
     }
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay.routes, caller.scopes()))),
-        "/metrics" if !caller.may_operate() => {
-            let message = format!(
-                "the key {:?} may not operate the gateway: its scope operate is off",
-                caller.name()
-            );
-            refuse(&Refusal::new(StatusCode::FORBIDDEN, "operate_not_allowed", message))
-        }
+        "/v1/models" => get(&|| whole("application/json", models(&shared.relay, caller.scopes()))),
         "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
         _ => {
             let message = format!("there is no {path} here");
@@ -383,12 +440,14 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
 }
 
 /// platform.openai.com/docs/api-reference/models/list
-fn models(routes: &Routes, scopes: &Scopes) -> String {
+fn models(relay: &Relay, scopes: &Scopes) -> String {
     let entry = |id: String| {
         let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
         json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
     };
-    let entries: Vec<_> = routes.names(scopes).into_iter().map(entry).collect();
+    let agents = relay.programs.iter().flat_map(|programs| programs.names_for(scopes));
+    let names = relay.routes.names(scopes).into_iter().chain(agents);
+    let entries: Vec<_> = names.map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
 }
 

@@ -3,8 +3,9 @@
 //! [`encode`] puts a [`yabby_core::ModelRequest`] into one of four dialects, [`Decoder`] turns the bytes of the
 //! answer into [`yabby_core::ModelEvent`]s, and [`classify()`] says what a refusal means. A dialect is a module with
 //! an `encode.rs` and a `decode.rs`; everything else is shared. [`lower_parameters`] puts JSON
-//! Schemas into words that local servers take; [`next_step`] says what to drop or reshape when a server refuses. Nothing here opens a socket, reads a clock or
-//! knows a config file.
+//! Schemas into words that local servers take; [`next_step`] says what to drop or reshape when a server refuses.
+//! [`clients`] is the other side: what clients of our own API send, and what they are answered. Nothing here opens a
+//! socket, reads a clock or knows a config file.
 //!
 //! Facts about servers are cited as `wire-facts.md §n`, which is the page `docs/wire-facts.md`, or by the name
 //! of a recording; those that tests read are under `fixtures/`.
@@ -15,6 +16,7 @@ mod calls;
 mod calltext;
 mod chat;
 mod classify;
+pub mod clients;
 mod count;
 mod decoder;
 mod dialect;

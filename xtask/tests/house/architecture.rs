@@ -25,6 +25,8 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "yabby-servers",
             "yabby-config",
             "yabby-route",
+            "yabby-store",
+            "yabby-agent",
         ],
     ),
     ("yabby-tools", &["yabby-core"]),

@@ -163,7 +163,7 @@ fn said_beside(content: &Content) -> Option<String> {
         Content::Summary { text, .. } => Some(text.clone()),
         content => match Note::of(content)? {
             Note::Aside { text } | Note::Hint { text } | Note::Unanswered { text } => Some(text),
-            Note::Prompt(_) | Note::Stubs { .. } | Note::Compacted(_) => None,
+            Note::Prompt(_) | Note::Told { .. } | Note::Stubs { .. } | Note::Compacted(_) => None,
         },
     }
 }

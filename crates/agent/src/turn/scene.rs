@@ -6,13 +6,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use yabby_core::{Integrity, Label, Message, Origin, SessionKey};
 use yabby_store::{
-    Answered, Content, Item, Lease, NewDelivery, NewInbound, NewItem, NewItems, Session, Store, StoreError,
+    Answered, Content, Item, Lease, NewDelivery, NewInbound, NewItem, NewItems, Said, Session, Store, StoreError,
     StoreErrorKind, Target, TurnOutcome,
 };
 use yabby_tools::{Effect, Registry};
 
-use super::{Assistant, ending::Ending, heard};
-use crate::{Body, Frozen, Live, Pending, Permit, Rules, Served, Spent, State, Toolset, Wish};
+use super::{Assistant, ending::Ending, heard, item};
+use crate::{Body, Frozen, Live, Note, Pending, Permit, Rules, Served, Spent, State, Toolset, Wish};
 
 /// What a turn works with.
 pub(super) struct Scene<'a> {
@@ -20,7 +20,10 @@ pub(super) struct Scene<'a> {
     pub(super) store: Store,
     pub(super) lease: Lease,
     pub(super) conversation: SessionKey,
+    /// Where its answer goes.
     pub(super) origin: Origin,
+    /// Whether it is the owner who has begun it.
+    pub(super) owners: bool,
     pub(super) session: Session,
     /// The turn that is worked on.
     pub(super) turn: String,
@@ -117,8 +120,17 @@ impl Scene<'_> {
     }
 
     /// What the inbox and the outbox are told of an end.
-    pub(super) fn answered(&self, ending: Ending) -> Answered {
-        let deliveries = self.deliveries(&self.reply, ending.says);
+    pub(super) fn answered(&self, mut ending: Ending) -> Answered {
+        let notices = ending.says.iter().enumerate().filter_map(|(n, said)| match said {
+            Said::Notice(text) => {
+                let told = Note::Told { text: text.clone() };
+                let id = format!("{}/told/{n}", self.reply);
+                Some(item(id, &self.turn, told.content(), Label::of_nothing()))
+            }
+            Said::Answer(_) => None,
+        });
+        ending.items.extend(notices);
+        let deliveries = deliveries(&self.origin, &self.reply, ending.says);
         let items = (!ending.items.is_empty()).then(|| NewItems {
             session: self.session.id.clone(),
             items: ending.items,
@@ -129,20 +141,20 @@ impl Scene<'_> {
             deliveries,
         }
     }
+}
 
-    /// What goes back to where the message came from; `id` stands for all of it.
-    pub(super) fn deliveries(&self, id: &str, says: Vec<yabby_store::Said>) -> Vec<NewDelivery> {
-        let to = Target::answering(&self.origin);
-        let numbered = says.into_iter().enumerate();
-        numbered
-            .map(|(n, content)| NewDelivery {
-                key: format!("{id}/{n}"),
-                to: to.clone(),
-                content,
-                expires_at: None,
-            })
-            .collect()
-    }
+/// What goes back to where a message came from; `id` stands for all of it.
+pub(super) fn deliveries(to: &Origin, id: &str, says: Vec<Said>) -> Vec<NewDelivery> {
+    let to = Target::answering(to);
+    let numbered = says.into_iter().enumerate();
+    numbered
+        .map(|(n, content)| NewDelivery {
+            key: format!("{id}/{n}"),
+            to: to.clone(),
+            content,
+            expires_at: None,
+        })
+        .collect()
 }
 
 /// Whether the owner has written this very word.

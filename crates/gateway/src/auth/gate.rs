@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Who may come in, beside what the config says.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Access {
     /// Keys of the owner's, which are kept nowhere else.
     pub owners: Vec<KeyHash>,
@@ -104,6 +104,21 @@ impl Gate {
                 Err(refusal.after(left))
             }
         }
+    }
+
+    /// Whether a request brings something that may be a key, or nobody is asked for one.
+    pub(crate) fn shows_key(&self, headers: &HeaderMap) -> bool {
+        self.anybody.is_some() || presented(headers) != Presented::None
+    }
+
+    /// Whose key this is, which has come in another way than in a head.
+    pub(crate) fn admit(&self, visitor: Visitor, key: &str) -> Option<Caller> {
+        self.lockout
+            .left(visitor.address, Instant::now())
+            .is_none()
+            .then_some(())?;
+        let caller = self.holder(visitor, key.as_bytes())?;
+        caller.comes(Instant::now()).ok().map(|()| caller)
     }
 
     /// Whose key a request brings.

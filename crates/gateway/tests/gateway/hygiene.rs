@@ -13,7 +13,9 @@ use crate::{
 async fn nothing_of_the_clients_head_reaches_the_upstream() {
     let canary = Canary::new();
     let server = ModelServer::start().await;
-    let scene = Scene::one(&server).await;
+    let config = chain("openai-completions", &[server.base_url()]);
+    let own = format!(r#"{{"gateway":{{"auth":{{"token":"{}"}}}},"#, canary.expose());
+    let scene = Scene::with_config(&config.replacen('{', &own, 1)).await;
     let bearer = format!("Bearer {}", canary.expose());
     let headers = [
         ("authorization", bearer.as_str()),

@@ -37,6 +37,7 @@ impl Scene {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
             http: Http::default(),
             spending: Spending::in_memory(loaded.config.route.budget),
+            office: None,
             default: None,
             config: loaded.config,
             access: Access {

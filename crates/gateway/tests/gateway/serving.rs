@@ -92,6 +92,7 @@ async fn beyond_this_machine_it_listens_only_where_that_is_safe() {
             default: None,
             spending: Spending::in_memory(yabby_config::Budget::default()),
             access: Access::default(),
+            office: None,
         };
         Gateway::bind(address.parse().unwrap(), house).await
     };

@@ -53,6 +53,16 @@ pub struct Page {
     id: String,
 }
 
+impl Page {
+    /// The place behind the session `id` that was active last at `active_at`, as [`Session::page`] of it.
+    pub fn behind(active_at: Time, id: &str) -> Self {
+        Self {
+            active_at,
+            id: id.to_owned(),
+        }
+    }
+}
+
 /// The columns that [`session`] reads.
 pub(super) const COLUMNS: &str = "id, conversation, agent, title, begun_at, active_at, heard_at, ended_at, ended_by, \
                                   next_seq, label, source";

@@ -1,5 +1,7 @@
 //! Who answers.
 
+use yabby_core::SessionKey;
+
 use crate::{
     error::Result,
     inbox::{NewInbound, NewItems, TurnOutcome},
@@ -17,6 +19,12 @@ pub trait TurnHandler: Send + Sync + 'static {
     /// A turn that fails, or returns an error, is tried again later under the same id, until it has failed too often: then
     /// its sender is told.
     fn turn(&self, turn: Turn) -> impl Future<Output = Result<Answered>> + Send;
+
+    /// Nothing more happens in this conversation for the message that was worked on: what it leaves behind is written, or it
+    /// is tried again later.
+    fn over(&self, conversation: &SessionKey) {
+        let _ = conversation;
+    }
 }
 
 /// A message in work.

@@ -188,6 +188,7 @@ impl<H: TurnHandler> Station for Turns<H> {
     async fn work(self: Arc<Self>, taken: Taken) {
         let lease = &taken.claimed.lease;
         let ended = self.one(&taken).await;
+        self.handler.over(&taken.claimed.message.conversation);
         if ended.is_err_and(|error| error.kind != StoreErrorKind::Fenced) {
             // Nothing to be done about it here: whoever takes it next tries again, but not at once.
             tokio::time::sleep(self.pace.first_wait).await;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The fields of an answer that go back as they came; see [`super::decode`].
-pub(super) const REPLAYED: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
+pub(crate) const REPLAYED: [&str; 3] = ["reasoning_details", "reasoning_content", "reasoning"];
 
 /// A Chat request.
 pub(crate) fn encode(request: &ModelRequest, target: &Target<'_>) -> Encoded {

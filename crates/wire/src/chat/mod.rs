@@ -4,4 +4,4 @@ mod decode;
 mod encode;
 
 pub(crate) use decode::Reader;
-pub(crate) use encode::encode;
+pub(crate) use encode::{REPLAYED, encode};

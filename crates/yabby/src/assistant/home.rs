@@ -57,7 +57,8 @@ impl Home for Household {
                 Queue::Interrupt => QueueMode::Interrupt,
             },
             compaction: compaction(&settings),
-            reasoning: self.reasoning || settings.reasoning != ReasoningShown::Off,
+            // The page folds it away.
+            reasoning: self.reasoning || channel == "web" || settings.reasoning != ReasoningShown::Off,
         }
     }
 

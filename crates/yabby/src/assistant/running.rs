@@ -1,9 +1,6 @@
 //! The assistant at work in this process, for one conversation on a terminal.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -13,40 +10,21 @@ use tokio::{
     },
     task::JoinSet,
 };
-use yabby_agent::{Assistant, Body, Live, Model, Routed, compact::Shorten};
-use yabby_core::{Confidentiality, Integrity, Label, ModelRef, Origin, Peer, PeerKind, SessionKey, Time, text};
-use yabby_route::{Spending, Turns as Records};
-use yabby_servers::Fleet;
+use yabby_agent::{Assistant, Body, Live};
+use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Time, text};
+use yabby_route::Spending;
 use yabby_store::{
     Accepted, Alarms, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending,
     Store, StoreError, Target, Turns, new_id,
 };
 
-use super::Household;
-use crate::{
-    app::App,
-    local_time::LocalTime,
-    toolbox::{Toolbox, zone},
-};
+use super::{Chosen, Staff};
+use crate::app::App;
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
 /// So long after a turn nobody seems to wait.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// Which models answer.
-pub(crate) struct Chosen {
-    /// The servers.
-    pub(crate) fleet: Arc<Fleet>,
-    /// The model to use when the config names none.
-    pub(crate) default: Option<ModelRef>,
-    /// The model that the command line names.
-    pub(crate) named: Option<String>,
-    /// Whether reasoning is shown.
-    pub(crate) reasoning: bool,
-    /// What makes all of it private, if something does.
-    pub(crate) private: Option<&'static str>,
-}
 
 /// The assistant at work. It ends when this is dropped.
 pub(crate) struct Running {
@@ -115,34 +93,9 @@ async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
 impl Running {
     /// Begins to work for a conversation.
     pub(crate) fn start(app: &App, store: Store, conversation: SessionKey, chosen: Chosen) -> Self {
-        let config = Arc::new(app.config().clone());
-        let (router, spending) = app.router();
-        let records = Records::of(&app.paths.state_dir);
-        let model = Routed {
-            router: router.with_refit(Arc::new(Shorten)),
-            fleet: Arc::clone(&chosen.fleet),
-            config: Arc::clone(&config),
-            http: app.http.clone(),
-            default: chosen.default,
-            named: chosen.named,
-            private: chosen.private,
-            // What cannot be kept is told by `yabby doctor`; an answer is not held up by it.
-            records: Arc::new(move |record| drop(records.keep(&record))),
-        };
-        let model: Arc<dyn Model> = Arc::new(model);
-        let toolbox = Toolbox::new(Arc::clone(&config), &app.env, &app.paths, store.clone());
-        let home = Household {
-            config,
-            env: app.env.clone(),
-            paths: app.paths.clone(),
-            fleet: chosen.fleet,
-            model: Arc::clone(&model),
-            toolbox,
-            clock: LocalTime::of(&app.env),
-            zone: zone(&app.env),
-            reasoning: chosen.reasoning,
-        };
-        let assistant = Assistant::new(model, Arc::new(home));
+        let Staff {
+            assistant, spending, ..
+        } = Staff::of(app, &store, chosen);
         let live = assistant.hub().watch(&conversation);
         // Where several processes deliver, each has its own terminal.
         let account = match store.place() {

@@ -1,13 +1,15 @@
 //! `yabby serve`: the gateway, until Ctrl-C.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use yabby_core::{Text, text};
 use yabby_gateway::{Access, BindError, Gateway, House};
+use yabby_store::{self as store, Store};
 
 use crate::{
     app::App,
     arguments::Serve,
+    assistant::{Chosen, Working},
     exit::Exit,
     gateway::{
         address,
@@ -49,13 +51,37 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         app.terminal.notice(notice);
     }
     let spending = shared::spending(app);
-    let house = async || House {
+    let fleet = here.fleet.clone();
+    let chosen = Chosen {
+        fleet: Arc::new(here.fleet),
+        default: here.default.clone(),
+        named: None,
+        reasoning: false,
+        private: None,
+    };
+    let store = match stored::open(app, store::Access::Write).await {
+        Ok(store) => Some(store),
+        Err(error) => {
+            app.terminal.notice(&text!(
+                "the models are served, and the assistant is not: {reason}",
+                reason = error.message
+            ));
+            if let Some(hint) = &error.hint {
+                app.terminal.notice(hint);
+            }
+            None
+        }
+    };
+    let working = store.clone().map(|store| Working::start(app, store, chosen));
+    let access = access(app, &token, store.as_ref()).await;
+    let house = || House {
         config: app.config().clone(),
-        fleet: here.fleet.clone(),
+        fleet: fleet.clone(),
         http: app.http.clone(),
         default: here.default.clone(),
         spending: spending.clone(),
-        access: access(app, &token).await,
+        office: working.as_ref().map(|working| working.office.clone()),
+        access: access.clone(),
     };
     let gateway = match bind(app, address, &house).await {
         Ok(gateway) => gateway,
@@ -79,13 +105,19 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
-    app.keep(&here.fleet);
+    drop(working);
+    app.keep(&fleet);
     Exit::Answered
 }
 
 /// Who may come in. Without the keys that are kept, the owner may.
-async fn access(app: &App, token: &Token) -> Access {
-    let keys = match stored::keys(app).await {
+async fn access(app: &App, token: &Token, store: Option<&Store>) -> Access {
+    let opened = match store {
+        Some(store) => Ok(store.keys()),
+        // Another one has it for the assistant; keys are for all.
+        None => stored::keys(app).await,
+    };
+    let keys = match opened {
         Ok(keys) => Some(keys),
         Err(error) => {
             app.terminal.notice(&text!(
@@ -102,9 +134,9 @@ async fn access(app: &App, token: &Token) -> Access {
 }
 
 /// Listens, at another port if the person wants that.
-async fn bind(app: &App, mut address: SocketAddr, house: &impl AsyncFn() -> House) -> Result<Gateway, Exit> {
+async fn bind(app: &App, mut address: SocketAddr, house: &impl Fn() -> House) -> Result<Gateway, Exit> {
     loop {
-        let error = match Gateway::bind(address, house().await).await {
+        let error = match Gateway::bind(address, house()).await {
             Ok(gateway) => return Ok(gateway),
             Err(error) => error,
         };

@@ -6,6 +6,7 @@ mod assistant;
 mod chain;
 #[path = "../shared/chat.rs"]
 mod chat;
+mod client;
 mod config;
 mod doctor;
 mod faults;
@@ -16,8 +17,10 @@ mod kept;
 mod keys;
 mod mcp;
 mod models;
+mod page;
 mod privacy;
 mod probe;
+mod programs;
 mod prompt;
 mod real_sockets;
 mod replicas;

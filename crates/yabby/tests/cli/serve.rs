@@ -37,7 +37,7 @@ pub(crate) fn status(address: &str, key: &str, body: &str) -> u16 {
 }
 
 /// The owner's key.
-fn key(home: &Home) -> String {
+pub(crate) fn key(home: &Home) -> String {
     let key = std::fs::read_to_string(home.path().join("gateway-token")).unwrap();
     key.trim().to_owned()
 }

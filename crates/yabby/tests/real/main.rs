@@ -27,3 +27,4 @@ mod provision;
 mod qwen;
 #[path = "../shared/running.rs"]
 mod running;
+mod sdk;

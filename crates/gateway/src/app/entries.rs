@@ -1,0 +1,183 @@
+//! What was said in a conversation, as people read it.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use yabby_agent::Note;
+use yabby_core::{Image, Integrity, Message};
+use yabby_store::{Content, Item};
+
+use super::{Answer, Desk};
+use crate::feed::{Running, Words, attempt};
+
+const USUAL: usize = 100;
+const MOST: usize = 500;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Entries {
+    entries: Vec<Entry>,
+    more: bool,
+    turn: Option<Running>,
+    /// The number of the last event that is in `turn`.
+    event: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    User,
+    Assistant,
+    Tool,
+    Notice,
+    Summary,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct Picture {
+    media_type: &'static str,
+    data: String,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct Call {
+    id: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<Map<String, Value>>,
+}
+
+/// One thing that was said or done.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct Entry {
+    seq: u64,
+    id: String,
+    at: i64,
+    turn: Option<String>,
+    kind: Kind,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<Words>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Picture>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<Call>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<Value>,
+}
+
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    Path(key): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Answer<Entries> {
+    let (key, Query(wanted)) = (Desk::key(&key)?, wanted?);
+    let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST);
+    // Before the items: what the turn adds meanwhile comes with an event behind this number.
+    let (turn, event) = desk.0.feed.running(&key);
+    let store = &desk.0.office.store;
+    let session = store.conversation(&key).await?.and_then(|known| known.session);
+    let Some(session) = session else {
+        return Ok(Json(Entries {
+            entries: Vec::new(),
+            more: false,
+            turn,
+            event,
+        }));
+    };
+    let items = match wanted.before {
+        None => store.last_items(&session, most).await?,
+        Some(before) => {
+            let from = before.saturating_sub(most as u64);
+            let count = usize::try_from(before - from).unwrap_or(most);
+            store.items(&session, from, count).await?
+        }
+    };
+    let more = items.first().is_some_and(|first| first.seq > 0);
+    Ok(Json(Entries {
+        entries: items.iter().filter_map(entry).collect(),
+        more,
+        turn,
+        event,
+    }))
+}
+
+/// An item as people read it; nothing for what only the model is told.
+fn entry(item: &Item) -> Option<Entry> {
+    let new = |kind, text: &str| Entry {
+        seq: item.seq,
+        id: item.item.id.clone(),
+        at: item.item.at.0,
+        turn: item.item.turn.clone(),
+        kind,
+        text: text.to_owned(),
+        words: None,
+        images: Vec::new(),
+        calls: Vec::new(),
+        call: None,
+        attempts: Vec::new(),
+    };
+    Some(match &item.item.content {
+        Content::Message { message } => match message {
+            Message::User { text, images } => {
+                // Pictures of a tool's result are a message of a person to the model alone.
+                let of_tool = item.item.id.ends_with("/pictures") && item.item.label.integrity != Integrity::Owner;
+                Entry {
+                    images: images.iter().map(picture).collect(),
+                    ..new(if of_tool { Kind::Tool } else { Kind::User }, text)
+                }
+            }
+            Message::Assistant { text, tool_calls, .. } => Entry {
+                calls: tool_calls
+                    .iter()
+                    .map(|call| Call {
+                        id: call.id.clone(),
+                        name: call.name.clone(),
+                        arguments: Some(call.arguments.clone()),
+                    })
+                    .collect(),
+                attempts: item.item.attempts.iter().map(attempt).collect(),
+                ..new(Kind::Assistant, text)
+            },
+            Message::ToolResult { call_id, name, content } => Entry {
+                call: Some(Call {
+                    id: call_id.clone(),
+                    name: name.clone(),
+                    arguments: None,
+                }),
+                ..new(Kind::Tool, content)
+            },
+        },
+        Content::Summary { text, .. } => new(Kind::Summary, text),
+        content @ Content::Note { .. } => match Note::of(content)? {
+            Note::Told { text } => {
+                let words = Words::of(&text);
+                Entry {
+                    text: words.english().to_owned(),
+                    words: Some(words.clone()),
+                    ..new(Kind::Notice, "")
+                }
+            }
+            Note::Unanswered { text } if !text.trim().is_empty() => new(Kind::Assistant, &text),
+            _ => return None,
+        },
+    })
+}
+
+fn picture(image: &Image) -> Picture {
+    Picture {
+        media_type: image.media_type.name(),
+        data: image.base64().to_owned(),
+    }
+}

@@ -1,0 +1,179 @@
+//! What happens in all conversations, for whoever watches: each event once, with a number, and what a running turn has
+//! brought so far for whoever comes later.
+
+mod event;
+mod running;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::sleep,
+};
+use yabby_agent::{Hub, Live};
+use yabby_core::SessionKey;
+use yabby_store::{Store, Topic};
+
+use event::Numbered;
+
+pub use event::Words;
+pub(crate) use event::{Event, Question, Running, attempt};
+
+/// So many events a watcher may be behind; one that is slower gets a snapshot instead of what it has missed.
+const BEHIND: usize = 4096;
+
+/// What other replicas do is told no more often than this.
+const SOON: Duration = Duration::from_millis(200);
+
+/// Everything that happens. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Feed(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    events: broadcast::Sender<Arc<Told>>,
+}
+
+#[derive(Default)]
+struct State {
+    seq: u64,
+    running: HashMap<SessionKey, Running>,
+}
+
+/// An event, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) seq: u64,
+    /// The conversation that it belongs to.
+    pub(crate) conversation: Option<SessionKey>,
+    /// As JSON.
+    pub(crate) json: String,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            events: broadcast::channel(BEHIND).0,
+        }))
+    }
+}
+
+impl Feed {
+    /// Takes in what happens in turns of this process, for ever.
+    pub(crate) async fn follow(self, hub: Hub) {
+        let mut all = hub.watch_all();
+        loop {
+            match all.recv().await {
+                Ok((conversation, live)) => self.live(&conversation, live),
+                // What was said is in the store; whoever watches reads it there.
+                Err(RecvError::Lagged(_)) => self.missed(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Other replicas answer too, and what they have said is in the store: whoever watches is told to look, for ever.
+    pub(crate) async fn follow_others(self, store: Store) {
+        let mut outbox = store.wakes(Topic::Outbox);
+        while outbox.changed().await.is_ok() {
+            self.tell(None, Event::Entries);
+            self.tell(None, Event::Conversations);
+            // Many at once are told once.
+            sleep(SOON).await;
+        }
+    }
+
+    /// Watches from now on.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Told>> {
+        self.0.events.subscribe()
+    }
+
+    /// Tells whoever watches.
+    pub(crate) fn tell(&self, conversation: Option<&SessionKey>, event: Event) {
+        let mut state = self.lock();
+        self.send(&mut state, conversation, &event);
+    }
+
+    /// What the running turn of a conversation has brought so far, and the number of the last event that is in it.
+    pub(crate) fn running(&self, conversation: &SessionKey) -> (Option<Running>, u64) {
+        let state = self.lock();
+        (state.running.get(conversation).cloned(), state.seq)
+    }
+
+    /// Whether a turn of a conversation runs here.
+    pub(crate) fn runs(&self, conversation: &SessionKey) -> bool {
+        self.lock().running.contains_key(conversation)
+    }
+
+    fn live(&self, conversation: &SessionKey, live: Live) {
+        let Some(event) = running::told(live) else { return };
+        let mut state = self.lock();
+        if matches!(event, Event::Trying { .. })
+            && let Some(running) = state.running.get_mut(conversation).filter(|running| running.stepped())
+        {
+            running.see(&Event::Step);
+            self.send(&mut state, Some(conversation), &Event::Step);
+        }
+        match &event {
+            Event::Began { turn } => {
+                state.running.insert(conversation.clone(), Running::new(turn));
+            }
+            Event::Ended => {
+                state.running.remove(conversation);
+            }
+            other => {
+                if let Some(running) = state.running.get_mut(conversation) {
+                    running.see(other);
+                }
+            }
+        }
+        let asked = matches!(event, Event::Asked { .. });
+        let listed = matches!(event, Event::Began { .. } | Event::Ended);
+        self.send(&mut state, Some(conversation), &event);
+        if asked {
+            self.send(&mut state, None, &Event::Approvals);
+        }
+        if listed {
+            self.send(&mut state, None, &Event::Conversations);
+        }
+    }
+
+    fn missed(&self) {
+        let mut state = self.lock();
+        let conversations: Vec<SessionKey> = state.running.keys().cloned().collect();
+        for conversation in conversations {
+            self.send(&mut state, Some(&conversation), &Event::Entries);
+        }
+    }
+
+    fn send(&self, state: &mut State, conversation: Option<&SessionKey>, event: &Event) {
+        state.seq += 1;
+        let told = Told {
+            json: json(state.seq, conversation, event),
+            seq: state.seq,
+            conversation: conversation.cloned(),
+        };
+        // Nobody may be watching.
+        let _ = self.0.events.send(Arc::new(told));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An event as it is sent.
+pub(crate) fn json(seq: u64, conversation: Option<&SessionKey>, event: &Event) -> String {
+    let numbered = Numbered {
+        seq,
+        conversation: conversation.map(SessionKey::as_str),
+        event,
+    };
+    // Strings, numbers and maps with string keys only: this cannot fail.
+    serde_json::to_string(&numbered).unwrap_or_default()
+}

@@ -1,0 +1,12 @@
+//! OpenAI Responses towards clients.
+
+mod object;
+mod parse;
+mod stream;
+mod whole;
+
+pub(super) use object::echo;
+pub use parse::item_references;
+pub(super) use parse::parse;
+pub(super) use stream::Stream;
+pub(super) use whole::whole;

@@ -1,0 +1,57 @@
+//! A response in one piece.
+
+use serde_json::Value;
+use yabby_core::{EndReason, Usage};
+
+use super::{
+    super::{encoder::Meta, sse, whole::Part},
+    object::{
+        Response, Status, call_item, encrypted, item_id, item_status, message_item, reasoning_item, summary_part,
+        text_part,
+    },
+};
+
+/// The whole answer.
+pub(in super::super) fn whole(meta: &Meta, parts: Vec<Part>, usage: &Usage, reason: EndReason) -> Vec<u8> {
+    let mut output: Vec<Value> = Vec::new();
+    let last = parts.len().saturating_sub(1);
+    for (index, part) in parts.into_iter().enumerate() {
+        let at = output.len();
+        match part {
+            Part::Text(text) => {
+                let status = if index == last {
+                    item_status(reason)
+                } else {
+                    "completed"
+                };
+                let id = item_id("msg", meta, at);
+                output.push(message_item(&id, status, &[text_part(&text)]));
+            }
+            Part::Reasoning(text) => {
+                let id = item_id("rs", meta, at);
+                output.push(reasoning_item(&id, &[summary_part(&text)], None));
+            }
+            Part::Call(call) => {
+                let is_custom = meta.custom_tools.contains(&call.name);
+                let (kind, input) = if is_custom {
+                    ("ctc", call.input())
+                } else {
+                    ("fc", call.arguments.as_str())
+                };
+                let id = item_id(kind, meta, at);
+                output.push(call_item(&id, "completed", &call, is_custom, input));
+            }
+            Part::Opaque(data) => {
+                let Some(encrypted) = encrypted(&data) else { continue };
+                let open = |item: &&mut Value| item["type"] == "reasoning" && item.get("encrypted_content").is_none();
+                match output.last_mut().filter(open) {
+                    Some(item) => item["encrypted_content"] = encrypted.into(),
+                    None => output.push(reasoning_item(&item_id("rs", meta, at), &[], Some(encrypted))),
+                }
+            }
+        }
+    }
+    let mut body = Vec::new();
+    sse::json(&mut body, &Response::new(meta, &output, Status::Ended(reason, usage)));
+    body
+}

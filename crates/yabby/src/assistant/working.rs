@@ -1,0 +1,67 @@
+//! The assistant at work for everybody who comes through the gateway.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{sync::broadcast::error::RecvError, task::JoinSet, time::Instant};
+use yabby_agent::{Assistant, Live};
+use yabby_core::SessionKey;
+use yabby_gateway::Office;
+use yabby_store::{Alarms, Pace, Store, Turns};
+
+use super::{Chosen, Staff};
+use crate::app::App;
+
+/// So long after a turn nobody seems to wait.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The assistant at work. It ends when this is dropped.
+pub(crate) struct Working {
+    pub(crate) office: Office,
+    _loops: JoinSet<()>,
+}
+
+impl Working {
+    /// Begins to work for all conversations.
+    pub(crate) fn start(app: &App, store: Store, chosen: Chosen) -> Self {
+        let Staff { assistant, home, .. } = Staff::of(app, &store, chosen);
+        let never = || std::future::pending::<()>().boxed();
+        let mut loops = JoinSet::new();
+        loops.spawn(Turns::new(store.clone(), assistant.clone(), Pace::default()).run(never()));
+        loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
+        loops.spawn(rests(assistant.clone(), store.clone()));
+        Self {
+            office: Office { store, assistant, home },
+            _loops: loops,
+        }
+    }
+}
+
+/// Makes conversations smaller some time after a turn, while nobody waits.
+async fn rests(assistant: Assistant, store: Store) {
+    let mut live = assistant.hub().watch_all();
+    let mut quiet: HashMap<SessionKey, Instant> = HashMap::new();
+    loop {
+        let next = quiet.iter().min_by_key(|(_, at)| **at);
+        let next = next.map(|(conversation, at)| (conversation.clone(), *at));
+        tokio::select! {
+            happens = live.recv() => match happens {
+                Ok((conversation, Live::Ended)) => drop(quiet.insert(conversation, Instant::now() + QUIET)),
+                Ok((conversation, _)) => drop(quiet.remove(&conversation)),
+                Err(RecvError::Lagged(_)) => quiet.clear(),
+                Err(RecvError::Closed) => return,
+            },
+            Some(conversation) = due(next) => {
+                quiet.remove(&conversation);
+                // It is only for the sake of speed.
+                let _ = assistant.rest(&store, &conversation).await;
+            }
+        }
+    }
+}
+
+async fn due(next: Option<(SessionKey, Instant)>) -> Option<SessionKey> {
+    let (conversation, at) = next?;
+    tokio::time::sleep_until(at).await;
+    Some(conversation)
+}

@@ -1,0 +1,143 @@
+//! The API of the page, on a gateway as a person starts it.
+
+use std::fs;
+
+use serde_json::json;
+use yabby_testkit::{ModelServer, script};
+
+use crate::{client::Served, home::Home};
+
+fn desk() -> (ModelServer, Home) {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    fs::create_dir(home.path().join("workspace")).unwrap();
+    (server, home)
+}
+
+#[test]
+fn a_message_is_answered_live_and_kept() {
+    let (server, home) = desk();
+    server.chat(script![text("Hel"), sleep_ms(600), text("lo.")]);
+    let served = Served::start(&home);
+    let mut events = served.events();
+    assert_eq!(events.next(&["hello"])["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(events.next(&["snapshot"])["turn"], json!(null));
+    served.say("m1", "hello");
+    // Sent again, as after a connection that broke off, it is taken once.
+    served.say("m1", "hello");
+    assert_eq!(events.next(&["text"])["delta"], "Hel");
+    // Whoever comes in the middle sees what was before, and then the rest.
+    let mut late = served.events();
+    let snapshot = late.next(&["snapshot"]);
+    assert_eq!(snapshot["turn"]["text"], "Hel");
+    assert_eq!(late.next(&["text", "ended"])["delta"], "lo.");
+    events.next(&["ended"]);
+    late.next(&["ended"]);
+    // At the end of a turn, all of it is written.
+    assert_eq!(served.entries(), ["user: hello", "assistant: Hello."]);
+    let list = served.get("/api/conversations");
+    let first = &list["conversations"][0];
+    assert_eq!(
+        (&first["key"], &first["title"], &first["running"], &list["more"]),
+        (&json!("agent:main:main"), &json!("hello"), &json!(false), &json!(false))
+    );
+    let found = served.get("/api/conversations?search=hello");
+    assert_eq!(found["conversations"][0]["key"], "agent:main:main");
+    assert_eq!(server.model_calls().len(), 1);
+}
+
+#[test]
+fn a_command_is_answered_and_a_message_can_be_said_in_other_words() {
+    let (server, home) = desk();
+    server.chat("One.");
+    server.chat("Two.");
+    let served = Served::start(&home);
+    let mut events = served.events();
+    served.say("m1", "first");
+    events.next(&["ended"]);
+    served.say("m2", "/think high");
+    events.next(&["ended"]);
+    let entries = served.entries();
+    assert_eq!(entries[..2], ["user: first", "assistant: One."]);
+    assert!(entries[2].starts_with("notice: "), "{entries:?}");
+    let whole = served.get("/api/conversations/agent%3Amain%3Amain/entries");
+    let seq = whole["entries"][0]["seq"].as_u64().unwrap();
+    assert!(whole["entries"][2]["words"]["zh-TW"].is_string());
+    let edit = json!({"id": "m3", "seq": seq, "text": "second"});
+    let (status, answer) = served.call("POST", "/api/conversations/agent%3Amain%3Amain/edit", Some(&edit));
+    assert_eq!(status, 202, "{answer}");
+    events.next(&["ended"]);
+    assert_eq!(served.entries(), ["user: second", "assistant: Two."]);
+    let calls = server.model_calls();
+    assert!(!calls[1].body["messages"].to_string().contains("first"));
+    // A place that is none changes nothing.
+    let wrong = json!({"id": "m4", "seq": 9_999, "text": "third"});
+    let (status, answer) = served.call("POST", "/api/conversations/agent%3Amain%3Amain/edit", Some(&wrong));
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!("bad_request")));
+    assert_eq!(served.entries(), ["user: second", "assistant: Two."]);
+}
+
+#[test]
+fn a_question_is_a_card_and_its_answer_goes_on() {
+    let (server, home) = desk();
+    server.chat(script![tool_call("c1", "exec", r#"{"command":"echo marmalade"}"#)]);
+    server.chat("It said marmalade.");
+    let served = Served::start(&home);
+    let mut events = served.events();
+    served.say("m1", "run it");
+    let asked = events.next(&["asked"]);
+    let id = asked["approval"]["id"].as_str().unwrap().to_owned();
+    assert!(
+        asked["approval"]["question"]["en"]
+            .as_str()
+            .unwrap()
+            .contains("echo marmalade")
+    );
+    events.next(&["ended"]);
+    let open = served.get("/api/approvals");
+    assert_eq!((open.as_array().unwrap().len(), &open[0]["id"]), (1, &json!(id)));
+    let (status, answer) = served.call("POST", &format!("/api/approvals/{id}"), Some(&json!({"approve": true})));
+    assert_eq!(status, 202, "{answer}");
+    events.next(&["ended"]);
+    let (status, answer) = served.call(
+        "POST",
+        &format!("/api/approvals/{id}"),
+        Some(&json!({"approve": false})),
+    );
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("answered")));
+    assert_eq!(served.get("/api/approvals"), json!([]));
+    let result = server.model_calls()[1].body["messages"].to_string();
+    assert!(result.contains("marmalade"), "{result}");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_to_do() {
+    let (_server, home) = desk();
+    let served = Served::start(&home);
+    let told = [
+        ("GET", "/api/conversations/nothing", None),
+        ("GET", "/api/nothing", None),
+        ("GET", "/api/conversations?before=x", None),
+        ("POST", "/api/conversations", Some(json!({"agent": "nobody"}))),
+        (
+            "POST",
+            "/api/conversations/agent%3Amain%3Amain/messages",
+            Some(json!({"id": "1", "text": " "})),
+        ),
+        (
+            "POST",
+            "/api/conversations/agent%3Amain%3Amain/messages",
+            Some(json!({"text": "x"})),
+        ),
+        ("POST", "/api/approvals/none", Some(json!({"approve": true}))),
+    ];
+    let told: Vec<String> = told
+        .iter()
+        .map(|(method, path, body)| {
+            let (status, answer) = served.call(method, path, body.as_ref());
+            let error = &answer["error"];
+            format!("{status} {} {} | {}", error["code"], error["message"], error["hint"])
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}

@@ -1,0 +1,47 @@
+// The official SDKs for Node against a gateway: sdk.mjs URL KEY.
+
+import assert from "node:assert/strict";
+import Anthropic from "@anthropic-ai/sdk";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText, streamText } from "ai";
+import OpenAI from "openai";
+
+const [url, key] = process.argv.slice(2);
+const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
+const claude = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0 });
+const messages = [{ role: "user", content: "Say hello." }];
+
+for (const model of ["yabby", "box/smollm2"]) {
+  const answer = await client.chat.completions.create({ model, messages });
+  assert(answer.choices[0].message.content && answer.usage.total_tokens > 0);
+  let text = "";
+  for await (const chunk of await client.chat.completions.create({ model, messages, stream: true })) {
+    text += chunk.choices[0]?.delta.content ?? "";
+  }
+  assert(text);
+  const response = await client.responses.create({ model, input: "Say hello." });
+  assert(response.output_text);
+  const kinds = [];
+  for await (const event of await client.responses.create({ model, input: "Say hello.", stream: true })) {
+    kinds.push(event.type);
+  }
+  assert.equal(kinds[0], "response.created");
+  assert.equal(kinds.at(-1), "response.completed");
+  const message = await claude.messages.create({ model, max_tokens: 24, messages });
+  assert(message.content[0].text);
+  const final = await claude.messages.stream({ model, max_tokens: 24, messages }).finalMessage();
+  assert(final.content[0].text && final.stop_reason);
+  console.log(model, "is answered in three APIs");
+}
+
+const provider = createOpenAICompatible({ name: "yabby", baseURL: `${url}/v1`, apiKey: key });
+const whole = await generateText({ model: provider("yabby"), prompt: "Say hello." });
+assert(whole.text);
+let streamed = "";
+for await (const piece of streamText({ model: provider("yabby"), prompt: "Say hello." }).textStream) streamed += piece;
+assert(streamed);
+console.log("Vercel's AI SDK is answered");
+
+await assert.rejects(client.chat.completions.create({ model: "yabby/nobody", messages }), OpenAI.NotFoundError);
+await assert.rejects(new OpenAI({ baseURL: `${url}/v1`, apiKey: "wrong", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
+console.log("all is well");
