@@ -29,7 +29,7 @@ use yabby_config::{Config, GatewayTls};
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::{Spending, Wanted, plan};
 use yabby_servers::{Fleet, Http, Keeper};
-use yabby_store::{Deliveries, Pace, Place, Scopes, StoreError};
+use yabby_store::{Deliveries, Keys, Pace, Place, Scopes, StoreError};
 
 use crate::{
     api::{Api, Refusal},
@@ -406,6 +406,15 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
         Err(refusal) => return refuse(&refusal),
     };
     seat.take(&caller);
+    if path == "/api/me" {
+        let me = json!({
+            "name": caller.name(),
+            "kind": caller.kind().name(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "replica": shared.gate.keys().map(Keys::me),
+        });
+        return get(&|| whole("application/json", me.to_string()));
+    }
     let is_of_page = path.starts_with("/api/");
     if (is_of_page || path == "/metrics") && !caller.may_operate() {
         let message = format!(
@@ -413,6 +422,15 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
             caller.name()
         );
         return refuse(&Refusal::new(StatusCode::FORBIDDEN, "operate_not_allowed", message));
+    }
+    if path == "/api/sign-out" {
+        if head.method != Method::POST {
+            return only(Api::Chat, "POST");
+        }
+        return match shared.gate.sign_out(&caller).await {
+            Ok(()) => whole("application/json", "{}"),
+            Err(refusal) => refuse(&refusal),
+        };
     }
     if let (Some(app), true) = (&shared.app, is_of_page) {
         let mut request = Request::from_parts(head, body);

@@ -153,7 +153,7 @@ impl Gate {
     }
 
     /// Whose key this is. A wrong one counts against the address that it came from.
-    fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
+    pub(super) fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
         let hash = KeyHash::of(key);
         let found = self.ring().find(&hash).cloned();
         if found.is_none() && self.anybody.is_none() {
@@ -166,7 +166,7 @@ impl Gate {
         self.lockout.wrong(visitor.address, KeyHash::of(key), Instant::now());
     }
 
-    pub(super) fn keys(&self) -> Option<&Keys> {
+    pub(crate) fn keys(&self) -> Option<&Keys> {
         self.keys.as_ref()
     }
 
@@ -219,7 +219,7 @@ impl Gate {
     }
 
     /// Reads the keys, and lets those go that do not count any more.
-    async fn read(&self) -> Result<(), StoreError> {
+    pub(super) async fn read(&self) -> Result<(), StoreError> {
         let read = match &self.keys {
             Some(keys) => keys.list().await,
             None => Ok(Vec::new()),

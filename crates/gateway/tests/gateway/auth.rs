@@ -318,12 +318,27 @@ async fn a_code_lets_one_browser_in_once() {
             answer.json()["id"].as_str().unwrap()
         )
     );
-    let counts = async {
-        while scene.with_key(&key, "GET", "/metrics", "").await.status != 200 {
+    assert_eq!(scene.with_key(&key, "GET", "/metrics", "").await.status, 200);
+    // The owner's key comes in the same way; the browser's is one of its own, which signing out revokes.
+    let body = json!({"token": OWNER}).to_string();
+    let answer = sign_in("application/json", &body).await.json();
+    let other = answer["key"].as_str().unwrap().to_owned();
+    assert_ne!(other, key);
+    for wrong in [r#"{"token":"wrong"}"#, r#"{"token":""}"#] {
+        assert_eq!(sign_in("application/json", wrong).await.status, 401, "{wrong}");
+    }
+    let me = scene.with_key(&other, "GET", "/api/me", "").await.json();
+    assert_eq!(
+        (me["name"].as_str(), me["kind"].as_str()),
+        (Some("browser"), Some("device"))
+    );
+    assert_eq!(scene.with_key(&other, "POST", "/api/sign-out", "").await.status, 200);
+    let gone = async {
+        while scene.with_key(&other, "GET", "/metrics", "").await.status != 401 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(5), counts).await.unwrap();
+    timeout(Duration::from_secs(1), gone).await.unwrap();
     assert_eq!(scene.with_key("", "GET", "/api/sign-in", "").await.status, 405);
 }
 

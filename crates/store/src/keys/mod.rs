@@ -80,6 +80,11 @@ impl Keys {
         Ok(Self(store))
     }
 
+    /// The id of this process in the store.
+    pub fn me(&self) -> &str {
+        self.0.me()
+    }
+
     /// The folder for files of the store.
     pub fn folder(&self) -> &Path {
         self.0.place().folder()

@@ -8,7 +8,7 @@ use yabby_core::Secret;
 use super::KeyHash;
 
 /// What secrets begin with, so that people and programs that look for them know one when they see it.
-const BEGIN: &str = "yabby_";
+const BEGIN: &str = "yk_";
 /// No letter that looks like another one.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
