@@ -60,7 +60,7 @@ impl Token {
         if !path.exists() {
             make(&path).map_err(failed)?;
         }
-        let mut file = open(&path).map_err(failed)?;
+        let file = open(&path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if about.mode() & 0o077 != 0 || about.uid() != geteuid().as_raw() || !about.is_file() {
             return Err(Unusable {
@@ -75,7 +75,7 @@ impl Token {
             });
         }
         let mut key = String::new();
-        file.by_ref().take(LONGEST).read_to_string(&mut key).map_err(failed)?;
+        (&file).take(LONGEST).read_to_string(&mut key).map_err(failed)?;
         let key = key.trim();
         if key.len() < SHORTEST {
             return Err(Unusable {
