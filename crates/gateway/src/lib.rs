@@ -3,6 +3,7 @@
 mod api;
 mod app;
 mod assistant;
+mod auth;
 mod bell;
 mod budget;
 mod feed;
@@ -16,11 +17,14 @@ mod routes;
 mod server;
 mod site;
 mod skim;
+mod stream;
 mod tail;
 mod trial;
 mod turn;
 mod watch;
 
+pub use auth::{Access, Caller};
 pub use feed::Words;
 pub use office::Office;
 pub use server::{BindError, Gateway, House, Records};
+pub use stream::TlsError;

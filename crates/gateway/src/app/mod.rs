@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use yabby_core::SessionKey;
 
-use crate::{feed::Feed, office::Office};
+use crate::{auth::Gate, feed::Feed, office::Office};
 
 use error::Problem;
 
@@ -40,6 +40,7 @@ struct Inner {
     feed: Feed,
     /// The agents of the config: ids and names.
     agents: Vec<(String, Option<String>)>,
+    gate: Arc<Gate>,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -54,8 +55,13 @@ struct Agent {
 }
 
 impl Desk {
-    pub(crate) fn new(office: Office, feed: Feed, agents: Vec<(String, Option<String>)>) -> Self {
-        Self(Arc::new(Inner { office, feed, agents }))
+    pub(crate) fn new(office: Office, feed: Feed, agents: Vec<(String, Option<String>)>, gate: Arc<Gate>) -> Self {
+        Self(Arc::new(Inner {
+            office,
+            feed,
+            agents,
+            gate,
+        }))
     }
 
     /// The conversation of a path.
