@@ -40,7 +40,8 @@ pub use skills::{
     FrontMatter, Here, Requires, Skill, SkillEntry, SkillTrouble, SkillTroubleKind, Skills, SkillsSettings,
     front_matter,
 };
-pub use state::{QueueMode, State};
+pub use state::State;
 pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone};
 pub use turn::{Assistant, Spawn};
 pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};
+pub use yabby_config::QueueMode;

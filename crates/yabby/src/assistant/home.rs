@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use yabby_agent::{Frozen, Home, Limits, Model, QueueMode, Rules, Scene, Served, Wish, compact, fitted};
-use yabby_config::{AssistantSettings, Config, Environment, Paths, QueueMode as Queue, ReasoningShown};
+use yabby_agent::{Frozen, Home, Limits, Model, Rules, Scene, Served, Wish, compact, fitted};
+use yabby_config::{AssistantSettings, Config, Environment, Paths, ReasoningShown, TimeFormat};
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet};
-use yabby_tools::{Choice, Registry, Repeat, Zone};
+use yabby_tools::{Choice, Hours, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
-use crate::{local_time::LocalTime, toolbox::Toolbox};
+use crate::toolbox::Toolbox;
 
 /// What the agents of the config have.
 pub(crate) struct Household {
@@ -21,7 +21,9 @@ pub(crate) struct Household {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) toolbox: Toolbox,
-    pub(crate) clock: LocalTime,
+    /// That of this machine, by which sessions start afresh.
+    pub(crate) machine: Zone,
+    /// That of the person.
     pub(crate) zone: Zone,
     /// Whether reasoning is shown, because the command line says so.
     pub(crate) reasoning: bool,
@@ -50,12 +52,7 @@ impl Home for Household {
                 tokens: settings.limits.tokens,
                 usd: settings.limits.usd,
             },
-            queue: match self.config.messages.queue_on(channel) {
-                Queue::Steer => QueueMode::Steer,
-                Queue::Followup => QueueMode::Followup,
-                Queue::Collect => QueueMode::Collect,
-                Queue::Interrupt => QueueMode::Interrupt,
-            },
+            queue: self.config.messages.queue_on(channel),
             compaction: compaction(&settings),
             // The page folds it away.
             reasoning: self.reasoning || channel == "web" || settings.reasoning != ReasoningShown::Off,
@@ -68,7 +65,7 @@ impl Home for Household {
     }
 
     fn offset(&self, at: Time) -> i32 {
-        self.clock.offset(at)
+        self.machine.offset(at)
     }
 
     fn tools<'a>(&'a self, agent: &'a str, served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
@@ -116,7 +113,11 @@ impl Home for Household {
         if served.is_some_and(|served| self.is_embedded(&served.model)) {
             return None;
         }
-        Some(format!("[{}]", self.clock.aside(at)))
+        let hours = match self.config.time_format() {
+            TimeFormat::Auto | TimeFormat::TwentyFour => Hours::TwentyFour,
+            TimeFormat::Twelve => Hours::Twelve,
+        };
+        Some(format!("[{}]", self.zone.moment_with_offset(at, hours)))
     }
 
     fn next(&self, cron: &str, after: Time) -> Option<Time> {

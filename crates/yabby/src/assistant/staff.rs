@@ -9,11 +9,7 @@ use yabby_servers::Fleet;
 use yabby_store::Store;
 
 use super::Household;
-use crate::{
-    app::App,
-    local_time::LocalTime,
-    toolbox::{Toolbox, zone},
-};
+use crate::{app::App, clock, toolbox::Toolbox};
 
 /// Which models answer.
 pub(crate) struct Chosen {
@@ -62,8 +58,8 @@ impl Staff {
             fleet: chosen.fleet,
             model: Arc::clone(&model),
             toolbox,
-            clock: LocalTime::of(&app.env),
-            zone: zone(&app.env),
+            machine: clock::machine(&app.env),
+            zone: clock::person(app.config(), &app.env),
             reasoning: chosen.reasoning,
         });
         Self {
