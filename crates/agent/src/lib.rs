@@ -13,6 +13,7 @@ mod prompt;
 mod recall;
 mod render;
 pub mod results;
+mod reuse;
 mod routed;
 mod skills;
 mod state;
@@ -35,6 +36,7 @@ pub use prompt::{
 pub use recall::Recall;
 pub use render::render;
 pub use results::ResultTool;
+pub use reuse::{Cause, Change, Lost, Part, first_change};
 pub use routed::Routed;
 pub use skills::{
     FrontMatter, Here, Requires, Skill, SkillEntry, SkillTrouble, SkillTroubleKind, Skills, SkillsSettings,

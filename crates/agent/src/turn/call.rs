@@ -30,8 +30,11 @@ impl Work<'_> {
             thinking: self.scene.wish.thinking,
             ..request(items, tools)
         };
-        match self.listen(request).await? {
-            Came::Answer(answer) => self.heard_answer(*answer, items, view).await,
+        match self.listen(request.clone()).await? {
+            Came::Answer(answer) => {
+                self.scene.saw_reuse(items, &request, &answer);
+                self.heard_answer(*answer, items, view).await
+            }
             Came::Failure(failure) => {
                 if self.overflows(&failure) {
                     // What the server has just said of its window counts from now on.
@@ -131,6 +134,15 @@ impl Work<'_> {
 }
 
 impl Scene<'_> {
+    /// Tells when the server has read again what it had read before, and the person has noticed the wait.
+    fn saw_reuse(&self, items: &[Item], request: &ModelRequest, answer: &Answer) {
+        let reuse = &self.assistant.reuse;
+        let lost = reuse.saw(&self.session.id, items, request, &answer.attempts);
+        if let Some(notice) = lost.and_then(|lost| lost.notice()) {
+            self.tell(Live::Notice(notice));
+        }
+    }
+
     /// Reasoning is shown to whom asks for it.
     fn is_shown(&self, event: &ModelEvent) -> bool {
         !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning || self.rules.reasoning

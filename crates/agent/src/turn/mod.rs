@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use yabby_core::{Label, Message, Priority, Text, Thinking, Time, text};
 use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish, reuse::Reuse};
 
 pub use spawn::Spawn;
 
@@ -31,6 +31,7 @@ pub struct Assistant {
     model: Arc<dyn Model>,
     home: Arc<dyn Home>,
     hub: Hub,
+    reuse: Reuse,
 }
 
 impl Assistant {
@@ -40,6 +41,7 @@ impl Assistant {
             model,
             home,
             hub: Hub::default(),
+            reuse: Reuse::default(),
         }
     }
 
@@ -53,7 +55,7 @@ impl TurnHandler for Assistant {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
         let conversation = turn.message.conversation.clone();
         self.hub.tell(&conversation, Live::Began(turn.turn.clone()));
-        let answered = self.answer(turn).await;
+        let answered = Box::pin(self.answer(turn)).await;
         self.hub.tell(&conversation, Live::Ended);
         answered
     }

@@ -4,9 +4,11 @@
 mod approvals;
 mod commands;
 mod desk;
+mod epochs;
 mod queue;
 mod reminders;
 mod restart;
+mod reuse;
 mod script;
 mod spawn;
 mod turns;

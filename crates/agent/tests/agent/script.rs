@@ -14,8 +14,8 @@ use futures_util::{
 use serde_json::Value;
 use yabby_agent::{Model, Served, Wish};
 use yabby_core::{
-    EndReason, ErrorKind, Exactness, MalformedCall, Message, ModelError, ModelEvent, ModelRef, ModelRequest, Phase,
-    TokenCount, ToolCall, Unfinished, Usage, Zone, text,
+    Attempt, EndReason, ErrorKind, Exactness, MalformedCall, Message, ModelError, ModelEvent, ModelRef, ModelRequest,
+    Outcome, Phase, TokenCount, ToolCall, Unfinished, Usage, Zone, text,
 };
 use yabby_route::{Answer, PlanError, RouteEvent, RouteFailure};
 
@@ -40,6 +40,8 @@ struct State {
     says: VecDeque<Say>,
     asked: Vec<ModelRequest>,
     window: Option<u32>,
+    /// For the next answers: the tokens of the prompt, and how many of them were in the cache.
+    reads: VecDeque<(u32, u32)>,
 }
 
 impl Script {
@@ -51,6 +53,16 @@ impl Script {
 
     pub(crate) fn then(&self, says: impl IntoIterator<Item = Say>) {
         self.0.lock().unwrap().says.extend(says);
+    }
+
+    /// The window from now on.
+    pub(crate) fn has_window(&self, window: u32) {
+        self.0.lock().unwrap().window = Some(window);
+    }
+
+    /// Has the server tell what it has read, and how much of it came from its cache, with the next answers.
+    pub(crate) fn reads(&self, reads: impl IntoIterator<Item = (u32, u32)>) {
+        self.0.lock().unwrap().reads.extend(reads);
     }
 
     /// Everything that was asked.
@@ -114,7 +126,12 @@ impl Model for Script {
         state.asked.push(request);
         let n = state.asked.len();
         let say = state.says.pop_front().expect("the script has an answer");
+        let read = state.reads.pop_front();
         drop(state);
+        let answer = move |said: &str, calls, malformed| Answer {
+            attempts: read.map(attempt).into_iter().collect(),
+            ..answer(said, calls, malformed)
+        };
         stream! {
             yield RouteEvent::Trying(model());
             match say {
@@ -158,6 +175,29 @@ impl Model for Script {
             }
         }
         .boxed()
+    }
+}
+
+fn attempt((tokens, cached): (u32, u32)) -> Attempt {
+    Attempt {
+        model: model(),
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        zone: Zone::Machine,
+        outcome: Outcome::Answered,
+        decision: None,
+        phase: Phase::Done,
+        queued_ms: 0,
+        sent_ms: None,
+        head_ms: None,
+        first_token_ms: None,
+        total_ms: 0,
+        bytes: 0,
+        usage: Usage {
+            input_tokens: Some(tokens),
+            cached_tokens: Some(cached),
+            ..Usage::default()
+        },
+        cost: None,
     }
 }
 
