@@ -7,7 +7,7 @@ use yabby_agent::{Frozen, Home, Limits, Model, Rules, Scene, Served, Wish, compa
 use yabby_config::{AssistantSettings, Config, Environment, Paths, ReasoningShown, TimeFormat};
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
 use yabby_route::resolve;
-use yabby_servers::{EndpointOrigin, Fleet};
+use yabby_servers::{EndpointOrigin, Fleet, capability::Tried};
 use yabby_tools::{Choice, Hours, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
@@ -27,9 +27,21 @@ pub(crate) struct Household {
     pub(crate) zone: Zone,
     /// Whether reasoning is shown, because the command line says so.
     pub(crate) reasoning: bool,
+    /// What models were tried out for.
+    pub(crate) tried: Tried,
 }
 
 impl Household {
+    /// Whether a model can do something with tools.
+    fn uses_tools(&self, model: &ModelRef) -> bool {
+        let mode = self.config.params_for(model).get("toolMode").cloned();
+        if let Some(mode) = mode {
+            return mode != "none";
+        }
+        let endpoint = self.fleet.endpoint(model.provider());
+        !self.is_embedded(model) && endpoint.is_none_or(|endpoint| endpoint.uses_tools(model.model(), &self.tried))
+    }
+
     /// Whether a model is the small one that comes along: it proves that everything works, and neither follows instructions
     /// nor calls tools.
     fn is_embedded(&self, model: &ModelRef) -> bool {
@@ -70,7 +82,7 @@ impl Home for Household {
 
     fn tools<'a>(&'a self, agent: &'a str, served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
         async move {
-            if served.is_some_and(|served| self.is_embedded(&served.model)) {
+            if served.is_some_and(|served| !self.uses_tools(&served.model)) {
                 return Registry::default();
             }
             chosen(&self.toolbox.tools(agent).await, &self.config.assistant(agent))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use yabby_agent::{Assistant, Home, Model, Routed, compact::Shorten};
 use yabby_core::ModelRef;
 use yabby_route::{Spending, Turns as Records};
-use yabby_servers::Fleet;
+use yabby_servers::{Fleet, capability::Tried};
 use yabby_store::Store;
 
 use super::Household;
@@ -61,6 +61,7 @@ impl Staff {
             machine: clock::machine(&app.env),
             zone: clock::person(app.config(), &app.env),
             reasoning: chosen.reasoning,
+            tried: Tried::read(&app.paths.state_dir),
         });
         Self {
             assistant: Assistant::new(model, Arc::clone(&home)),
