@@ -39,6 +39,7 @@ pub(crate) struct Script(Arc<Mutex<State>>);
 struct State {
     says: VecDeque<Say>,
     asked: Vec<ModelRequest>,
+    wishes: Vec<Wish>,
     window: Option<u32>,
     /// For the next answers: the tokens of the prompt, and how many of them were in the cache.
     reads: VecDeque<(u32, u32)>,
@@ -68,6 +69,11 @@ impl Script {
     /// Everything that was asked.
     pub(crate) fn asked(&self) -> Vec<ModelRequest> {
         self.0.lock().unwrap().asked.clone()
+    }
+
+    /// On whose behalf each of them was asked.
+    pub(crate) fn wishes(&self) -> Vec<Wish> {
+        self.0.lock().unwrap().wishes.clone()
     }
 
     /// The messages of the last request.
@@ -121,9 +127,10 @@ impl Model for Script {
         .boxed()
     }
 
-    fn answer<'a>(&'a self, _wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent> {
+    fn answer<'a>(&'a self, wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent> {
         let mut state = self.0.lock().unwrap();
         state.asked.push(request);
+        state.wishes.push(wish.clone());
         let n = state.asked.len();
         let say = state.says.pop_front().expect("the script has an answer");
         let read = state.reads.pop_front();

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use yabby_agent::{Frozen, Home, Limits, Model, Rules, Scene, Served, Wish, compact, fitted};
-use yabby_config::{AssistantSettings, Config, Environment, Paths, ReasoningShown, TimeFormat};
-use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
+use yabby_agent::{Circles, Frozen, Helpers, Home, Limits, Model, Rules, Scene, Served, Wish, compact, fitted};
+use yabby_config::{AssistantSettings, Config, Environment, LoopDetection, Paths, ReasoningShown, TimeFormat};
+use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Thinking, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet, capability::Tried};
-use yabby_tools::{Choice, Hours, Registry, Repeat, Zone};
+use yabby_tools::{Choice, Hours, Profile, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
 use crate::toolbox::Toolbox;
@@ -68,6 +68,8 @@ impl Home for Household {
             compaction: compaction(&settings),
             // The page folds it away.
             reasoning: self.reasoning || channel == "web" || settings.reasoning != ReasoningShown::Off,
+            circles: circles(&settings.tools.loops),
+            helpers: helpers(&settings),
         }
     }
 
@@ -159,6 +161,34 @@ impl Home for Household {
     fn model(&self, name: &str) -> Option<String> {
         let model = resolve(&self.config, &self.fleet, name).ok()?;
         Some(model.to_string())
+    }
+}
+
+/// When a model goes round in a circle. OpenClaw warns first; Yabby refuses the call, which says the same.
+fn circles(said: &LoopDetection) -> Circles {
+    let usual = Circles::default();
+    let times = |times: Option<u32>, usual: usize| times.map_or(usual, |times| times as usize);
+    let refused = times(said.warn, usual.refused);
+    Circles {
+        enabled: said.enabled,
+        refused,
+        ended: times(said.end, refused),
+    }
+}
+
+/// What sub-tasks have.
+fn helpers(settings: &AssistantSettings) -> Helpers {
+    let (said, tools) = (&settings.subagents, &settings.tools.subagents);
+    Helpers {
+        model: said.model.as_ref().and_then(|model| model.primary.clone()),
+        thinking: said.thinking.map(Thinking::from),
+        time: said.timeout,
+        tools: Choice {
+            profile: Profile::Full,
+            allow: tools.allow.clone(),
+            also_allow: tools.also_allow.clone(),
+            deny: tools.deny.clone(),
+        },
     }
 }
 
