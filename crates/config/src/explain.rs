@@ -254,7 +254,7 @@ impl View<'_> {
     }
 
     fn status(&self, path: &[Seg], written: Option<&Node>) -> KeyStatus {
-        if (1..=path.len()).any(|length| known::is_unused(&path[..length])) {
+        if (1..=path.len()).any(|length| known::is_unused(&path[..length]) || known::is_idle(&path[..length])) {
             return KeyStatus::NotUsedYet;
         }
         let removed = written.is_some() && self.node(&self.loaded.usable, path).is_none();

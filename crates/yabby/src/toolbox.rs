@@ -14,12 +14,15 @@ use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, McpTran
 use yabby_store::Store;
 use yabby_tools::{
     Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory, MemorySettings, Registry, Remind,
-    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits, Zone,
+    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits,
     mcp::{self, FolderPins, McpSettings, Servers},
     web::{self, Brave, Provider, Searxng},
 };
 
-use crate::assistant::{Ports, folder};
+use crate::{
+    assistant::{Ports, folder},
+    clock,
+};
 
 /// How long the first turn waits for MCP servers.
 const MCP: Duration = Duration::from_secs(5);
@@ -85,7 +88,7 @@ impl Toolbox {
         let timers: Arc<dyn Timers> = ports.clone();
         tools.push(Arc::new(Remind::new(
             timers,
-            zone(&self.env),
+            clock::person(&self.config, &self.env),
             RemindSettings::default(),
         )));
         tools.push(Arc::new(SendMessage::new(ports)));
@@ -118,7 +121,7 @@ impl Toolbox {
         kept.words_weight = weight(said.hybrid.text_weight);
         kept.candidates = count(said.hybrid.candidates);
         kept.most_results = said.max_results.map_or(kept.most_results, count);
-        let zone = zone(&self.env);
+        let zone = clock::person(&self.config, &self.env);
         let opened = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(kept.index.parent()?).ok()?;
             Memory::open(kept, zone, None).ok()
@@ -211,12 +214,6 @@ pub(crate) fn mcp_servers(config: &Config, env: &Environment, paths: &Paths) -> 
         ..McpSettings::default()
     };
     Servers::open(settings, Arc::new(FolderPins::new(paths.state_dir.join("mcp"))))
-}
-
-/// The clock of the person.
-pub(crate) fn zone(env: &Environment) -> Zone {
-    let named = env.get("TZ").and_then(Zone::named);
-    named.unwrap_or_else(Zone::local)
 }
 
 fn exec(settings: &AssistantSettings, env: &Environment) -> ExecSettings {

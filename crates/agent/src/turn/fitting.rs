@@ -17,9 +17,9 @@ use super::{
     work::{After, Work},
 };
 use crate::{
-    Live, Model, State, Wish,
-    compact::{CompactError, Compacted, Due, Need, Settings, Site, compact, due},
-    results,
+    Frozen, Live, Model, Served, State, Wish,
+    compact::{Budget, CompactError, Compacted, Due, Need, Settings, Site, compact, due},
+    hello, prompt, results,
 };
 
 /// So many characters of a result are shown when nothing is known of the window.
@@ -113,6 +113,35 @@ impl Scene<'_> {
         let window = self.served.as_ref().and_then(|served| served.window);
         let model = &*self.assistant.model;
         estimated(model, &self.wish, items, window, &self.rules.compaction)
+    }
+
+    /// Whether an epoch does not suit the model that is asked now: its prompt takes most of a window that has become smaller, or
+    /// it was begun with a model that gets no tools.
+    pub(super) fn is_outgrown(&self, frozen: &Frozen, served: &Served) -> bool {
+        if frozen.tools.is_empty() && self.registry.iter().next().is_some() {
+            return true;
+        }
+        let Some(window) = served.window else { return false };
+        let (room, tokens) = (
+            Budget::of(&self.rules.compaction, window, 0).room,
+            self.tokens_of(frozen),
+        );
+        // A prompt that was made for this window has some tokens more at the most, wherever it is.
+        tokens > room / 2 && tokens > prompt::Budget::of(served).whole().saturating_mul(5) / 4
+    }
+
+    /// Whether it is worth to read a conversation anew for a prompt: where there were no tools, or it is a fifth shorter at least.
+    pub(super) fn is_better(&self, made: &Frozen, frozen: &Frozen) -> bool {
+        if frozen.tools.is_empty() && !made.tools.is_empty() {
+            return true;
+        }
+        let (before, after) = (self.tokens_of(frozen), self.tokens_of(made));
+        after <= before - before / 5
+    }
+
+    fn tokens_of(&self, frozen: &Frozen) -> u32 {
+        let request = hello(frozen.system.clone(), frozen.tools.clone());
+        self.assistant.model.estimate(&self.wish, &request)
     }
 
     /// So many characters of a result a model is shown.

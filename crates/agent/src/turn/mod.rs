@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use yabby_core::{Label, Message, Origin, Priority, ResetPolicy, SessionKey, Text, Thinking, Time, text};
 use yabby_store::{Answered, Approval, Content, NewInbound, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish, reuse::Reuse};
 
 pub use spawn::Spawn;
 
@@ -35,6 +35,7 @@ pub struct Assistant {
     model: Arc<dyn Model>,
     home: Arc<dyn Home>,
     hub: Hub,
+    reuse: Reuse,
 }
 
 impl Assistant {
@@ -44,6 +45,7 @@ impl Assistant {
             model,
             home,
             hub: Hub::default(),
+            reuse: Reuse::default(),
         }
     }
 
@@ -57,7 +59,7 @@ impl TurnHandler for Assistant {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
         let began = Live::Began(turn.turn.clone());
         self.hub.tell(&turn.message.conversation, began);
-        self.answer(turn).await
+        Box::pin(self.answer(turn)).await
     }
 
     fn over(&self, conversation: &SessionKey) {

@@ -17,6 +17,7 @@ mod everything;
 mod folder;
 mod full;
 mod given;
+mod gone;
 mod grants;
 mod inbox;
 mod keys;

@@ -5,15 +5,11 @@ use std::sync::Arc;
 use yabby_agent::{Assistant, Home, Model, Routed, compact::Shorten};
 use yabby_core::ModelRef;
 use yabby_route::{Spending, Turns as Records};
-use yabby_servers::Fleet;
+use yabby_servers::{Fleet, capability::Tried};
 use yabby_store::Store;
 
 use super::Household;
-use crate::{
-    app::App,
-    local_time::LocalTime,
-    toolbox::{Toolbox, zone},
-};
+use crate::{app::App, clock, toolbox::Toolbox};
 
 /// Which models answer.
 pub(crate) struct Chosen {
@@ -62,9 +58,10 @@ impl Staff {
             fleet: chosen.fleet,
             model: Arc::clone(&model),
             toolbox,
-            clock: LocalTime::of(&app.env),
-            zone: zone(&app.env),
+            machine: clock::machine(&app.env),
+            zone: clock::person(app.config(), &app.env),
             reasoning: chosen.reasoning,
+            tried: Tried::read(&app.paths.state_dir),
         });
         Self {
             assistant: Assistant::new(model, Arc::clone(&home)),

@@ -10,9 +10,9 @@ use yabby_store::{Key, KeyKind, NewCode, NewKey, Scopes, StoreError, StoreErrorK
 use crate::{
     app::App,
     arguments::{Keys, KeysAdd, KeysCommand},
+    clock,
     exit::Exit,
     gateway::address,
-    local_time::LocalTime,
     stored,
     table::{table, without_empty_columns},
 };
@@ -101,11 +101,11 @@ async fn list(app: &App, all: bool, json: bool) -> Result<Exit, StoreError> {
         say(text!("used")),
         say(text!("ends")),
     ];
-    let clock = LocalTime::of(&app.env);
+    let zone = clock::person(app.config(), &app.env);
     let mut rows: Vec<Vec<String>> = keys
         .iter()
         .map(|key| {
-            let minute = |time: Option<Time>| time.map(|time| clock.minute(time)).unwrap_or_default();
+            let minute = |time: Option<Time>| time.map(|time| zone.date_and_minute(time)).unwrap_or_default();
             let ended = match key.revoked_at {
                 Some(_) => say(text!("revoked {time}", time = minute(key.revoked_at))),
                 None => minute(key.made.expires_at),

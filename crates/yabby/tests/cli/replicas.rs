@@ -1,6 +1,8 @@
 //! Several Yabbys with one database: what one has spent stops the others.
 
 use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
     thread,
     time::{Duration, Instant},
 };
@@ -50,11 +52,40 @@ fn a_budget_is_shared_by_runs_on_two_machines() {
             (&serde_json::json!(2), &serde_json::json!(204_000))
         );
         assert_eq!(
-            std::fs::read_dir(home.path().join("spending/unsent")).map_or(0, Iterator::count),
+            fs::read_dir(home.path().join("spending/unsent")).map_or(0, Iterator::count),
             0
         );
     }
     assert_eq!(hosted.model_calls().len(), 2);
+}
+
+/// The address stands in a file, as a password does that is in it.
+#[test]
+fn a_budget_is_shared_when_the_database_is_a_secret() {
+    let (hosted, own) = (hosted(), ModelServer::start_on_thread());
+    let url = Postgres::shared().new_database();
+    let homes = [(); 2].map(|()| {
+        let home = home("", &hosted, &own, "perDay: { usd: 0.3 }");
+        let file = home.write("database", &url);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let config = fs::read_to_string(home.path().join("yabby.json5")).unwrap();
+        let secret = format!(
+            // What a question does not need is not fetched, and does not keep it from sharing.
+            "secrets: {{ providers: {{ db: {{ source: 'file', path: '{}', mode: 'singleValue' }},
+                key: {{ source: 'file', path: '/nowhere/key', mode: 'singleValue' }} }} }},
+             store: {{ url: {{ source: 'file', provider: 'db', id: 'value' }},
+                secretsKey: {{ source: 'file', provider: 'key', id: 'value' }} }}",
+            file.display()
+        );
+        home.write("yabby.json5", &config.replace("store: { url: '' }", &secret));
+        home
+    });
+    assert_eq!(homes[0].run(&["ask", "Hello?"]).code, Some(0));
+    let ran = homes[1].run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, hosted.model_calls().len()), (Some(3), 1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("$0.33 are spent"), "{}", ran.stderr);
+    let shown: serde_json::Value = serde_json::from_str(&homes[1].run(&["usage", "--json"]).stdout).unwrap();
+    assert_eq!(shown["today"]["tokens"], serde_json::json!(102_000));
 }
 
 #[test]
