@@ -21,21 +21,24 @@ use tokio::{
 use tower_service::Service as _;
 use yabby_config::Config;
 use yabby_core::{Attempt, ModelRef};
-use yabby_route::{Spending, Wanted, plan};
-use yabby_servers::{Fleet, Http, Keeper};
+use yabby_route::Spending;
+use yabby_servers::{Fleet, Http};
 use yabby_store::Place;
 
 use crate::{
     api::{Api, Refusal},
-    app::{self, Desk},
+    app::{self, Desk, History},
     assistant::Programs,
     budget::Budget,
     feed::Feed,
     metrics::Metrics,
     office::Office,
     passing::Out,
+    ready::readiness,
     relay::{Relay, refused},
+    reload::{Now, Reload},
     routes::Routes,
+    upkeep::Upkeep,
 };
 
 /// More clients wait in the system's queue.
@@ -66,6 +69,8 @@ pub struct House {
     pub spending: Spending,
     /// The assistant, where there is one.
     pub office: Option<Office>,
+    /// What whoever looks after it is shown.
+    pub upkeep: Upkeep,
 }
 
 /// Serves HTTP on this machine.
@@ -74,8 +79,6 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
-    /// It looks after the servers as long as this lives.
-    _keeper: Keeper,
     /// They end with this.
     _tasks: JoinSet<()>,
 }
@@ -98,7 +101,7 @@ pub enum BindError {
 
 #[derive(Debug)]
 struct Shared {
-    relay: Relay,
+    now: Arc<Now>,
     budget: Budget,
     /// The API of the page, where there is an assistant.
     app: Option<Router>,
@@ -122,50 +125,41 @@ impl Gateway {
             default,
             spending,
             office,
+            upkeep,
         } = house;
-        let metrics = Arc::new(Metrics::default());
-        // Those of the chain are kept warm, where the config says so.
-        let wanted = Wanted {
-            default: default.as_ref(),
-            ..Wanted::default()
-        };
-        let chain = plan(&config, &fleet, &wanted);
-        let models: Vec<ModelRef> = chain
-            .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
-            .unwrap_or_default();
+        let metrics = Arc::new(Metrics::new(upkeep.tally.clone(), upkeep.log.clone()));
         let feed = Feed::default();
         let mut tasks = JoinSet::new();
-        let named = config.agents.entries.iter();
-        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
-        if agents.is_empty() {
-            agents.push(("main".to_owned(), None));
-        }
+        let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
-            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
-            let programs = Programs::new(office.clone(), ids);
+            let programs = Programs::new(office.clone(), &routes);
             tasks.spawn(programs.clone().work());
             programs
         });
+        let relay = Relay {
+            routes,
+            http,
+            spending,
+            metrics,
+            programs,
+        };
+        let now = Arc::new(Now::new(relay, feed.clone(), upkeep));
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
             }
-            app::router(Desk::new(office, feed, agents))
+            let history = History::default();
+            tasks.spawn(history.clone().keep(Arc::clone(&now)));
+            app::router(Desk::new(office, Arc::clone(&now), history))
         });
+        tasks.spawn(Arc::clone(&now).keep_tally());
         Ok(Self {
             listener,
             address,
             _tasks: tasks,
-            _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
-                relay: Relay {
-                    routes: Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics)),
-                    http,
-                    spending,
-                    metrics,
-                    programs,
-                },
+                now,
                 budget: Budget::default(),
                 app,
             }),
@@ -179,7 +173,12 @@ impl Gateway {
 
     /// A handle to the records of attempts.
     pub fn records(&self) -> Records {
-        Records(Arc::clone(&self.shared.relay.metrics))
+        Records(Arc::clone(&self.shared.now.relay().metrics))
+    }
+
+    /// A handle to give it another config while it serves.
+    pub fn reload(&self) -> Reload {
+        Reload::new(&self.shared.now)
     }
 
     /// Serves until `end`, then lets answers that have begun come to their end, for ten seconds at the most.
@@ -210,7 +209,7 @@ impl Gateway {
                 },
                 Some(_) = connections.join_next() => {}
                 _ = sweep.tick() => {
-                    self.shared.relay.routes.sweep();
+                    self.shared.now.relay().routes.sweep();
                     self.shared.budget.sweep();
                 }
             }
@@ -220,6 +219,7 @@ impl Gateway {
         let drained = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(DRAIN, drained).await;
         connections.shutdown().await;
+        self.shared.now.write_tally();
     }
 }
 
@@ -279,7 +279,7 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
             return only(api, "POST");
         }
         return match shared.budget.read(body).await {
-            Ok(body) => shared.relay.answer(api, &head.headers, body).await,
+            Ok(body) => shared.now.relay().answer(api, &head.headers, body).await,
             Err(refusal) => refused(api, &refusal),
         };
     }
@@ -291,9 +291,15 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
         }
     };
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay))),
+        "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay()))),
         "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
-        "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
+        "/ready" => get(&|| ready(&shared.now)),
+        "/metrics" => get(&|| {
+            whole(
+                "text/plain; version=0.0.4; charset=utf-8",
+                shared.now.relay().metrics.text(),
+            )
+        }),
         _ => {
             let message = format!("there is no {path} here");
             refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
@@ -339,6 +345,14 @@ fn models(relay: &Relay) -> String {
     let agents = relay.programs.iter().flat_map(Programs::names);
     let entries: Vec<_> = relay.routes.names().into_iter().chain(agents).map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
+}
+
+fn ready(now: &Now) -> Response<Out> {
+    let readiness = readiness(now);
+    let status = readiness.status();
+    let mut response = whole("application/json", json!(readiness).to_string());
+    *response.status_mut() = status;
+    response
 }
 
 fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {

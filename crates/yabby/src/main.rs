@@ -18,6 +18,7 @@ mod privacy;
 mod progress;
 mod question;
 mod saying;
+mod serving;
 mod shared;
 mod stored;
 mod table;

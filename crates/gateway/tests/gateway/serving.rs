@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use yabby_config::Config;
-use yabby_gateway::{BindError, Gateway, House};
+use yabby_gateway::{BindError, Gateway, House, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, script};
@@ -92,6 +92,7 @@ async fn it_listens_on_this_machine_alone() {
             default: None,
             spending: Spending::in_memory(yabby_config::Budget::default()),
             office: None,
+            upkeep: Upkeep::default(),
         };
         let bound = Gateway::bind(address.parse().unwrap(), house).await;
         assert!(matches!(bound, Err(BindError::NotLoopback(_))), "{address}");

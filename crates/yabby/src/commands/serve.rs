@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use yabby_core::text;
-use yabby_gateway::{BindError, Gateway, House};
+use yabby_gateway::{BindError, Gateway, House, Level, Settings, Upkeep};
 use yabby_store::Access;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     exit::Exit,
     interrupt::Interrupt,
     models::{Look, here},
+    serving::Following,
     shared, stored,
 };
 
@@ -55,11 +56,16 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     };
     let house = House {
         config: app.config().clone(),
-        fleet: fleet.clone(),
+        fleet,
         http: app.http.clone(),
         default: here.default,
         spending: spending.clone(),
         office: working.as_ref().map(|working| working.office.clone()),
+        upkeep: Upkeep {
+            tally: app.tally.clone(),
+            log: app.log.clone(),
+            settings: Settings::of(&app.loaded),
+        },
     };
     // Others on the network could use the models, and nothing asks them who they are.
     let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
@@ -70,17 +76,26 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             return Exit::Usage;
         }
     };
-    let url = format!("http://{}", gateway.address());
-    app.terminal
-        .out(&app.terminal.say(&text!("Yabby listens on {url}", url = url)));
+    // From here on SIGHUP ends nothing.
+    let reload = gateway.reload();
+    let mut following = Following::new(app, reload.clone(), working.as_ref());
+    let listens = text!("Yabby listens on {url}", url = format!("http://{}", gateway.address()));
+    app.log.tell(Level::Info, "gateway", &listens);
+    app.terminal.out(&app.terminal.say(&listens));
+    let end = async {
+        tokio::select! {
+            () = interrupt.pressed() => {}
+            () = following.run() => {}
+        }
+    };
     // Other replicas are to know soon what this one has spent.
     tokio::select! {
-        () = gateway.serve(interrupt.pressed()) => {}
+        () = gateway.serve(end) => {}
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
     drop(working);
-    app.keep(&fleet);
+    app.keep(&reload.fleet());
     Exit::Answered
 }
 

@@ -16,12 +16,14 @@ mod hosted;
 mod kept;
 mod mcp;
 mod models;
+mod operators;
 mod page;
 mod privacy;
 mod probe;
 mod programs;
 mod prompt;
 mod real_sockets;
+mod reload;
 mod replicas;
 mod route;
 #[path = "../shared/running.rs"]

@@ -10,7 +10,7 @@ use yabby_testkit::{ModelServer, script};
 
 use crate::{home::Home, running::Running};
 
-fn started(home: &Home) -> (Running, String) {
+pub(crate) fn started(home: &Home) -> (Running, String) {
     let mut running = home.spawn(&["serve", "--port", "0"]);
     let line = String::from_utf8(running.piece().unwrap()).unwrap();
     let address = line.trim().strip_prefix("Yabby listens on http://").unwrap().to_owned();
@@ -28,7 +28,7 @@ fn ask(address: &str, body: &str) -> TcpStream {
     stream
 }
 
-fn interrupt(running: &mut Running) {
+pub(crate) fn interrupt(running: &mut Running) {
     let id = i32::try_from(running.child().id()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
 }

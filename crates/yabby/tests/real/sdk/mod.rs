@@ -68,18 +68,34 @@ fn answered(program: &mut Command, name: &str) {
     let line = String::from_utf8(serving.piece().unwrap()).unwrap();
     let url = line.trim().strip_prefix("Yabby listens on ").unwrap();
     let key = fs::read_to_string(home.path().join("gateway-token")).unwrap();
-    let script = if name.ends_with(".py") { script(name) } else { PathBuf::from(name) };
+    let script = if name.ends_with(".py") {
+        script(name)
+    } else {
+        PathBuf::from(name)
+    };
     let ran = Running::start(
-        program.arg(script).args([url, key.trim()]).env("PATH", path()).env("NO_PROXY", "127.0.0.1"),
+        program
+            .arg(script)
+            .args([url, key.trim()])
+            .env("PATH", path())
+            .env("NO_PROXY", "127.0.0.1"),
         LIMIT,
     )
     .ended();
-    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && out.trim_end().ends_with("all is well"), "{out}\n{err}");
+    let (out, err) = (
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr),
+    );
+    assert!(
+        ran.status.success() && out.trim_end().ends_with("all is well"),
+        "{out}\n{err}"
+    );
 }
 
 fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/real/sdk").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/real/sdk")
+        .join(name)
 }
 
 /// The folder of what is installed once for all runs.
