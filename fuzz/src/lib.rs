@@ -5,6 +5,7 @@
 //! can be read and written by people.
 
 mod answer;
+mod asked;
 mod expect;
 #[path = "../../crates/servers/src/fit/gguf.rs"]
 pub mod gguf;
@@ -17,6 +18,7 @@ mod schema;
 mod written;
 
 pub use answer::answer;
+pub use asked::asked;
 pub use metadata::metadata;
 pub use protocol::protocol;
 pub use refusal::refusal;

@@ -124,6 +124,7 @@ fn turns() -> Result<(), String> {
 
 /// The test provisions llama.cpp and a model itself, through the built binary, and says at its end what it proved.
 fn real_servers() -> Result<(), String> {
+    prerequisites::browser()?;
     let test = [
         "test",
         "-p",

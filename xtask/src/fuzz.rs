@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The targets in `fuzz/fuzz_targets`, each with its words in `fuzz/dictionaries`.
-const TARGETS: [(&str, &str); 9] = [
+const TARGETS: [(&str, &str); 10] = [
     ("decode_chat", "decode"),
     ("decode_responses", "decode"),
     ("decode_messages", "decode"),
@@ -23,6 +23,7 @@ const TARGETS: [(&str, &str); 9] = [
     ("visible_text", "text"),
     ("protocol", "protocol"),
     ("classify", "classify"),
+    ("client", "client"),
     ("lower_schema", "schema"),
     ("gguf", "gguf"),
 ];

@@ -103,6 +103,28 @@ fn install_postgres() -> Result<PathBuf, String> {
     postgres().ok_or_else(|| format!("apt-get installed postgresql, and still there is no initdb in {POSTGRES}/*/bin"))
 }
 
+/// Node with npm for the SDKs and for the tests of the page, and the browser that they drive.
+pub(crate) fn browser() -> Result<(), String> {
+    let wanted = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(program, _)| !works(program, &["--version"]))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        println!("Node, npm and Chromium are there");
+        return Ok(());
+    }
+    if !is_debian_as_root() {
+        return Err(format!(
+            "Missing on this machine: {0}. On Debian or Ubuntu: sudo apt-get install {0}. On macOS: brew install node \
+             chromium. Then run this again.",
+            missing.join(" ")
+        ));
+    }
+    apt_install(&missing)
+}
+
 fn is_debian_as_root() -> bool {
     works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0")
 }

@@ -1,6 +1,6 @@
 //! What a person can type instead of a message, on every surface.
 
-use yabby_core::Thinking;
+use yabby_core::{Text, Thinking, text};
 
 use crate::{Body, Kind, QueueMode};
 
@@ -105,6 +105,19 @@ impl Command {
             self,
             Self::New(_) | Self::Compact(_) | Self::Approve(_) | Self::Deny(_) | Self::Context | Self::Private(Some(_))
         )
+    }
+
+    /// Whether it is obeyed for anybody. The others are the owner's.
+    pub fn is_for_all(&self) -> bool {
+        matches!(self, Self::Help | Self::Status)
+    }
+
+    /// What somebody else is told.
+    pub fn refused(&self) -> Text {
+        match self {
+            Self::Approve(_) | Self::Deny(_) => text!("only the owner can answer that"),
+            _ => text!("only the owner can say that; /help and /status are for everybody"),
+        }
     }
 }
 

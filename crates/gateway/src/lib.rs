@@ -17,6 +17,7 @@ mod relay;
 mod reload;
 mod routes;
 mod server;
+mod site;
 mod skim;
 mod swap;
 mod tail;

@@ -23,11 +23,11 @@ use yabby_config::Config;
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
-use yabby_store::Place;
+use yabby_store::{Deliveries, Pace, Place};
 
 use crate::{
     api::{Api, Refusal},
-    app::{self, Desk, History},
+    app::{self, Desk, History, Page},
     assistant::Programs,
     budget::Budget,
     feed::Feed,
@@ -38,6 +38,7 @@ use crate::{
     relay::{Relay, refused},
     reload::{Now, Reload},
     routes::Routes,
+    site,
     upkeep::Upkeep,
 };
 
@@ -146,6 +147,12 @@ impl Gateway {
         let now = Arc::new(Now::new(relay, feed.clone(), upkeep));
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
+            let page = Page {
+                store: office.store.clone(),
+                feed: feed.clone(),
+            };
+            let page = Deliveries::new(office.store.clone(), page, Pace::default()).only(app::CHANNEL, "");
+            tasks.spawn(page.run(std::future::pending()));
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
             }
@@ -290,6 +297,11 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
             only(Api::Chat, "GET")
         }
     };
+    if matches!(head.method, Method::GET | Method::HEAD)
+        && let Some(page) = site::respond(path, &head.headers)
+    {
+        return page;
+    }
     match path {
         "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay()))),
         "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),

@@ -137,9 +137,14 @@ impl Store {
     /// Answers a question. The first answer counts; whoever comes later learns what it was. An answer about a delivery that
     /// has stopped sends it, or gives it up, at the same time.
     pub async fn answer_approval(&self, id: &str, answer: Answer) -> Result<AnswerOutcome> {
-        let id = id.to_owned();
         // So that this call knows its own answer when it is run again, and nobody else does.
-        let me = new_id();
+        self.answer_approval_in(&new_id(), id, answer).await
+    }
+
+    /// The same for a caller that may die over it: `within` stands for what it does, and its answer counts as taken as often
+    /// as it is given.
+    pub async fn answer_approval_in(&self, within: &str, id: &str, answer: Answer) -> Result<AnswerOutcome> {
+        let (me, id) = (within.to_owned(), id.to_owned());
         self.write("answer_approval", move |tx| {
             let delivery = existing(tx, &id)?.asked.effect.as_deref().and_then(outbox::delivery_of);
             if let Some(delivery) = delivery {
@@ -193,6 +198,16 @@ impl Store {
     pub async fn approval(&self, id: &str) -> Result<Option<Approval>> {
         let id = id.to_owned();
         self.read("approval", move |tx| by_id(tx, &id)).await
+    }
+
+    /// Questions that were answered by [`Store::answer_approval_in`] with this `within`, the oldest first.
+    pub async fn approvals_answered_in(&self, within: &str) -> Result<Vec<Approval>> {
+        let within = within.to_owned();
+        self.read("approvals_answered_in", move |tx| {
+            let statement = format!("SELECT {COLUMNS} FROM approvals WHERE answered_in = ?1 ORDER BY asked_at, id");
+            tx.query(&statement, params![&within])?.iter().map(approval).collect()
+        })
+        .await
     }
 
     /// Questions that can be answered, the oldest first, so many at the most.

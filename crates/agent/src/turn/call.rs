@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::BoxStream};
+use tokio::task::coop::consume_budget;
 use yabby_core::{FinalText, Label, Message, ModelEvent, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text};
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 use yabby_store::{Content, Item, NewItem, Said, StoreError};
@@ -10,6 +11,7 @@ use yabby_store::{Content, Item, NewItem, Said, StoreError};
 use super::{
     ending::Ending,
     item,
+    meanwhile::{Ends, meanwhile},
     scene::{Scene, shown},
     work::{After, Work},
 };
@@ -19,8 +21,8 @@ use crate::{Live, Note, View, render, undone};
 enum Came {
     Answer(Box<Answer>),
     Failure(RouteFailure),
-    /// Somebody has stopped it; what was seen of it.
-    Stopped(String),
+    /// Somebody has ended it; what was seen of it.
+    Ended(String, Ends),
 }
 
 impl Work<'_> {
@@ -39,47 +41,17 @@ impl Work<'_> {
                 }
                 Ok(After::End(self.scene.failed(&failure)))
             }
-            Came::Stopped(partial) => Ok(After::End(self.scene.stopped(&partial))),
+            Came::Ended(partial, ends) => self.stopped(&partial, ends).await,
         }
     }
 
-    /// Follows the answer until it is complete, and what comes in meanwhile.
+    /// Asks, and hears what comes in meanwhile.
     async fn listen(&mut self, request: ModelRequest) -> Result<Came, StoreError> {
         let (model, wish) = (Arc::clone(&self.scene.assistant.model), self.scene.wish.clone());
-        let mut events = model.answer(&wish, request);
         let mut seen = Unfinished::default();
-        loop {
-            let event = tokio::select! {
-                event = events.next() => event,
-                disturbed = self.incoming.next() => {
-                    if self.scene.disturbed(&mut self.incoming, disturbed).await? {
-                        return Ok(Came::Stopped(seen.so_far().to_owned()));
-                    }
-                    continue;
-                }
-            };
-            match event {
-                Some(RouteEvent::Done(answer)) => return Ok(Came::Answer(Box::new(answer))),
-                Some(RouteEvent::Failed(failure)) => return Ok(Came::Failure(failure)),
-                Some(RouteEvent::Trying(model)) => self.scene.tell(Live::Trying(model)),
-                Some(RouteEvent::Attempt(attempt)) => self.scene.tell(Live::Attempt(attempt)),
-                Some(RouteEvent::Notice(notice)) => self.scene.tell(Live::Notice(notice)),
-                Some(RouteEvent::Model(event)) => {
-                    seen.push(&event);
-                    if self.scene.is_shown(&event) {
-                        self.scene.tell(Live::Model(event));
-                    }
-                }
-                // The stream ends with one of the two; without them there was nothing to try.
-                None => {
-                    return Ok(Came::Failure(RouteFailure {
-                        errors: Vec::new(),
-                        attempts: Vec::new(),
-                        partial: String::new(),
-                    }));
-                }
-            }
-        }
+        let came = self.scene.follow(model.answer(&wish, request), &mut seen);
+        let came = meanwhile(&self.scene, &mut self.incoming, came).await?;
+        Ok(came.unwrap_or_else(|ends| Came::Ended(seen.so_far().to_owned(), ends)))
     }
 
     async fn heard_answer(&mut self, answer: Answer, items: &[Item], view: &View) -> Result<After, StoreError> {
@@ -131,6 +103,33 @@ impl Work<'_> {
 }
 
 impl Scene<'_> {
+    /// Follows an answer until it is complete.
+    async fn follow(&self, mut events: BoxStream<'_, RouteEvent>, seen: &mut Unfinished) -> Came {
+        while let Some(event) = events.next().await {
+            match event {
+                RouteEvent::Done(answer) => return Came::Answer(Box::new(answer)),
+                RouteEvent::Failed(failure) => return Came::Failure(failure),
+                RouteEvent::Trying(model) => self.tell(Live::Trying(model)),
+                RouteEvent::Attempt(attempt) => self.tell(Live::Attempt(attempt)),
+                RouteEvent::Notice(notice) => self.tell(Live::Notice(notice)),
+                RouteEvent::Model(event) => {
+                    seen.push(&event);
+                    if self.is_shown(&event) {
+                        self.tell(Live::Model(event));
+                    }
+                }
+            }
+            // However fast it comes, others have their turn.
+            consume_budget().await;
+        }
+        // The stream ends with an answer or a failure; without them there was nothing to try.
+        Came::Failure(RouteFailure {
+            errors: Vec::new(),
+            attempts: Vec::new(),
+            partial: String::new(),
+        })
+    }
+
     /// Reasoning is shown to whom asks for it.
     fn is_shown(&self, event: &ModelEvent) -> bool {
         !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning || self.rules.reasoning

@@ -1,18 +1,10 @@
 //! Obeying commands.
 
-use yabby_core::{Integrity, Text, text};
-use yabby_store::{Answer, AnswerOutcome, Approval, Item, Said, StoreError, TurnEnd, TurnOutcome};
+use yabby_core::{Text, text};
+use yabby_store::{Approval, Item, StoreError};
 
-use super::{
-    ending::Ending,
-    incoming::{Disturbed, Incoming},
-    lines, moment,
-    scene::Scene,
-};
+use super::{ending::Ending, lines, moment, scene::Scene};
 use crate::{Command, QueueMode, State};
-
-/// So many open questions are looked through.
-const MOST_QUESTIONS: usize = 500;
 
 /// What follows a command.
 pub(super) enum Obeyed {
@@ -20,15 +12,18 @@ pub(super) enum Obeyed {
     Told(Ending),
     /// This message begins the new session.
     Message(String),
-    /// This turn goes on: the owner has answered its question.
-    GoOn(String),
+    /// The turns of these questions go on: the owner has answered them.
+    GoOn(Vec<Approval>),
     /// The conversation is made smaller, with this in view.
     Compact(String),
 }
 
 impl Scene<'_> {
     /// Obeys a command that came in by itself.
-    pub(super) async fn obey(&mut self, command: &Command, by: &Integrity) -> Result<Obeyed, StoreError> {
+    pub(super) async fn obey(&mut self, command: &Command) -> Result<Obeyed, StoreError> {
+        if !self.owners && !command.is_for_all() {
+            return Ok(Obeyed::Told(Ending::notice(command.refused())));
+        }
         Ok(Obeyed::Told(match command {
             Command::New(first) => {
                 self.begin_anew("new").await?;
@@ -37,10 +32,10 @@ impl Scene<'_> {
                 }
                 Ending::notice(text!("a new conversation"))
             }
-            Command::Approve(which) => return self.answered_by(which, true, by).await,
-            Command::Deny(which) => return self.answered_by(which, false, by).await,
+            Command::Approve(which) => return self.answered_by(which, true).await,
+            Command::Deny(which) => return self.answered_by(which, false).await,
             Command::Compact(focus) => return Ok(Obeyed::Compact(focus.clone())),
-            Command::Stop => Ending::notice(text!("nothing is running")),
+            Command::Stop => Ending::notice(self.nothing_runs().await?),
             Command::Private(Some(false)) if self.state.private => {
                 // What was said in private goes no further.
                 self.begin_anew("private").await?;
@@ -60,11 +55,11 @@ impl Scene<'_> {
             .store
             .begin_session(&self.lease, Some(&self.origin), why, (&id, moment()))
             .await?;
-        Ok(())
+        self.settle_questions().await
     }
 
     /// Obeys a command that changes nothing of what runs; what the person is told.
-    async fn obey_now(&self, command: &Command) -> Result<Text, StoreError> {
+    pub(super) async fn obey_now(&self, command: &Command) -> Result<Text, StoreError> {
         let mut state = self.state_now().await?;
         let before = state.clone();
         let told = match command {
@@ -145,97 +140,14 @@ impl Scene<'_> {
         Ok(known.map_or_else(State::default, |known| State::of(&known.state)))
     }
 
-    /// Something has come in while a turn runs. Whether it is to end.
-    pub(super) async fn disturbed(&self, incoming: &mut Incoming, disturbed: Disturbed) -> Result<bool, StoreError> {
-        let (id, words, ends) = match disturbed {
-            Disturbed::Command(claimed, command) => {
-                let stops = command == Command::Stop;
-                let says = if stops {
-                    // The turn itself says that it has stopped.
-                    Vec::new()
-                } else {
-                    vec![Said::Notice(self.obey_now(&command).await?)]
-                };
-                if let Command::Queue(Some(mode)) = command {
-                    incoming.set_mode(mode);
-                }
-                let turn = format!("{}-{}", self.reply, claimed.id);
-                let end = TurnEnd {
-                    message: claimed.id,
-                    how: TurnOutcome::Done,
-                    items: None,
-                    deliveries: self.deliveries(&turn, says),
-                    turn,
-                    keep_lease: true,
-                };
-                self.store.end_turn(&self.lease, end).await?;
-                return Ok(stops);
-            }
-            Disturbed::LetIn(id) => (id, text!("noted: it goes into what I am doing"), false),
-            Disturbed::Later(id) => (
-                id,
-                text!("queued: I come to it when this is done; /stop stops this"),
-                false,
+    /// Nothing can be stopped; what waits is told, as it may be meant.
+    async fn nothing_runs(&self) -> Result<Text, StoreError> {
+        Ok(match self.questions().await?.len() {
+            0 => text!("nothing is running"),
+            count => text!(
+                "nothing is running; {count} questions wait for you, and /deny all says no to them",
+                count = count
             ),
-            Disturbed::Interrupt(id) => (id, text!("I leave what I was doing"), true),
-        };
-        let says = vec![Said::Notice(words)];
-        let noted = self.deliveries(&format!("noted/{id}"), says);
-        self.store.deliver(&self.conversation, noted).await?;
-        Ok(ends)
-    }
-
-    /// The owner answers a question, and the turn that has asked goes on.
-    async fn answered_by(&self, which: &str, granted: bool, by: &Integrity) -> Result<Obeyed, StoreError> {
-        if *by != Integrity::Owner {
-            return Ok(Obeyed::Told(Ending::notice(text!("only the owner can answer that"))));
-        }
-        let open = self.store.open_approvals(MOST_QUESTIONS).await?;
-        let here: Vec<&Approval> = open
-            .iter()
-            .filter(|approval| approval.asked.conversation == self.conversation)
-            .collect();
-        let which = which.trim().to_ascii_lowercase();
-        let meant: Vec<&Approval> = match which.as_str() {
-            "" | "all" => here.clone(),
-            id => here
-                .iter()
-                .copied()
-                .filter(|approval| approval.asked.id.starts_with(id))
-                .collect(),
-        };
-        let told = |text| Ok(Obeyed::Told(Ending::notice(text)));
-        match meant.as_slice() {
-            [] if here.is_empty() => return told(text!("there is no question to answer")),
-            [] => return told(text!("no open question has the id {id}", id = which)),
-            [_] => {}
-            _ if which == "all" => {}
-            many => {
-                let ids: Vec<&str> = many.iter().map(|approval| approval.asked.id.as_str()).collect();
-                return told(text!(
-                    "several questions are open; say which one, or all: {ids}",
-                    ids = ids.join(", ")
-                ));
-            }
-        }
-        let mut turn = None;
-        for approval in meant {
-            let answer = Answer {
-                granted,
-                by: self
-                    .origin
-                    .sender
-                    .clone()
-                    .unwrap_or_else(|| self.origin.channel.clone()),
-                words: None,
-            };
-            let (AnswerOutcome::Taken(there) | AnswerOutcome::Late(there)) =
-                self.store.answer_approval(&approval.asked.id, answer).await?;
-            turn = there.asked.turn.or(turn);
-        }
-        Ok(match turn {
-            Some(turn) => Obeyed::GoOn(turn),
-            None => Obeyed::Told(Ending::notice(text!("noted"))),
         })
     }
 
@@ -278,11 +190,7 @@ impl Scene<'_> {
             text!("private: only models on this machine and in this network are asked"),
             text!("not private: models are asked as the config says"),
         ));
-        let waiting = self.store.open_approvals(MOST_QUESTIONS).await?;
-        let waiting = waiting
-            .iter()
-            .filter(|approval| approval.asked.conversation == self.conversation)
-            .count();
+        let waiting = self.questions().await?.len();
         if waiting > 0 {
             told.push(text!(
                 "{count} questions wait for you; /approve or /deny answers",

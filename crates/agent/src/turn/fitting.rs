@@ -10,6 +10,8 @@ use super::{
     Assistant,
     call::request,
     ending::Ending,
+    held::Held,
+    meanwhile::meanwhile,
     moment,
     scene::Scene,
     work::{After, Work},
@@ -38,7 +40,12 @@ impl Work<'_> {
         self.compacted = true;
         let need = self.overflow.take().map_or(Need::Fit, Need::Overflow);
         let scene = &self.scene;
-        match scene.shorten(&need, &scene.wish).await? {
+        let shortened = scene.shorten(&need, &scene.wish);
+        let shortened = match meanwhile(scene, &mut self.incoming, shortened).await? {
+            Ok(shortened) => shortened?,
+            Err(ends) => return self.stopped("", ends).await,
+        };
+        match shortened {
             Ok(compacted) => {
                 if let Some(notice) = compacted.notice() {
                     scene.tell(Live::Notice(notice));
@@ -51,6 +58,20 @@ impl Work<'_> {
             }
             Err(error) => Ok(After::End(scene.unanswered(String::new(), told(&error)))),
         }
+    }
+
+    /// Makes the conversation smaller because the person says so.
+    pub(super) async fn compact_now(&mut self, focus: &str) -> Result<Ending, StoreError> {
+        let focus = Some(focus.trim()).filter(|focus| !focus.is_empty()).map(str::to_owned);
+        // There is no turn that a message could go into.
+        self.incoming.let_nothing_in();
+        let (scene, need) = (&self.scene, Need::Asked { focus });
+        let shortened = scene.shorten(&need, &scene.wish);
+        let told = match meanwhile(scene, &mut self.incoming, shortened).await? {
+            Ok(shortened) => shortened?.map_or_else(|error| told(&error), |compacted| compacted.text()),
+            Err(ends) => return scene.ended_by(Ending::notice(text!("stopped")), ends).await,
+        };
+        Ok(Ending::notice(told))
     }
 
     /// Whether a failure says that the request was too long; then this is done something about.
@@ -71,17 +92,6 @@ impl Work<'_> {
 // === impl Scene ===
 
 impl Scene<'_> {
-    /// Makes the conversation smaller because the person says so.
-    pub(super) async fn compact_now(&self, focus: &str) -> Result<Ending, StoreError> {
-        let focus = Some(focus.trim()).filter(|focus| !focus.is_empty()).map(str::to_owned);
-        Ok(Ending::notice(
-            match self.shorten(&Need::Asked { focus }, &self.wish).await? {
-                Ok(compacted) => compacted.text(),
-                Err(error) => told(&error),
-            },
-        ))
-    }
-
     async fn shorten(&self, need: &Need, wish: &Wish) -> Result<Result<Compacted, CompactError>, StoreError> {
         let site = Site {
             model: &*self.assistant.model,
@@ -92,7 +102,8 @@ impl Scene<'_> {
             turn: Some(&self.turn),
             now: moment(),
         };
-        match compact(site, need, &self.rules.compaction).await {
+        // On the heap: it is large, and hardly ever needed.
+        match Box::pin(compact(site, need, &self.rules.compaction)).await {
             Err(CompactError::Store(error)) => Err(error),
             other => Ok(other),
         }
@@ -145,14 +156,14 @@ impl Assistant {
             return Ok(());
         }
         let mut comes = store.wakes(Topic::Inbox);
-        let Some(lease) = store.lease_conversation(conversation.as_str(), RESTS).await? else {
+        let Some(held) = Held::take(store, conversation, RESTS).await? else {
             return Ok(());
         };
         let site = Site {
             model: &*this.model,
             wish: &wish,
             store,
-            lease: &lease,
+            lease: held.lease(),
             session: &session,
             turn: None,
             now: moment(),
@@ -161,7 +172,7 @@ impl Assistant {
             _ = comes.changed() => {}
             _ = tokio::time::timeout(RESTS / 2, compact(site, &Need::Idle, &settings)) => {}
         }
-        store.release(&lease).await
+        held.release().await
     }
 }
 

@@ -1,11 +1,14 @@
 //! A turn, from a message to what follows from it.
 
+mod answering;
 mod asking;
 mod call;
 mod commands;
 mod ending;
 mod fitting;
+mod held;
 mod incoming;
+mod meanwhile;
 mod scene;
 mod spawn;
 mod tools;
@@ -17,14 +20,15 @@ use std::{
 };
 
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Priority, SessionKey, Text, Thinking, Time, text};
-use yabby_store::{Answered, Content, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
+use yabby_core::{Label, Message, Origin, Priority, ResetPolicy, SessionKey, Text, Thinking, Time, text};
+use yabby_store::{Answered, Approval, Content, NewInbound, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
 
 pub use spawn::Spawn;
 
 use commands::Obeyed;
+use incoming::is_owners;
 use scene::Scene;
 use work::Work;
 
@@ -98,29 +102,31 @@ impl Assistant {
         self.set_again(&turn).await?;
         let mut scene = self.scene(&turn, &body).await?;
         if let Some(command) = Command::of(&body) {
-            match scene.obey(&command, &message.label.integrity).await? {
+            match scene.obey(&command).await? {
                 Obeyed::Told(ending) => return Ok(scene.answered(ending)),
                 Obeyed::Message(first) => {
                     body.text = first;
                     message.body = body.to_value();
                 }
-                Obeyed::GoOn(turn) => return go_on(scene, turn).await,
+                Obeyed::GoOn(questions) => {
+                    let mut questions = questions.into_iter();
+                    let first = questions.next();
+                    for next in questions {
+                        // Each turn goes on with a message of its own, so that it has an end of its own.
+                        turn.store.accept(goes_on(&turn, &next)).await?;
+                    }
+                    return go_on(scene, first).await;
+                }
                 Obeyed::Compact(focus) => {
-                    let ending = scene.compact_now(&focus).await?;
-                    return Ok(scene.answered(ending));
+                    let mut work = Work::new(scene);
+                    let ending = work.compact_now(&focus).await?;
+                    return Ok(work.scene.answered(ending));
                 }
             }
         }
         if body.kind == Kind::Approval {
-            return match turn
-                .store
-                .approval(&body.text)
-                .await?
-                .and_then(|there| there.asked.turn)
-            {
-                Some(turn) => go_on(scene, turn).await,
-                None => Ok(scene.answered(ending::Ending::default())),
-            };
+            let question = turn.store.approval(&body.text).await?;
+            return go_on(scene, question).await;
         }
         scene.append(scene.heard(&message, &turn.turn)).await?;
         let mut work = Work::new(scene);
@@ -162,18 +168,32 @@ impl Assistant {
         let conversation = turn.message.conversation.clone();
         let agent = conversation.agent().to_owned();
         let known = turn.store.conversation(&conversation).await?;
-        let state = known.map_or_else(State::default, |known| State::of(&known.state));
+        let state = known
+            .as_ref()
+            .map_or_else(State::default, |known| State::of(&known.state));
+        let known = known.map(|known| known.origin);
+        let owners = is_owners(&turn.message);
+        let (origin, counts) = place(&turn.message, known.as_ref().and_then(Option::as_ref));
         let home = Arc::clone(&self.home);
-        let (session, _) = turn
+        let policy = if answers(body) {
+            // The turn waits in this session.
+            ResetPolicy::default()
+        } else {
+            self.home.reset(&conversation)
+        };
+        let (session, stale) = turn
             .store
             .session_for(
                 &turn.lease,
-                Some(&turn.message.origin),
-                (self.home.reset(&conversation), turn.message.received_at),
+                Some(&origin),
+                (policy, turn.message.received_at),
                 move |at| home.offset(at),
                 &format!("{}-s", turn.turn),
             )
             .await?;
+        if counts && known.is_some_and(|known| known.as_ref() != Some(&origin)) {
+            turn.store.set_origin(&turn.lease, &origin).await?;
+        }
         let wish = Wish {
             session: conversation.as_str().to_owned(),
             model: state.model.clone(),
@@ -194,12 +214,12 @@ impl Assistant {
             tools: registry.iter().next().is_some(),
             ..wish
         };
-        Ok(Scene {
+        let scene = Scene {
             assistant: self,
             store: turn.store.clone(),
             lease: turn.lease.clone(),
-            origin: Reminder::of(&turn.message)
-                .map_or_else(|| turn.message.origin.clone(), |(reminder, _)| reminder.origin),
+            origin,
+            owners,
             session,
             turn: turn.turn.clone(),
             reply: turn.turn.clone(),
@@ -213,7 +233,42 @@ impl Assistant {
             wish,
             conversation,
             began: Instant::now(),
-        })
+        };
+        if stale.is_some() {
+            scene.settle_questions().await?;
+        }
+        Ok(scene)
+    }
+}
+
+/// Whether it is the answer to a question.
+fn answers(body: &Body) -> bool {
+    body.kind == Kind::Approval || matches!(Command::of(body), Some(Command::Approve(_) | Command::Deny(_)))
+}
+
+/// Where the answer to a message goes, and whether the conversation is heard of there from now on. `known` is where it was
+/// heard of before.
+fn place(message: &NewInbound, known: Option<&Origin>) -> (Origin, bool) {
+    let Some((reminder, _)) = Reminder::of(message) else {
+        // What others say in a conversation of the owner does not lead away what the owner is told.
+        return (message.origin.clone(), is_owners(message) || known.is_none());
+    };
+    let set = reminder.origin;
+    // The same place under another account is the one that is there now.
+    let same = |known: &&Origin| (&known.channel, &known.peer, &known.thread) == (&set.channel, &set.peer, &set.thread);
+    (known.filter(same).cloned().unwrap_or(set), known.is_none())
+}
+
+/// A message by which a turn goes on whose question was answered.
+fn goes_on(turn: &Turn, question: &Approval) -> NewInbound {
+    let body = Body {
+        kind: Kind::Approval,
+        ..Body::text(&question.asked.id)
+    };
+    NewInbound {
+        message: format!("{}/{}", turn.turn, question.asked.id),
+        body: body.to_value(),
+        ..turn.message.clone()
     }
 }
 
@@ -221,7 +276,10 @@ impl Assistant {
 const WHOLE: usize = 1_000_000;
 
 /// Goes on with a turn that has waited for the owner.
-async fn go_on(mut scene: Scene<'_>, turn: String) -> Result<Answered, StoreError> {
+async fn go_on(mut scene: Scene<'_>, question: Option<Approval>) -> Result<Answered, StoreError> {
+    let Some(turn) = question.and_then(|question| question.asked.turn) else {
+        return Ok(scene.answered(ending::Ending::default()));
+    };
     let items = scene.store.items(&scene.session.id, 0, WHOLE).await?;
     if !items.iter().any(|item| item.item.turn.as_ref() == Some(&turn)) {
         let notice = text!("that belongs to a conversation that has ended; nothing was done");

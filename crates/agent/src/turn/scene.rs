@@ -20,7 +20,10 @@ pub(super) struct Scene<'a> {
     pub(super) store: Store,
     pub(super) lease: Lease,
     pub(super) conversation: SessionKey,
+    /// Where its answer goes.
     pub(super) origin: Origin,
+    /// Whether it is the owner who has begun it.
+    pub(super) owners: bool,
     pub(super) session: Session,
     /// The turn that is worked on.
     pub(super) turn: String,
@@ -127,7 +130,7 @@ impl Scene<'_> {
             Said::Answer(_) => None,
         });
         ending.items.extend(notices);
-        let deliveries = self.deliveries(&self.reply, ending.says);
+        let deliveries = deliveries(&self.origin, &self.reply, ending.says);
         let items = (!ending.items.is_empty()).then(|| NewItems {
             session: self.session.id.clone(),
             items: ending.items,
@@ -138,20 +141,20 @@ impl Scene<'_> {
             deliveries,
         }
     }
+}
 
-    /// What goes back to where the message came from; `id` stands for all of it.
-    pub(super) fn deliveries(&self, id: &str, says: Vec<Said>) -> Vec<NewDelivery> {
-        let to = Target::answering(&self.origin);
-        let numbered = says.into_iter().enumerate();
-        numbered
-            .map(|(n, content)| NewDelivery {
-                key: format!("{id}/{n}"),
-                to: to.clone(),
-                content,
-                expires_at: None,
-            })
-            .collect()
-    }
+/// What goes back to where a message came from; `id` stands for all of it.
+pub(super) fn deliveries(to: &Origin, id: &str, says: Vec<Said>) -> Vec<NewDelivery> {
+    let to = Target::answering(to);
+    let numbered = says.into_iter().enumerate();
+    numbered
+        .map(|(n, content)| NewDelivery {
+            key: format!("{id}/{n}"),
+            to: to.clone(),
+            content,
+            expires_at: None,
+        })
+        .collect()
 }
 
 /// Whether the owner has written this very word.

@@ -6,15 +6,17 @@ use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use yabby_core::{Label, Message, Priority, SessionKey, Tool as Described};
-use yabby_store::{Content, Lease, Said, StoreError};
+use yabby_store::{Content, Item, Lease, Said, StoreError, StoreErrorKind};
 use yabby_tools::{At, Effect, Group, Manifest, Output, Registry, Returns, Tool, ToolError, ToolErrorKind};
 
 use super::{
-    asking, item, moment,
+    asking,
+    held::Held,
+    item, moment,
     scene::{Scene, shown},
     work::Work,
 };
-use crate::{Limits, Pending, Toolset};
+use crate::{Limits, Note, Pending, Toolset};
 
 /// The name of the tool.
 pub(super) const NAME: &str = "spawn";
@@ -91,22 +93,28 @@ impl Scene<'_> {
             let Ok(conversation) = SessionKey::within(&self.wish.agent, &format!("subagent:{name}")) else {
                 return Ok(Err(ToolError::new(ToolErrorKind::Failed, "it cannot be named")));
             };
-            let lease = self.store.lease_conversation(conversation.as_str(), LEASE).await?;
-            let Some(lease) = lease else {
+            let Some(held) = Held::take(&self.store, &conversation, LEASE).await? else {
                 let error = ToolError::new(ToolErrorKind::Unavailable, "this very task is being done already");
                 return Ok(Err(error));
             };
-            let done = self.sub_turn((pending, arguments), label, task, (conversation, lease.clone()));
+            let done = self.sub_turn((pending, arguments), label, task, (conversation, held.lease().clone()));
             let mut done = std::pin::pin!(done);
             let mut renew = interval(LEASE / 3);
             renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let report = loop {
                 tokio::select! {
                     report = &mut done => break report,
-                    _ = renew.tick() => self.store.renew(&lease, LEASE).await?,
+                    _ = renew.tick() => {
+                        // When the database is away it is tried again: what is written says whether another has taken over.
+                        if let Err(error) = self.store.renew(held.lease(), LEASE).await
+                            && error.kind == StoreErrorKind::Fenced
+                        {
+                            return Err(error);
+                        }
+                    }
                 }
             };
-            self.store.release(&lease).await?;
+            held.release().await?;
             report.map(Ok)
         }
         .boxed()
@@ -140,6 +148,7 @@ impl Scene<'_> {
             lease,
             conversation,
             origin: self.origin.clone(),
+            owners: self.owners,
             session: begun,
             turn: turn.clone(),
             reply: turn.clone(),
@@ -168,11 +177,32 @@ impl Scene<'_> {
         });
         let text: Vec<String> = text.collect();
         work.scene.append(ending.items).await?;
+        let text = if text.is_empty() {
+            // It has come to its end before, and then something died over its report.
+            reported(&items)
+        } else {
+            text.join("\n")
+        };
         Ok(Report {
-            text: text.join("\n"),
+            text,
             label: shown(&items).join(label),
         })
     }
+}
+
+/// What a task that has ended has come to.
+fn reported(items: &[Item]) -> String {
+    let last = items.iter().rev().find_map(|item| match &item.item.content {
+        Content::Message {
+            message: Message::Assistant { text, .. },
+        } => Some(text.clone()),
+        content => match Note::of(content) {
+            Some(Note::Unanswered { text }) if !text.is_empty() => Some(text),
+            Some(Note::Unanswered { .. }) => Some("[it came to no answer]".to_owned()),
+            _ => None,
+        },
+    });
+    last.unwrap_or_default()
 }
 
 /// What a sub-task may use: of what its turn has, what asks nobody and spawns nothing, and only what was named.

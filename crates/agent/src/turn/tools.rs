@@ -1,6 +1,6 @@
 //! Running tools.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,7 +9,9 @@ use yabby_store::{ApprovalState, Begun, Content, Item, NewItem, StoreError};
 use yabby_tools::{At, Effect, Output, Tool, ToolError, ToolErrorKind, Watcher};
 
 use super::{
-    item, moment,
+    item,
+    meanwhile::meanwhile,
+    moment,
     scene::{Scene, insist, shown},
     spawn,
     work::{After, Work},
@@ -54,18 +56,10 @@ impl Work<'_> {
                 // The call is refused below.
                 self.answers_now = true;
             }
-            let mut running = pin!(join_all(
-                now.iter().map(|pending| scene.run_one(pending, view, &label, approved))
-            ));
-            let came = loop {
-                tokio::select! {
-                    came = &mut running => break came,
-                    disturbed = self.incoming.next() => {
-                        if scene.disturbed(&mut self.incoming, disturbed).await? {
-                            return Ok(After::End(scene.stopped("")));
-                        }
-                    }
-                }
+            let running = join_all(now.iter().map(|pending| scene.run_one(pending, view, &label, approved)));
+            let came = match meanwhile(scene, &mut self.incoming, running).await? {
+                Ok(came) => came,
+                Err(ends) => return self.stopped("", ends).await,
             };
             let mut kept = Vec::new();
             for (pending, came) in now.iter().zip(came) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use yabby_core::{Label, Numbers};
 use yabby_store::{ApprovalState, Item, NewItems, StoreError, TurnEnd, TurnOutcome};
 
-use super::{WHOLE, asking, ending::Ending, incoming::Incoming, item, scene::Scene};
+use super::{WHOLE, asking, ending::Ending, incoming::Incoming, item, meanwhile::Ends, scene::Scene};
 use crate::{Facts, Note, Permit, Step, View, render, step};
 
 /// A turn in work.
@@ -32,9 +32,8 @@ pub(super) enum After {
 
 impl<'a> Work<'a> {
     pub(super) fn new(scene: Scene<'a>) -> Self {
-        let mode = scene.state.queue.unwrap_or(scene.rules.queue);
         Self {
-            incoming: Incoming::new(&scene.store, &scene.lease, scene.message, mode),
+            incoming: Incoming::new(&scene),
             scene,
             answers_now: false,
             compacted: false,
@@ -103,6 +102,14 @@ impl<'a> Work<'a> {
         scene.append(vec![note]).await?;
         self.scene.see(&frozen);
         self.scene.store.context(&self.scene.session.id).await
+    }
+
+    /// Somebody has ended it, when so much of an answer was seen.
+    pub(super) async fn stopped(&mut self, partial: &str, ends: Ends) -> Result<After, StoreError> {
+        // What has gone into this ends with it.
+        self.let_in().await?;
+        let ending = self.scene.stopped(partial);
+        Ok(After::End(self.scene.ended_by(ending, ends).await?))
     }
 
     /// Takes in what has come meanwhile and belongs to this turn; whether there was something.

@@ -9,11 +9,11 @@ use crate::{
     script::{Say, Script},
 };
 
-fn exec(command: &str) -> Say {
+pub(crate) fn exec(command: &str) -> Say {
     Say::Calls(vec![("exec", json!({"command": command}))])
 }
 
-fn id_of(sent: &[String]) -> String {
+pub(crate) fn id_of(sent: &[String]) -> String {
     let (_, behind) = sent[0].rsplit_once("/approve ").expect("it asks");
     behind.split_whitespace().next().unwrap().to_owned()
 }

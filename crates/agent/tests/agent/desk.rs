@@ -53,9 +53,14 @@ struct Channel(Arc<Mutex<Vec<String>>>);
 
 impl Deliver for Channel {
     async fn send(&self, delivery: &ClaimedDelivery) -> Sending {
+        // Only what goes to another place than the usual one says where.
+        let to = match delivery.to.account.as_str() {
+            "" => String::new(),
+            account => format!(" to {account}"),
+        };
         self.0.lock().unwrap().push(match &delivery.content {
-            Said::Answer(text) => format!("answer: {}", text.as_str()),
-            Said::Notice(text) => format!("notice: {}", text.render(Lang::En)),
+            Said::Answer(text) => format!("answer{to}: {}", text.as_str()),
+            Said::Notice(text) => format!("notice{to}: {}", text.render(Lang::En)),
         });
         Sending::Sent { receipt: None }
     }
@@ -64,6 +69,7 @@ impl Deliver for Channel {
 /// Rules and tools of a test's agent.
 struct Plain {
     rules: Rules,
+    reset: ResetPolicy,
     tools: Registry,
 }
 
@@ -73,7 +79,7 @@ impl Home for Plain {
     }
 
     fn reset(&self, _conversation: &SessionKey) -> ResetPolicy {
-        ResetPolicy::default()
+        self.reset
     }
 
     fn offset(&self, _at: Time) -> i32 {
@@ -262,11 +268,20 @@ impl Desk {
     }
 
     pub(crate) async fn open_in(folder: &Path, model: Script, rules: Rules, world: World) -> Self {
-        let store = Store::open(&Place::Folder(folder.to_owned()), Access::Write)
-            .await
-            .unwrap();
+        let place = Place::Folder(folder.to_owned());
+        Self::open_at(&place, model, (rules, ResetPolicy::default()), world).await
+    }
+
+    pub(crate) async fn open_at(
+        place: &Place,
+        model: Script,
+        (rules, reset): (Rules, ResetPolicy),
+        world: World,
+    ) -> Self {
+        let store = Store::open(place, Access::Write).await.unwrap();
         let home = Plain {
             rules,
+            reset,
             tools: tools(&world),
         };
         let assistant = Assistant::new(Arc::new(model.clone()), Arc::new(home));
@@ -286,7 +301,6 @@ impl Desk {
         });
         Self {
             store,
-
             world,
             model,
             sent,
@@ -302,15 +316,38 @@ impl Desk {
     }
 
     pub(crate) async fn say_as(&mut self, text: &str, who: Integrity) -> i64 {
-        self.told += 1;
+        let label = Label::new(who, Confidentiality::Private, "test");
         let new = NewInbound {
+            label,
+            ..self.message(text)
+        };
+        self.accept(new).await
+    }
+
+    /// The owner says something somewhere else.
+    pub(crate) async fn say_at(&mut self, account: &str, text: &str) -> i64 {
+        let new = NewInbound {
+            origin: at(account),
+            ..self.message(text)
+        };
+        self.accept(new).await
+    }
+
+    /// A message of the owner.
+    pub(crate) fn message(&mut self, text: &str) -> NewInbound {
+        self.told += 1;
+        NewInbound {
             message: yabby_store::new_id(),
             origin: origin(),
             conversation: key(),
             received_at: Time(1_000_000 + i64::try_from(self.told).unwrap()),
             body: Body::text(text).to_value(),
-            label: Label::new(who, Confidentiality::Private, "test"),
-        };
+            label: Label::new(Integrity::Owner, Confidentiality::Private, "test"),
+        }
+    }
+
+    /// Something comes in; its number in the inbox.
+    pub(crate) async fn accept(&self, new: NewInbound) -> i64 {
         match self.store.accept(new).await.unwrap() {
             Accepted::New { id } | Accepted::Known { id, .. } => id,
         }
@@ -376,6 +413,14 @@ pub(crate) fn origin() -> Origin {
         },
         thread: None,
         sender: Some("owner".to_owned()),
+    }
+}
+
+/// Another place where the owner is.
+pub(crate) fn at(account: &str) -> Origin {
+    Origin {
+        account: Some(account.to_owned()),
+        ..origin()
     }
 }
 

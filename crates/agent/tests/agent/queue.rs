@@ -122,11 +122,7 @@ async fn an_interrupt_leaves_the_old_work() {
     desk.ended(second).await;
     assert_eq!(
         desk.sent().await,
-        [
-            "notice: I leave what I was doing",
-            "notice: stopped",
-            "answer: The other thing."
-        ]
+        ["notice: I leave what I was doing", "answer: The other thing."]
     );
 }
 

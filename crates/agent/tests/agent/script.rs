@@ -28,6 +28,8 @@ pub(crate) enum Say {
     Malformed(&'static str),
     /// It begins, and goes on for ever.
     Hangs(&'static str),
+    /// It says the same without an end, and faster than anybody reads.
+    Floods(&'static str),
     Fails(ErrorKind),
 }
 
@@ -47,6 +49,12 @@ impl Script {
         let script = Self::default();
         script.0.lock().unwrap().says = says.into_iter().collect();
         script
+    }
+
+    /// With a window of so many tokens.
+    pub(crate) fn with_window(self, tokens: u32) -> Self {
+        self.0.lock().unwrap().window = Some(tokens);
+        self
     }
 
     pub(crate) fn then(&self, says: impl IntoIterator<Item = Say>) {
@@ -148,6 +156,10 @@ impl Model for Script {
                     yield RouteEvent::Model(ModelEvent::Text(begin.to_owned()));
                     std::future::pending::<()>().await;
                 }
+                Say::Floods(word) => loop {
+                    yield RouteEvent::Model(ModelEvent::Text(word.to_owned()));
+                    tokio::task::yield_now().await;
+                },
                 Say::Fails(kind) => {
                     yield RouteEvent::Failed(RouteFailure {
                         errors: vec![(model(), ModelError::new(kind, Phase::Connect, "", text!("it is away")))],

@@ -1,15 +1,18 @@
 //! Sub-tasks.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
 use yabby_agent::Rules;
-use yabby_core::Integrity;
+use yabby_core::{Integrity, Message};
+use yabby_store::{Session, SessionFilter};
 
 use crate::{
     desk::{Desk, World, until},
     script::{Say, Script},
 };
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn spawn(task: &str) -> Say {
     Say::Calls(vec![("spawn", json!({"task": task}))])
@@ -83,4 +86,59 @@ async fn stop_ends_a_sub_task_too() {
     desk.ended(stop).await;
     desk.ended(first).await;
     assert_eq!(desk.sent().await, ["notice: stopped"]);
+    // Nobody works in its conversation any more.
+    let below = sub_sessions(&desk).await.pop().unwrap();
+    until(async || {
+        let lease = desk.store.lease_conversation(below.conversation.as_str(), MINUTE).await;
+        lease.unwrap().is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_outlives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let two = Say::Calls(vec![
+        ("spawn", json!({"task": "count the files"})),
+        ("spawn", json!({"task": "count the folders"})),
+    ]);
+    let script = Script::new([two, Say::Text("Seven of them."), Say::Hangs("I ")]);
+    let mut desk = Desk::open(folder.path(), script.clone(), Rules::default()).await;
+    let first = desk.say("go").await;
+    // One has ended, and its report waits for that of the other.
+    until(async || {
+        let mut said = Vec::new();
+        for session in sub_sessions(&desk).await {
+            said.extend(desk.store.context(&session.id).await.unwrap());
+        }
+        desk.model.asked().len() == 3 && format!("{said:?}").contains("Seven of them.")
+    })
+    .await;
+    desk.kill().await;
+
+    script.then([Say::Text("Two."), Say::Text("Seven and two.")]);
+    let desk = Desk::open(folder.path(), script, Rules::default()).await;
+    desk.ended(first).await;
+    assert_eq!(desk.sent().await, ["answer: Seven and two."]);
+    let results: Vec<String> = desk
+        .model
+        .last()
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::ToolResult { content, .. } => Some(content),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(results.len(), 2);
+    assert!(
+        results.contains(&"Seven of them.".to_owned()) && results.contains(&"Two.".to_owned()),
+        "{results:?}"
+    );
+}
+
+/// The sessions of sub-tasks.
+async fn sub_sessions(desk: &Desk) -> Vec<Session> {
+    let mut sessions = desk.store.sessions(SessionFilter::default(), None, 9).await.unwrap();
+    sessions.retain(|session| session.conversation.as_str().contains("subagent"));
+    sessions
 }

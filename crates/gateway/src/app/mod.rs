@@ -2,6 +2,7 @@
 
 mod approvals;
 mod conversations;
+mod deliver;
 mod entries;
 mod error;
 mod events;
@@ -32,6 +33,8 @@ use messages::Taken;
 use paths::{Does, Paths, Verb, of};
 pub(crate) use servers::{History, Server};
 pub use settings::Settings;
+
+pub(crate) use deliver::Page;
 
 /// The channel of people at the page.
 pub(crate) const CHANNEL: &str = "web";

@@ -36,7 +36,7 @@ pub(super) struct Does {
 /// All paths.
 pub(super) struct Paths {
     router: Router<Desk>,
-    paths: Map<String, Value>,
+    documented: Map<String, Value>,
     /// Schemas of what is sent to clients, by name.
     sent: SchemaGenerator,
     /// Of what they send: the same type may look different there.
@@ -134,7 +134,7 @@ impl Paths {
         };
         Self {
             router: Router::new(),
-            paths: Map::new(),
+            documented: Map::new(),
             sent: settings().for_serialize().into_generator(),
             taken: settings()
                 .with(|settings| settings.inline_subschemas = true)
@@ -149,7 +149,7 @@ impl Paths {
         T: 'static,
     {
         let operation = self.operation(path, does);
-        let at = self.paths.entry(path.to_owned()).or_insert_with(|| json!({}));
+        let at = self.documented.entry(path.to_owned()).or_insert_with(|| json!({}));
         if let Some(at) = at.as_object_mut() {
             at.insert(verb.name().to_owned(), operation);
         }
@@ -201,8 +201,8 @@ impl Paths {
         let about = Does::gives("This document.", of::<Map<String, Value>>);
         let operation = self.operation("", &about);
         let path = "/api/openapi.json";
-        self.paths.insert(path.to_owned(), json!({"get": operation}));
-        let mut paths: Vec<(String, Value)> = self.paths.into_iter().collect();
+        self.documented.insert(path.to_owned(), json!({"get": operation}));
+        let mut paths: Vec<(String, Value)> = self.documented.into_iter().collect();
         paths.sort_by(|one, other| one.0.cmp(&other.0));
         let mut schemas: Vec<(String, Value)> = self.sent.take_definitions(true).into_iter().collect();
         schemas.sort_by(|one, other| one.0.cmp(&other.0));

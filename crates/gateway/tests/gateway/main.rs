@@ -5,6 +5,7 @@ mod client;
 mod errors;
 mod fallback;
 mod hygiene;
+mod page;
 mod passing;
 mod scene;
 mod serving;

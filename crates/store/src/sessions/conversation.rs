@@ -6,7 +6,7 @@ use crate::{
     error::{Result, StoreError, StoreErrorKind},
     json,
     lanes::{self, Lease},
-    sql::params,
+    sql::{Tx, params},
     store::Store,
 };
 
@@ -17,7 +17,7 @@ pub struct Conversation {
     pub key: SessionKey,
     /// The current session, if one was begun.
     pub session: Option<String>,
-    /// Where it was heard of first; none for one of the owner's machine.
+    /// Where it was heard of: what nobody has asked for goes there. None for one of the owner's machine.
     pub origin: Option<Origin>,
     /// What was set for it: a model, privacy.
     pub state: serde_json::Value,
@@ -50,17 +50,33 @@ impl Store {
     pub async fn set_state(&self, lease: &Lease, state: serde_json::Value) -> Result<()> {
         let lease = lease.clone();
         self.write("set_state", move |tx| {
-            lanes::hold(tx, &lease)?;
-            let now = tx.now()?;
-            let statement = "UPDATE conversations SET state = ?1, updated_at = ?2 WHERE key = ?3";
-            match tx.execute(statement, params![json::to_text(&state)?, now, &lease.key])? {
-                0 => {
-                    let message = text!("there is no conversation {key}", key = lease.key);
-                    Err(StoreError::new(StoreErrorKind::Missing, message))
-                }
-                _ => Ok(()),
-            }
+            let state = json::to_text(&state)?;
+            set(tx, &lease, "state", &state)
         })
         .await
+    }
+
+    /// From now on the conversation that is leased is heard of there. It must have a session.
+    pub async fn set_origin(&self, lease: &Lease, origin: &Origin) -> Result<()> {
+        let (lease, origin) = (lease.clone(), origin.clone());
+        self.write("set_origin", move |tx| {
+            let origin = json::to_text(&origin)?;
+            set(tx, &lease, "origin", &origin)
+        })
+        .await
+    }
+}
+
+/// Sets a column of the conversation that is leased.
+fn set(tx: &mut dyn Tx, lease: &Lease, column: &'static str, value: &str) -> Result<()> {
+    lanes::hold(tx, lease)?;
+    let now = tx.now()?;
+    let statement = format!("UPDATE conversations SET {column} = ?1, updated_at = ?2 WHERE key = ?3");
+    match tx.execute(&statement, params![value, now, &lease.key])? {
+        0 => {
+            let message = text!("there is no conversation {key}", key = lease.key);
+            Err(StoreError::new(StoreErrorKind::Missing, message))
+        }
+        _ => Ok(()),
     }
 }

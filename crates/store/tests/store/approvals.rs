@@ -188,3 +188,25 @@ async fn an_answer_about_a_delivery_sends_it_or_gives_it_up() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_has_died_over_an_answer_finds_it_again() {
+    on_both(async |place| {
+        let store = open(place).await;
+        for id in ["one", "two", "three"] {
+            store.ask_approval(question(id, None)).await.unwrap();
+        }
+        for id in ["one", "two"] {
+            let taken = store.answer_approval_in("turn", id, yes("me")).await.unwrap();
+            // As often as it is given, and as it was given first.
+            assert_eq!(store.answer_approval_in("turn", id, no("me")).await.unwrap(), taken);
+            assert!(matches!(taken, AnswerOutcome::Taken(_)), "{taken:?}");
+        }
+        let late = store.answer_approval_in("another", "one", yes("me")).await.unwrap();
+        assert!(matches!(late, AnswerOutcome::Late(_)), "{late:?}");
+        let found = store.approvals_answered_in("turn").await.unwrap();
+        assert_eq!(found, [get(&store, "one").await, get(&store, "two").await]);
+        assert_eq!(store.approvals_answered_in("another").await.unwrap(), []);
+    })
+    .await;
+}

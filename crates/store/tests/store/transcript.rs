@@ -13,7 +13,7 @@ use yabby_store::{
 
 use crate::{
     both::{on_both, open},
-    given::{LONG, session},
+    given::{LONG, inbound, session},
 };
 
 const NOW: Time = Time(1_700_000_000_000);
@@ -260,7 +260,20 @@ async fn a_conversation_starts_afresh_when_its_policy_says_so() {
             .await
             .unwrap()
             .expect("a conversation");
-        assert_eq!((kept.session.as_deref(), kept.state), (Some("c"), state));
+        assert_eq!(
+            (kept.session.as_deref(), kept.state, kept.origin),
+            (Some("c"), state, None)
+        );
+        // The newest place counts, and outlives a new session.
+        for account in ["one", "two"] {
+            let mut origin = inbound("c", "m").origin;
+            origin.account = Some(account.to_owned());
+            store.set_origin(&lease, &origin).await.unwrap();
+        }
+        store.begin_session(&lease, None, "new", ("d", NOW)).await.unwrap();
+        let kept = store.conversation(&session("c")).await.unwrap();
+        let origin = kept.and_then(|kept| kept.origin).expect("a place");
+        assert_eq!(origin.account.as_deref(), Some("two"));
     })
     .await;
 }

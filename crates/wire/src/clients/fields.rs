@@ -163,7 +163,8 @@ impl Fields {
     }
 
     /// What nobody took.
-    pub(super) fn rest(self) -> Map<String, Value> {
+    pub(super) fn rest(mut self) -> Map<String, Value> {
+        self.0.retain(|_, value| !value.is_null());
         self.0
     }
 }

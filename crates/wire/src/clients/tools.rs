@@ -64,13 +64,15 @@ pub(super) fn openai_choice(read: &mut ClientRequest, choice: Value) -> Result<(
     let kind = choice.needed_text("type")?;
     match kind.as_str() {
         "function" | "custom" => {
-            let name = if choice.has("name") {
-                choice.needed_text("name")
-            } else {
-                let inner = choice.inside(&kind, |function| function.needed_text("name"))?;
-                inner.ok_or_else(|| InvalidRequest::missing("name"))
-            };
-            named(read, name?)
+            if choice.has("name") {
+                let name = choice.needed_text("name")?;
+                return named(read, name);
+            }
+            let found = choice.inside(&kind, |function| {
+                let name = function.needed_text("name")?;
+                named(read, name)
+            })?;
+            found.ok_or_else(|| InvalidRequest::missing("name"))
         }
         "allowed_tools" => {
             if choice.has("tools") {

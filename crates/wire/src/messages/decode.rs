@@ -54,7 +54,8 @@ fn usage(holder: &Value) -> Option<Usage> {
         cached_tokens: cached,
         cache_write_tokens: written,
         output_tokens: json::count(usage, "/output_tokens"),
-        reasoning_tokens: None,
+        // As the SDK's type `OutputTokensDetails` has it.
+        reasoning_tokens: json::count(usage, "/output_tokens_details/thinking_tokens"),
         cost: None,
     })
 }

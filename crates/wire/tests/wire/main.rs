@@ -1,6 +1,8 @@
 //! The wire crate against recorded answers, hand-made faults, and any cut of the bytes.
 
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod count;
 #[cfg(test)]
 mod decode;

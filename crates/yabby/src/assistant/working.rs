@@ -7,13 +7,11 @@ use tokio::{sync::broadcast::error::RecvError, task::JoinSet, time::Instant};
 use yabby_agent::{Assistant, Live};
 use yabby_core::SessionKey;
 use yabby_gateway::Office;
-use yabby_store::{Alarms, ClaimedDelivery, Deliver, Deliveries, Pace, Sending, Store, Turns};
+use yabby_store::{Alarms, Pace, Store, Turns};
 
 use super::{Chosen, Staff};
 use crate::{app::App, toolbox::Toolbox};
 
-/// The channel of people at the page: the gateway's.
-const CHANNEL: &str = "web";
 /// So long after a turn nobody seems to wait.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -30,15 +28,6 @@ pub(crate) struct Furnishing {
     toolbox: Toolbox,
 }
 
-/// The page reads what was said in the store, and is told by the feed that there is something: with that, it is delivered.
-struct Page;
-
-impl Deliver for Page {
-    async fn send(&self, _delivery: &ClaimedDelivery) -> Sending {
-        Sending::Sent { receipt: None }
-    }
-}
-
 impl Working {
     /// Begins to work for all conversations.
     pub(crate) fn start(app: &App, store: Store, chosen: Chosen) -> Self {
@@ -47,8 +36,6 @@ impl Working {
         let mut loops = JoinSet::new();
         loops.spawn(Turns::new(store.clone(), assistant.clone(), Pace::default()).run(never()));
         loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
-        let page = Deliveries::new(store.clone(), Page, Pace::default()).only(CHANNEL, "");
-        loops.spawn(page.run(never()));
         loops.spawn(rests(assistant.clone(), store.clone()));
         Self {
             office: Office { store, assistant },

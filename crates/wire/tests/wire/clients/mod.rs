@@ -1,0 +1,10 @@
+//! The clients' side of the APIs.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod there_and_back;

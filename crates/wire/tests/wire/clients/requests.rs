@@ -1,0 +1,650 @@
+//! Requests of clients, read.
+
+use serde_json::{Map, Value, json};
+use yabby_core::{
+    Image, Message, ModelRequest, Opaque, OpaqueSource, OutputSchema, PromptCache, Thinking, Tool, ToolCall, ToolChoice,
+};
+use yabby_wire::{
+    Dialect,
+    clients::{Api, ClientRequest, EmbeddingsRequest, EncodingFormat, InvalidKind, Items, Sampling, item_references},
+};
+
+fn parse(api: Api, body: &Value) -> ClientRequest {
+    api.parse(body.to_string().as_bytes()).unwrap()
+}
+
+/// The field and the words of a refusal.
+fn refused(api: Api, body: &Value) -> (InvalidKind, String) {
+    let error = api.parse(body.to_string().as_bytes()).unwrap_err();
+    (error.kind, error.to_string())
+}
+
+const PNG: &str = "iVBORw0KGgo=";
+
+fn png() -> Image {
+    Image::new(b"\x89PNG\r\n\x1a\n").unwrap()
+}
+
+fn call(id: &str) -> ToolCall {
+    ToolCall {
+        id: id.to_owned(),
+        name: "weather".to_owned(),
+        arguments: Map::from_iter([("city".to_owned(), "Rome".into())]),
+    }
+}
+
+fn tool() -> Tool {
+    Tool {
+        name: "weather".to_owned(),
+        description: "Of a city".to_owned(),
+        parameters: json!({"type": "object", "properties": {"city": {"type": "string"}}}),
+    }
+}
+
+fn kept(data: Value) -> Opaque {
+    Opaque {
+        from: OpaqueSource {
+            endpoint: String::new(),
+            model: String::new(),
+        },
+        data,
+    }
+}
+
+fn user(text: &str, images: Vec<Image>) -> Message {
+    Message::User {
+        text: text.to_owned(),
+        images,
+    }
+}
+
+#[test]
+fn chat() {
+    let read = parse(
+        Api::Chat,
+        &json!({
+            "model": "yabby/main", "stream": true, "stream_options": {"include_usage": true}, "n": 1,
+            "messages": [
+                {"role": "system", "content": "Be brief."},
+                {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+                {"role": "user", "content": [{"type": "text", "text": "What is"}, "this?",
+                    {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}"), "detail": "low"}}]},
+                {"role": "assistant", "content": null, "reasoning_content": "Hm.", "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":\"Rome\"}"}},
+                    {"id": "b", "type": "function", "function": {"name": "weather", "arguments": "{not json"}}]},
+                {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "18"}, {"type": "text", "text": "C"}]},
+                {"role": "tool", "tool_call_id": "b", "content": "no"},
+                {"role": "system", "content": "Hurry."},
+                {"role": "assistant", "content": [{"type": "text", "text": "18 "}, {"type": "text", "text": "C"}]},
+            ],
+            "tools": [{"type": "function", "function": {"name": "weather", "description": "Of a city", "strict": true,
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}],
+            "tool_choice": {"type": "function", "function": {"name": "weather"}},
+            "parallel_tool_calls": false, "max_tokens": 5, "max_completion_tokens": 7, "temperature": 0,
+            "top_p": 0.5, "stop": "END", "seed": 4, "reasoning_effort": "high",
+            "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": true}},
+            "user": "u", "store": true, "metadata": {"k": "v"}, "logit_bias": null, "verbosity": "low",
+        }),
+    );
+    let mut broken = call("b");
+    broken.arguments = Map::new();
+    let expected = ClientRequest {
+        api: Api::Chat,
+        model: Some("yabby/main".to_owned()),
+        request: ModelRequest {
+            system: Some("Be brief.\n\nBe kind.".to_owned()),
+            messages: vec![
+                user("What is\n\nthis?", vec![png()]),
+                Message::Assistant {
+                    text: String::new(),
+                    tool_calls: vec![call("a"), broken.clone()],
+                    opaque: vec![kept(json!({"reasoning_content": "Hm."}))],
+                },
+                Message::result(&call("a"), "18\nC"),
+                Message::result(&broken, "no"),
+                user("<system>\nHurry.\n</system>", Vec::new()),
+                Message::assistant("18 C"),
+            ],
+            tools: vec![tool()],
+            tool_choice: ToolChoice::Named("weather".to_owned()),
+            output_schema: Some(OutputSchema {
+                name: "n".to_owned(),
+                schema: json!({"type": "object"}),
+            }),
+            max_output_tokens: Some(7),
+            temperature: Some(0.0),
+            thinking: Some(Thinking::High),
+            ..ModelRequest::default()
+        },
+        stream: true,
+        include_usage: true,
+        wants_reasoning: false,
+        parallel_tool_calls: Some(false),
+        json_object: false,
+        strict_tools: true,
+        custom_tools: Vec::new(),
+        sampling: Sampling {
+            top_p: Some(0.5),
+            stop: vec!["END".to_owned()],
+            seed: Some(4),
+            ..Sampling::default()
+        },
+        user: Some("u".to_owned()),
+        metadata: Map::from_iter([("k".to_owned(), "v".into())]),
+        store: Some(true),
+        previous_response_id: None,
+        background: false,
+        skipped: Vec::new(),
+        others: Map::from_iter([("verbosity".to_owned(), "low".into())]),
+    };
+    assert_eq!(read, expected);
+}
+
+/// With what codex and Vercel's AI SDK send: developer messages, reasoning, custom tools, references.
+#[test]
+fn responses() {
+    let body = json!({
+        "model": "yabby", "instructions": "Be brief.", "stream": true, "store": false, "previous_response_id": "resp_0",
+        "input": [
+            {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be kind."}]},
+            {"role": "user", "content": [{"type": "input_text", "text": "See"},
+                {"type": "input_image", "image_url": format!("data:image/png;base64,{PNG}"), "detail": "auto"}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "hm"}]},
+            {"type": "message", "role": "assistant", "id": "msg_1", "status": "completed",
+                "content": [{"type": "output_text", "text": "I look.", "annotations": []}]},
+            {"type": "function_call", "call_id": "a", "name": "weather", "arguments": "{\"city\":\"Rome\"}"},
+            {"type": "custom_tool_call", "call_id": "p", "name": "patch", "input": "*** Begin"},
+            {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_text", "text": "18 C"},
+                {"type": "input_image", "image_url": format!("data:image/png;base64,{PNG}")}]},
+            {"type": "custom_tool_call_output", "call_id": "p", "output": "done"},
+            {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+            {"type": "item_reference", "id": "msg_9"},
+        ],
+        "tools": [
+            {"type": "web_search"},
+            {"type": "function", "name": "weather", "description": "Of a city", "strict": false,
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+            {"type": "custom", "name": "patch", "description": "Changes files",
+                "format": {"type": "grammar", "syntax": "lark", "definition": "start: X"}},
+        ],
+        "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [
+            {"type": "function", "name": "weather"}, {"type": "custom", "name": "patch"}, {"type": "web_search"}]},
+        "reasoning": {"effort": "none", "summary": "auto"}, "text": {"format": {"type": "text"}, "verbosity": "low"},
+        "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k",
+    })
+    .to_string();
+    assert_eq!(item_references(body.as_bytes()), ["msg_9"]);
+    let known =
+        json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Earlier."}]});
+    let read = Api::Responses.parse_with(body.as_bytes(), &mut Items::from([("msg_9".to_owned(), known)]));
+    let read = read.unwrap();
+    let patch = ToolCall {
+        id: "p".to_owned(),
+        name: "patch".to_owned(),
+        arguments: Map::from_iter([("input".to_owned(), "*** Begin".into())]),
+    };
+    let mut expected = ClientRequest {
+        model: Some("yabby".to_owned()),
+        request: ModelRequest {
+            system: Some("Be brief.\n\nBe kind.".to_owned()),
+            messages: vec![
+                user("See", vec![png()]),
+                Message::Assistant {
+                    text: "I look.".to_owned(),
+                    tool_calls: vec![call("a"), patch.clone()],
+                    opaque: vec![kept(
+                        json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}),
+                    )],
+                },
+                Message::result(&call("a"), "18 C"),
+                Message::result(&patch, "done"),
+                user("", vec![png()]),
+                Message::assistant("Earlier."),
+            ],
+            tools: vec![
+                tool(),
+                Tool {
+                    name: "patch".to_owned(),
+                    description: "Changes files".to_owned(),
+                    parameters: json!({
+                        "type": "object",
+                        "properties": {"input": {
+                            "type": "string", "description": "Text that this grammar accepts:\nstart: X",
+                        }},
+                        "required": ["input"],
+                        "additionalProperties": false,
+                    }),
+                },
+            ],
+            tool_choice: ToolChoice::Required,
+            thinking: Some(Thinking::Off),
+            ..ModelRequest::default()
+        },
+        stream: true,
+        custom_tools: vec!["patch".to_owned()],
+        store: Some(false),
+        previous_response_id: Some("resp_0".to_owned()),
+        skipped: vec![
+            "input[9] (web_search_call)".to_owned(),
+            "tools[0] (web_search)".to_owned(),
+        ],
+        others: read.others.clone(),
+        ..parse(Api::Responses, &json!({"input": ""}))
+    };
+    assert_eq!(read, expected);
+    assert_eq!(
+        Value::Object(read.others),
+        json!({"text": {"verbosity": "low"}, "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k"})
+    );
+    let source = OpaqueSource {
+        endpoint: "http://s/v1".to_owned(),
+        model: "m".to_owned(),
+    };
+    expected.made_by(&source);
+    let sources = expected.request.messages.iter().flat_map(|message| match message {
+        Message::Assistant { opaque, .. } => opaque.as_slice(),
+        _ => &[],
+    });
+    assert_eq!(sources.map(|part| &part.from).collect::<Vec<_>>(), [&source]);
+}
+
+#[test]
+fn messages() {
+    let mark = json!({"type": "ephemeral"});
+    let picture = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}});
+    let read = parse(
+        Api::Messages,
+        &json!({
+            "model": "claude", "max_tokens": 9, "stop_sequences": ["END"], "top_k": 3,
+            "system": [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind.", "cache_control": mark}],
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "See"}, picture,
+                    {"type": "document", "title": "Notes", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}]},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "sig"},
+                    {"type": "thinking", "thinking": "Nobody's.", "signature": ""},
+                    {"type": "redacted_thinking", "data": "xyz"},
+                    {"type": "text", "text": "I "}, {"type": "text", "text": "look."},
+                    {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+                    {"type": "tool_use", "id": "a", "name": "weather", "input": {"city": "Rome"}}]},
+                {"role": "user", "content": [
+                    {"type": "text", "text": "Well?"},
+                    {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "18 C"}, picture]}]},
+                {"role": "assistant", "content": "Warm"},
+            ],
+            "tools": [{"type": "web_search_20250305", "name": "web_search"},
+                {"name": "weather", "description": "Of a city",
+                    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}],
+            "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+            "thinking": {"type": "enabled", "budget_tokens": 10000}, "metadata": {"user_id": "u"},
+            "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}, "service_tier": "auto",
+        }),
+    );
+    let expected = ClientRequest {
+        model: Some("claude".to_owned()),
+        request: ModelRequest {
+            system: Some("Be brief.\n\nBe kind.".to_owned()),
+            messages: vec![
+                user("See\n\nNotes\n\nx", vec![png()]),
+                Message::Assistant {
+                    text: "I look.".to_owned(),
+                    tool_calls: vec![call("a")],
+                    opaque: vec![
+                        kept(json!({"type": "thinking", "thinking": "Hm.", "signature": "sig"})),
+                        kept(json!({"type": "redacted_thinking", "data": "xyz"})),
+                    ],
+                },
+                Message::result(&call("a"), "18 C"),
+                user("", vec![png()]),
+                user("Well?", Vec::new()),
+                Message::assistant("Warm"),
+            ],
+            tools: vec![tool()],
+            output_schema: Some(OutputSchema {
+                name: "answer".to_owned(),
+                schema: json!({"type": "object"}),
+            }),
+            max_output_tokens: Some(9),
+            thinking: Some(Thinking::Medium),
+            prompt_cache: Some(PromptCache::Short),
+            ..ModelRequest::default()
+        },
+        wants_reasoning: true,
+        parallel_tool_calls: Some(false),
+        sampling: Sampling {
+            top_k: Some(3),
+            stop: vec!["END".to_owned()],
+            ..Sampling::default()
+        },
+        user: Some("u".to_owned()),
+        skipped: vec![
+            "messages[1].content[5] (server_tool_use)".to_owned(),
+            "tools[0] (web_search_20250305)".to_owned(),
+        ],
+        others: Map::from_iter([("service_tier".to_owned(), "auto".into())]),
+        ..parse(Api::Messages, &json!({"messages": [{"role": "user", "content": ""}]}))
+    };
+    assert_eq!(read, expected);
+}
+
+fn recorded(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/clients");
+    std::fs::read(folder.join(format!("{name}.req.json"))).unwrap()
+}
+
+/// The same conversation in three APIs, as Vercel's AI SDK sends it, is the same request. In Responses it names what it has
+/// got before, and makes a JSON string of the text for a tool that takes text.
+#[test]
+fn one_client_says_the_same_in_each_api() {
+    let chat = Api::Chat.parse(&recorded("ai_sdk_chat")).unwrap();
+    let mut messages = Api::Messages.parse(&recorded("ai_sdk_messages")).unwrap();
+    assert_eq!(messages.request, chat.request);
+    messages.api = Api::Chat;
+    messages.include_usage = false;
+    assert_eq!(messages, chat);
+
+    let body = recorded("ai_sdk_responses");
+    let known = [
+        ("rs_1_0", json!({"type": "reasoning", "id": "rs_1_0", "summary": []})),
+        (
+            "msg_1_1",
+            json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look it \"up\".\n"}]}),
+        ),
+    ];
+    assert_eq!(item_references(&body), known.clone().map(|(id, _)| id));
+    let mut known = known.map(|(id, item)| (id.to_owned(), item)).into();
+    let mut responses = Api::Responses.parse_with(&body, &mut known).unwrap();
+    for message in &mut responses.request.messages {
+        if let Message::Assistant { tool_calls, .. } = message {
+            for call in tool_calls.iter_mut().filter(|call| call.name == "patch") {
+                assert_eq!(call.arguments, Map::new());
+                call.arguments.insert("input".to_owned(), "*** Begin\n".into());
+            }
+        }
+    }
+    assert_eq!(responses.request, chat.request);
+    assert_eq!(chat.request.messages.len(), 6);
+}
+
+#[test]
+fn a_type_is_asked_for_in_both_apis_of_openai() {
+    let chat = Api::Chat.parse(&recorded("openai_python_parse_chat")).unwrap();
+    let responses = Api::Responses
+        .parse(&recorded("openai_python_parse_responses"))
+        .unwrap();
+    let output = chat.request.output_schema.unwrap();
+    assert_eq!(output.name, "Person");
+    assert_eq!(Some(output), responses.request.output_schema);
+    assert_eq!(chat.request.system.as_deref(), Some("Invent."));
+    assert_eq!(
+        (responses.request.thinking, responses.wants_reasoning),
+        (Some(Thinking::Low), true)
+    );
+}
+
+#[test]
+fn refusals_name_their_field() {
+    let chat = |message: Value| json!({"messages": [{"role": "user", "content": "Hi"}, message]});
+    let picture =
+        |url: &str| chat(json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}));
+    let asked = |more: Value| {
+        let mut body = json!({"messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let cases = [
+        (Api::Chat, json!([])),
+        (Api::Chat, json!({})),
+        (Api::Chat, json!({"messages": []})),
+        (Api::Chat, chat(json!("Hi"))),
+        (Api::Chat, chat(json!({"role": "bot", "content": "Hi"}))),
+        (Api::Chat, chat(json!({"role": "user", "content": 1}))),
+        (Api::Chat, chat(json!({"role": "user", "content": [{"type": "text"}]}))),
+        (Api::Chat, picture("https://example.com/a.png")),
+        (Api::Chat, picture("data:image/png,x")),
+        (Api::Chat, picture("data:image/svg+xml;base64,PHN2Zy8+")),
+        (Api::Chat, chat(json!({"role": "tool", "content": "x"}))),
+        (
+            Api::Chat,
+            chat(json!({"role": "assistant", "tool_calls": [{"id": "a", "function": {}}]})),
+        ),
+        (Api::Chat, asked(json!({"n": 2}))),
+        (Api::Chat, asked(json!({"functions": []}))),
+        (Api::Chat, asked(json!({"model": 1}))),
+        (Api::Chat, asked(json!({"stream": "yes"}))),
+        (Api::Chat, asked(json!({"max_tokens": 0}))),
+        (Api::Chat, asked(json!({"reasoning_effort": "hard"}))),
+        (Api::Chat, asked(json!({"response_format": {"type": "xml"}}))),
+        (
+            Api::Chat,
+            asked(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}})),
+        ),
+        (Api::Chat, asked(json!({"tools": [{"type": "web_search"}]}))),
+        (
+            Api::Chat,
+            asked(json!({"tools": [{"type": "function", "function": {"name": ""}}]})),
+        ),
+        (Api::Chat, asked(json!({"tool_choice": "always"}))),
+        (
+            Api::Chat,
+            asked(json!({"tool_choice": {"type": "function", "function": {"name": "f"}}})),
+        ),
+        (Api::Responses, json!({})),
+        (Api::Responses, asked(json!({"prompt": {"id": "p"}}))),
+        (Api::Responses, asked(json!({"conversation": "c"}))),
+        (
+            Api::Responses,
+            asked(json!({"input": [{"type": "item_reference", "id": "msg_1"}]})),
+        ),
+        (
+            Api::Responses,
+            asked(json!({"input": [{"role": "user", "content": [{"type": "input_file"}]}]})),
+        ),
+        (
+            Api::Responses,
+            asked(json!({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]})),
+        ),
+        (Api::Responses, asked(json!({"tool_choice": {"type": "web_search"}}))),
+        (
+            Api::Responses,
+            asked(json!({"text": {"format": {"type": "json_schema"}}})),
+        ),
+        (Api::Responses, asked(json!({"reasoning": {"effort": 3}}))),
+        (
+            Api::Messages,
+            json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://a"}}]}]}),
+        ),
+        (
+            Api::Messages,
+            json!({"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "base64"}}]}]}),
+        ),
+        (
+            Api::Messages,
+            json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "content": "x"}]}]}),
+        ),
+        (
+            Api::Messages,
+            json!({"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": 1}]}]}),
+        ),
+        (Api::Messages, asked(json!({"thinking": {"type": "hard"}}))),
+        (
+            Api::Messages,
+            asked(json!({"tool_choice": {"type": "tool", "name": "f"}})),
+        ),
+        (Api::Messages, asked(json!({"stop_sequences": ["a", 1]}))),
+    ];
+    let told: Vec<String> = cases
+        .iter()
+        .map(|(api, body)| {
+            let (kind, words) = refused(*api, body);
+            format!("{kind:?}: {words}")
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_body_that_is_no_json() {
+    for api in Api::ALL {
+        let error = api.parse(b"{bad").unwrap_err();
+        assert_eq!((error.kind, error.field.as_str()), (InvalidKind::NotJson, ""));
+        assert!(error.to_string().starts_with("the body is no JSON: "), "{error}");
+    }
+}
+
+/// What the neutral request has no place for, in the words of who is asked.
+#[test]
+fn fields_are_translated() {
+    let read = parse(
+        Api::Chat,
+        &json!({
+            "messages": [{"role": "user", "content": "Hi"}], "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1,
+            "presence_penalty": 0.1, "frequency_penalty": 0.2, "parallel_tool_calls": false, "min_p": 0.1,
+            "response_format": {"type": "json_object"},
+            "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required",
+        }),
+    );
+    let fields = |dialect| Value::Object(read.fields_for(dialect));
+    assert_eq!(
+        fields(Dialect::Chat),
+        json!({
+            "min_p": 0.1, "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1, "presence_penalty": 0.1,
+            "frequency_penalty": 0.2, "parallel_tool_calls": false, "response_format": {"type": "json_object"},
+        })
+    );
+    assert_eq!(
+        fields(Dialect::Responses),
+        json!({"top_p": 0.5, "parallel_tool_calls": false, "text": {"format": {"type": "json_object"}}})
+    );
+    assert_eq!(
+        fields(Dialect::Messages),
+        json!({
+            "top_p": 0.5, "top_k": 4, "stop_sequences": ["a", "b"],
+            "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
+        })
+    );
+    assert_eq!(
+        fields(Dialect::Ollama),
+        json!({
+            "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.2,
+            "format": "json",
+        })
+    );
+}
+
+#[test]
+fn ways_to_ask_for_thinking() {
+    let chat = |more: Value| {
+        let mut body = json!({"messages": [{"role": "user", "content": "Hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (api, body, level, wanted) in [
+        (
+            Api::Chat,
+            json!({"reasoning": {"effort": "low"}}),
+            Some(Thinking::Low),
+            true,
+        ),
+        (
+            Api::Chat,
+            json!({"reasoning": {"effort": "low", "exclude": true}}),
+            Some(Thinking::Low),
+            false,
+        ),
+        (
+            Api::Chat,
+            json!({"reasoning": {"enabled": false}}),
+            Some(Thinking::Off),
+            false,
+        ),
+        (
+            Api::Chat,
+            json!({"reasoning_effort": "none"}),
+            Some(Thinking::Off),
+            false,
+        ),
+        (Api::Chat, json!({}), None, false),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "disabled"}}),
+            Some(Thinking::Off),
+            false,
+        ),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "adaptive"}}),
+            Some(Thinking::Adaptive),
+            true,
+        ),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "adaptive", "display": "omitted"}}),
+            Some(Thinking::Adaptive),
+            false,
+        ),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}),
+            Some(Thinking::Max),
+            true,
+        ),
+        (
+            Api::Messages,
+            json!({"output_config": {"effort": "low"}}),
+            Some(Thinking::Low),
+            false,
+        ),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}),
+            Some(Thinking::Minimal),
+            true,
+        ),
+        (
+            Api::Messages,
+            json!({"thinking": {"type": "enabled", "budget_tokens": 30000}}),
+            Some(Thinking::Xhigh),
+            true,
+        ),
+    ] {
+        let read = parse(api, &chat(body.clone()));
+        assert_eq!((read.request.thinking, read.wants_reasoning), (level, wanted), "{body}");
+    }
+}
+
+#[test]
+fn embeddings() {
+    let read = |body: Value| EmbeddingsRequest::parse(body.to_string().as_bytes());
+    let asked = read(json!({"model": "e", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 3, "x": 1}));
+    assert_eq!(
+        asked.unwrap(),
+        EmbeddingsRequest {
+            model: Some("e".to_owned()),
+            input: vec!["a".to_owned(), "b".to_owned()],
+            encoding: EncodingFormat::Base64,
+            dimensions: Some(3),
+            user: None,
+            others: Map::from_iter([("x".to_owned(), 1.into())]),
+        }
+    );
+    assert_eq!(read(json!({"input": "a"})).unwrap().input, ["a"]);
+    let words = |body| read(body).unwrap_err().to_string();
+    assert_eq!(
+        [
+            words(json!({})),
+            words(json!({"input": []})),
+            words(json!({"input": [1, 2]})),
+            words(json!({"input": ["a", [1]]})),
+            words(json!({"input": "a", "encoding_format": "int8"})),
+        ],
+        [
+            "`input`: is required",
+            "`input`: must not be empty",
+            "`input[0]`: must be text; tokens are not taken",
+            "`input[1]`: must be text; tokens are not taken",
+            "`encoding_format`: must be float or base64, not `int8`",
+        ]
+    );
+}
