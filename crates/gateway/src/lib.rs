@@ -3,6 +3,7 @@
 mod api;
 mod app;
 mod assistant;
+mod auth;
 mod bell;
 mod budget;
 mod feed;
@@ -19,6 +20,7 @@ mod routes;
 mod server;
 mod site;
 mod skim;
+mod stream;
 mod swap;
 mod tail;
 mod trial;
@@ -27,9 +29,11 @@ mod upkeep;
 mod watch;
 
 pub use app::Settings;
+pub use auth::{Access, Caller};
 pub use feed::Words;
 pub use log::{Level, Log};
 pub use office::Office;
 pub use reload::{ConfigState, Furniture, Reload};
 pub use server::{BindError, Gateway, House, Records};
+pub use stream::TlsError;
 pub use upkeep::Upkeep;

@@ -23,6 +23,6 @@ pub(crate) fn of(command: &Command) -> Option<Needs> {
             Some(Needs::All)
         }
         Command::Ask(_) | Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
-        Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
+        Command::Keys(_) | Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
     }
 }

@@ -18,9 +18,9 @@ use tokio::sync::OnceCell;
 use yabby_core::{Time, text};
 use yabby_route::{
     Spending,
-    spending::{Away, Day, Entry, Expense, Shared, Spent},
+    spending::{Away, By, Day, Entry, Expense, Shared, Spent},
 };
-use yabby_store::{Access, Limits, Place, Store, StoreError};
+use yabby_store::{Access, Limits, Place, SpentBy, Store, StoreError};
 
 use crate::{app::App, terminal::Terminal};
 
@@ -117,12 +117,17 @@ impl Shared for Database {
     fn spent_on<'a>(
         &'a self,
         days: RangeInclusive<Day>,
-        session: Option<&'a str>,
+        by: By<'a>,
     ) -> BoxFuture<'a, Result<BTreeMap<Day, Spent>, Away>> {
         let number = |day: &Day| i64::try_from(day.0).unwrap_or(i64::MAX);
         let days = number(days.start())..=number(days.end());
         let read = async move |store: Store| {
-            let sums = store.spent_on(days, session).await?;
+            let by = match by {
+                By::All => SpentBy::All,
+                By::Session(session) => SpentBy::Conversation(session.to_owned()),
+                By::Key(key) => SpentBy::Key(key.to_owned()),
+            };
+            let sums = store.spent_on(days, by).await?;
             let sum = |(day, spent): (i64, yabby_store::Spent)| {
                 let spent = Spent {
                     usd: spent.usd,
@@ -149,6 +154,7 @@ fn expense(expense: Expense) -> yabby_store::Expense {
         output: entry.output,
         usd: entry.usd,
         exact: entry.exact,
+        key: entry.key,
     }
 }
 
@@ -163,5 +169,6 @@ fn entry(expense: yabby_store::Expense) -> Entry {
         output: expense.output,
         usd: expense.usd,
         exact: expense.exact,
+        key: expense.key,
     }
 }

@@ -2,7 +2,7 @@
 
 use yabby_config::{Config, Paths};
 use yabby_core::text;
-use yabby_store::{Access, KeepFor, Limits, Place, Store, StoreError, StoreErrorKind};
+use yabby_store::{Access, KeepFor, Keys, Limits, Place, Store, StoreError, StoreErrorKind};
 
 use crate::{app::App, exit::Exit, shared::Database, terminal::Terminal};
 
@@ -41,6 +41,14 @@ pub(crate) async fn open(app: &App, access: Access) -> Result<Store, StoreError>
     }
     let store = Store::open(&place(app)?, access).await?;
     Ok(store.with_limits(limits(app.config())))
+}
+
+/// The keys of the gateway, which may be made and revoked also while another Yabby has the store.
+pub(crate) async fn keys(app: &App) -> Result<Keys, StoreError> {
+    match &app.database {
+        Some(database) => Ok(database.store().await?.keys()),
+        None => Keys::open(&place(app)?).await,
+    }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -22,6 +22,7 @@ use serde::Serialize;
 use yabby_core::SessionKey;
 
 use crate::{
+    auth::Gate,
     feed::{Feed, Numbered, Question},
     office::Office,
     relay::Relay,
@@ -50,6 +51,7 @@ struct Inner {
     feed: Feed,
     now: Arc<Now>,
     history: History,
+    gate: Arc<Gate>,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -74,12 +76,13 @@ impl Agent {
 }
 
 impl Desk {
-    pub(crate) fn new(office: Office, now: Arc<Now>, history: History) -> Self {
+    pub(crate) fn new(office: Office, now: Arc<Now>, history: History, gate: Arc<Gate>) -> Self {
         Self(Arc::new(Inner {
             office,
             feed: now.feed.clone(),
             now,
             history,
+            gate,
         }))
     }
 

@@ -16,7 +16,7 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
 use yabby_core::EndReason;
-use yabby_store::{Deliveries, Pace, StoreError};
+use yabby_store::{Deliveries, Pace, Scopes, StoreError};
 use yabby_wire::clients::{self, ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
 use crate::{api::Api, office::Office, passing::Out, routes::Routes};
@@ -75,9 +75,10 @@ impl Programs {
         tokio::join!(deliveries.run(never), self.stop_abandoned());
     }
 
-    /// What can stand in `model` for the agents.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        self.1.iter().map(|agent| format!("yabby/{agent}"))
+    /// What can stand in `model` for the agents that a key may talk to.
+    pub(crate) fn names_for(&self, scopes: &Scopes) -> impl Iterator<Item = String> {
+        let allowed = self.1.iter().filter(|agent| may_talk_to(scopes, agent).is_ok());
+        allowed.map(|agent| format!("yabby/{agent}"))
     }
 
     /// The agent that a name in `model` means, if it means one.
@@ -193,6 +194,25 @@ impl Programs {
 
 fn ids(routes: &Routes) -> Arc<[String]> {
     routes.agents().into_iter().map(|(id, _)| id).collect()
+}
+
+/// Whether a key of these scopes may talk to an agent; what is against it otherwise. An agent chooses its models by itself, so
+/// that a key which may not ask every model, or not everywhere, or not for any money, talks to none.
+pub(crate) fn may_talk_to(scopes: &Scopes, agent: &str) -> Result<(), String> {
+    if !scopes.allow_agent(agent) {
+        return Err(format!("its scope agents allows only {}", scopes.agents.join(", ")));
+    }
+    let limits = [
+        ("models", !scopes.allow_every_model()),
+        ("zone", scopes.zone.is_some()),
+        ("budget", scopes.budget.is_some()),
+    ];
+    match limits.into_iter().find(|(_, limits)| *limits) {
+        Some((name, _)) => Err(format!(
+            "agents choose their models by themselves, and its scope {name} limits that"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A response that says no.

@@ -6,12 +6,13 @@ use serde_json::json;
 use tokio::{sync::oneshot, task::JoinSet};
 use yabby_config::{Environment, load_text};
 use yabby_core::Attempt;
-use yabby_gateway::{Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
+use yabby_gateway::{Access, Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Endpoint, Fleet, Http};
+use yabby_store::{KeyHash, Keys};
 use yabby_testkit::ModelServer;
 
-use crate::client::{Answer, Open, ask};
+use crate::client::{Answer, OWNER, Open, ask};
 
 pub(crate) const CHAT: &str = "/v1/chat/completions";
 
@@ -26,8 +27,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// A gateway with this config.
     pub(crate) async fn with_config(text: &str) -> Self {
+        Self::with_keys(text, None).await
+    }
+
+    /// The same, for which keys are kept.
+    pub(crate) async fn with_keys(text: &str, keys: Option<Keys>) -> Self {
         let loaded = load_text(text, &Environment::default());
-        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let house = House {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
             http: Http::default(),
@@ -36,6 +42,10 @@ impl Scene {
             upkeep: Upkeep::default(),
             default: None,
             config: loaded.config,
+            access: Access {
+                owners: vec![KeyHash::of(OWNER.as_bytes())],
+                keys,
+            },
         };
         let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
         let (at, records, reload) = (gateway.address(), gateway.records(), gateway.reload());
@@ -77,6 +87,16 @@ impl Scene {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         ask(self.at, "GET", path, &[], "").await
+    }
+
+    /// A request with this key, or without one.
+    pub(crate) async fn with_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = if key.is_empty() {
+            String::new()
+        } else {
+            format!("Bearer {key}")
+        };
+        ask(self.at, method, path, &[("authorization", &bearer)], body).await
     }
 
     /// A chat request that is left open.

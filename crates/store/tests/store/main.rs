@@ -19,6 +19,7 @@ mod full;
 mod given;
 mod grants;
 mod inbox;
+mod keys;
 mod lanes;
 mod learned;
 mod lossy;

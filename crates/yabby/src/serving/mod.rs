@@ -191,8 +191,16 @@ impl Following {
         for notice in notices {
             terminal.notice(notice);
         }
-        if app.config().store != self.app.config().store {
-            terminal.notice(&text!("what was changed in store counts from the next start on"));
+        let (new, old) = (app.config(), self.app.config());
+        let changed = [
+            ("store", new.store != old.store),
+            ("gateway", new.gateway != old.gateway),
+        ];
+        for (section, _) in changed.iter().filter(|(_, changed)| *changed) {
+            terminal.notice(&text!(
+                "what was changed in {section} counts from the next start on",
+                section = section
+            ));
         }
     }
 }

@@ -14,6 +14,7 @@ mod help;
 mod home;
 mod hosted;
 mod kept;
+mod keys;
 mod mcp;
 mod models;
 mod operators;

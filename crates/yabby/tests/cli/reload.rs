@@ -169,7 +169,10 @@ fn an_edit_counts_for_the_next_request() {
         "{answer}"
     );
     assert_eq!(one.model_calls().len(), 1);
-    insta::assert_snapshot!(serving.ended(), @"· the config was read anew: HOME/yabby.json5");
+    insta::assert_snapshot!(serving.ended(), @r"
+    · your key is in HOME/gateway-token; make others with: yabby keys add
+    · the config was read anew: HOME/yabby.json5
+    ");
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! Several Yabbys with one database: what one has spent stops the others.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
 use yabby_testkit::{ModelServer, Postgres, script};
 
-use crate::{home::Home, running::Running};
+use crate::{home::Home, serve};
 
 /// What one question costs: 0.33 dollars.
 fn hosted() -> ModelServer {
@@ -87,8 +85,8 @@ fn two_gateways_stay_within_one_budget() {
     let homes = [(); 2].map(|()| home(&url, &hosted, &own, "perDay: { usd: 0.5 }"));
     // The first one makes the tables.
     homes[0].run(&["usage"]);
-    let gateways = [&homes[0], &homes[1]].map(serving);
-    let ask = |at: usize| status(&gateways[at].1);
+    let gateways = [&homes[0], &homes[1]].map(serve::started);
+    let ask = |at: usize| status(&homes[at], &gateways[at].1);
     assert_eq!([ask(0), ask(1)], [200; 2]);
     let spent = || -> serde_json::Value {
         let shown = homes[0].run(&["usage", "--json"]).stdout;
@@ -111,10 +109,10 @@ fn what_was_spent_outlives_a_database_and_a_yabby_that_are_killed() {
     let (hosted, own) = (hosted(), ModelServer::start_on_thread());
     let postgres = Postgres::start();
     let home = home(&postgres.new_database(), &hosted, &own, "");
-    let (running, address) = serving(&home);
-    assert_eq!(status(&address), 200);
+    let (running, address) = serve::started(&home);
+    assert_eq!(status(&home, &address), 200);
     postgres.kill_hard();
-    assert_eq!(status(&address), 200, "there is no limit");
+    assert_eq!(status(&home, &address), 200, "there is no limit");
     drop(running);
     postgres.start_again();
     for _ in 0..2 {
@@ -126,24 +124,8 @@ fn what_was_spent_outlives_a_database_and_a_yabby_that_are_killed() {
     }
 }
 
-fn serving(home: &Home) -> (Running, String) {
-    let mut running = home.spawn(&["serve", "--port", "0"]);
-    let line = String::from_utf8(running.piece().unwrap()).unwrap();
-    let address = line.trim().strip_prefix("Yabby listens on http://").unwrap().to_owned();
-    (running, address)
-}
-
 /// Asks a gateway, and gives the status of its answer.
-fn status(address: &str) -> u16 {
+fn status(home: &Home, address: &str) -> u16 {
     let body = r#"{"model":"far/m","messages":[{"role":"user","content":"Hi"}]}"#;
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    serve::status(address, &serve::key(home), body)
 }

@@ -24,7 +24,7 @@ export async function open() {
 }
 
 /** A page of its own, with no trouble allowed: no error, no refusal of the policy, no request that leaves. */
-async function page(house, { viewport = DESK, colorScheme = "light", locale = "en-US", signedIn = true, hasTouch = false, allow = [] } = {}) {
+async function page(house, { viewport = DESK, colorScheme = "light", locale = "en-US", signedIn = true, hasTouch = false, allow = [], path = "/" } = {}) {
   const context = await house.browser.newContext({ viewport, colorScheme, locale, hasTouch, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
   page.setDefaultTimeout(REAL ? 60_000 : 8_000);
@@ -38,7 +38,7 @@ async function page(house, { viewport = DESK, colorScheme = "light", locale = "e
   });
   page.trouble = trouble;
   page.calm = () => assert.deepEqual(trouble, []);
-  await page.goto(house.url);
+  await page.goto(house.url + path);
   if (signedIn) await signIn(page, house.token);
   return page;
 }

@@ -106,14 +106,23 @@ test("a hostile address is no way in", async () => {
 });
 
 test("the code of a link is used, and leaves the address at once", async () => {
-  const page = await house.page({ signedIn: false, allow: [/401/] });
-  const seen = [];
-  page.on("framenavigated", (frame) => seen.push(frame.url()));
-  await page.goto(`${house.url}/#code=one-time-code`);
-  await page.reload();
-  // The code is spent by the first visit; this one has signed in with it.
+  const path = "/#code=one-time-code";
+  const page = await house.page({ signedIn: false, path });
   await page.locator("#composer").waitFor();
   assert.ok(!page.url().includes("code"));
   assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").some((entry) => entry.name.includes("code="))), false);
+  page.calm();
+  // In a tab that has the page already, the browser loads nothing anew.
+  const other = await house.page({ signedIn: false });
+  await other.evaluate((to) => (location.href = to), path);
+  await other.locator("#composer").waitFor();
+  assert.ok(!other.url().includes("code"));
+  other.calm();
+});
+
+test("a code that was used before leads to the door, and says so", async () => {
+  const page = await house.page({ signedIn: false, path: "/#code=an-old-code", allow: [/401/] });
+  await page.locator("#token-error", { hasText: "used already" }).waitFor();
+  assert.ok(!page.url().includes("code"));
   page.calm();
 });
