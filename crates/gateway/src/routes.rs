@@ -28,7 +28,8 @@ const MOST_NAMES: usize = 512;
 /// A longer name is planned each time.
 const LONGEST_NAME: usize = 256;
 
-/// What is asked for which name. It is planned once: neither the config nor the fleet changes while this lives.
+/// What is asked for which name. It is planned once: neither the config nor the fleet changes while this lives, and with
+/// another config there are other routes.
 #[derive(Debug)]
 pub(crate) struct Routes {
     config: Config,
@@ -107,6 +108,50 @@ impl Routes {
             known: Mutex::default(),
             places: Mutex::default(),
         }
+    }
+
+    /// The same for another config. Connections to places of which nothing has changed are kept.
+    pub(crate) fn succeeded_by(&self, config: Config, fleet: Fleet, default: Option<ModelRef>) -> Self {
+        let stays = |place: &Arc<Place>| fleet.endpoints().any(|endpoint| place.is_of(endpoint));
+        let places = lock(&self.places);
+        let kept = places.iter().filter(|(_, place)| stays(place));
+        let kept = kept.map(|(key, place)| (key.clone(), Arc::clone(place))).collect();
+        drop(places);
+        Self {
+            places: Mutex::new(kept),
+            ..Self::new(config, fleet, default, self.http.clone(), Arc::clone(&self.metrics))
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The agents of the config: ids and names.
+    pub(crate) fn agents(&self) -> Vec<(String, Option<String>)> {
+        let named = self.config.agents.entries.iter();
+        let agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
+        if agents.is_empty() {
+            return vec![("main".to_owned(), None)];
+        }
+        agents
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The models that are asked, in order, when a request names none.
+    pub(crate) fn chain(&self) -> Result<Vec<(ModelRef, Endpoint)>, PlanError> {
+        let wanted = Wanted {
+            default: self.default.as_ref(),
+            ..Wanted::default()
+        };
+        let plan = plan(&self.config, &self.fleet, &wanted)?;
+        let candidates = plan.candidates.into_iter();
+        Ok(candidates
+            .map(|candidate| (candidate.model, candidate.endpoint))
+            .collect())
     }
 
     /// What is asked for a name, by what was known when it was asked for first; the chain of the config for none, `yabby` and `route/default`.

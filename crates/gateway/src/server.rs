@@ -27,13 +27,13 @@ use tokio::{
 use tower_service::Service as _;
 use yabby_config::{Config, GatewayTls};
 use yabby_core::{Attempt, ModelRef};
-use yabby_route::{Spending, Wanted, plan};
-use yabby_servers::{Fleet, Http, Keeper};
+use yabby_route::Spending;
+use yabby_servers::{Fleet, Http};
 use yabby_store::{Deliveries, Keys, Pace, Place, Scopes, StoreError};
 
 use crate::{
     api::{Api, Refusal},
-    app::{self, Desk, Page},
+    app::{self, Desk, History, Page},
     assistant::Programs,
     auth::{Access, Caller, Crowd, Gate, Peer, Signal},
     budget::Budget,
@@ -41,10 +41,13 @@ use crate::{
     metrics::Metrics,
     office::Office,
     passing::Out,
+    ready::readiness,
     relay::{Relay, refused},
+    reload::{Now, Reload},
     routes::Routes,
     site,
     stream::{Stream, Tls, TlsError},
+    upkeep::Upkeep,
 };
 
 /// More clients wait in the system's queue.
@@ -75,6 +78,8 @@ pub struct House {
     pub spending: Spending,
     /// The assistant, where there is one.
     pub office: Option<Office>,
+    /// What whoever looks after it is shown.
+    pub upkeep: Upkeep,
     /// Who may come in, beside what the config says.
     pub access: Access,
 }
@@ -86,8 +91,6 @@ pub struct Gateway {
     address: SocketAddr,
     tls: Option<Tls>,
     shared: Arc<Shared>,
-    /// It looks after the servers as long as this lives.
-    _keeper: Keeper,
     /// They end with this.
     _tasks: JoinSet<()>,
 }
@@ -122,7 +125,7 @@ pub enum BindError {
 
 #[derive(Debug)]
 struct Shared {
-    relay: Relay,
+    now: Arc<Now>,
     budget: Budget,
     gate: Arc<Gate>,
     /// The API of the page, where there is an assistant.
@@ -163,32 +166,27 @@ impl Gateway {
             default,
             spending,
             office,
+            upkeep,
             access,
         } = house;
         let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
-        let metrics = Arc::new(Metrics::default());
-        // Those of the chain are kept warm, where the config says so.
-        let wanted = Wanted {
-            default: default.as_ref(),
-            ..Wanted::default()
-        };
-        let chain = plan(&config, &fleet, &wanted);
-        let models: Vec<ModelRef> = chain
-            .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
-            .unwrap_or_default();
+        let metrics = Arc::new(Metrics::new(upkeep.tally.clone(), upkeep.log.clone()));
         let feed = Feed::default();
         let mut tasks = JoinSet::new();
-        let named = config.agents.entries.iter();
-        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
-        if agents.is_empty() {
-            agents.push(("main".to_owned(), None));
-        }
+        let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
-            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
-            let programs = Programs::new(office.clone(), ids);
+            let programs = Programs::new(office.clone(), &routes);
             tasks.spawn(programs.clone().work());
             programs
         });
+        let relay = Relay {
+            routes,
+            http,
+            spending,
+            metrics,
+            programs,
+        };
+        let now = Arc::new(Now::new(relay, feed.clone(), upkeep));
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
             let page = Page {
@@ -200,22 +198,18 @@ impl Gateway {
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
             }
-            app::router(Desk::new(office, feed, agents, Arc::clone(&gate)))
+            let history = History::default();
+            tasks.spawn(history.clone().keep(Arc::clone(&now)));
+            app::router(Desk::new(office, Arc::clone(&now), history, Arc::clone(&gate)))
         });
+        tasks.spawn(Arc::clone(&now).keep_tally());
         Ok(Self {
             listener,
             address,
             tls,
             _tasks: tasks,
-            _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
-                relay: Relay {
-                    routes: Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics)),
-                    http,
-                    spending,
-                    metrics,
-                    programs,
-                },
+                now,
                 budget: Budget::default(),
                 gate,
                 app,
@@ -236,7 +230,12 @@ impl Gateway {
 
     /// A handle to the records of attempts.
     pub fn records(&self) -> Records {
-        Records(Arc::clone(&self.shared.relay.metrics))
+        Records(Arc::clone(&self.shared.now.relay().metrics))
+    }
+
+    /// A handle to give it another config while it serves.
+    pub fn reload(&self) -> Reload {
+        Reload::new(&self.shared.now)
     }
 
     /// Serves until `end`, then lets answers that have begun come to their end, for ten seconds at the most.
@@ -274,7 +273,7 @@ impl Gateway {
                 Some(_) = connections.join_next() => {}
                 () = &mut keep => {}
                 _ = sweep.tick() => {
-                    self.shared.relay.routes.sweep();
+                    self.shared.now.relay().routes.sweep();
                     self.shared.budget.sweep();
                 }
             }
@@ -288,6 +287,7 @@ impl Gateway {
             _ = timeout(DRAIN, drained) => {}
         }
         connections.shutdown().await;
+        self.shared.now.write_tally();
     }
 }
 
@@ -378,7 +378,8 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
         return page;
     }
     match path {
-        "/health" | "/ready" => return get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
+        "/health" => return get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
+        "/ready" => return get(&|| ready(&shared.now)),
         "/api/sign-in" => {
             if head.method != Method::POST {
                 return only(Api::Chat, "POST");
@@ -449,13 +450,18 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
             return only(api, "POST");
         }
         return match shared.budget.read(body).await {
-            Ok(body) => shared.relay.answer(api, &head.headers, body, &caller).await,
+            Ok(body) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
             Err(refusal) => refused(api, &refusal),
         };
     }
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay, caller.scopes()))),
-        "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
+        "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay(), caller.scopes()))),
+        "/metrics" => get(&|| {
+            whole(
+                "text/plain; version=0.0.4; charset=utf-8",
+                shared.now.relay().metrics.text(),
+            )
+        }),
         _ => {
             let message = format!("there is no {path} here");
             refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
@@ -473,6 +479,14 @@ fn models(relay: &Relay, scopes: &Scopes) -> String {
     let names = relay.routes.names(scopes).into_iter().chain(agents);
     let entries: Vec<_> = names.map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
+}
+
+fn ready(now: &Now) -> Response<Out> {
+    let readiness = readiness(now);
+    let status = readiness.status();
+    let mut response = whole("application/json", json!(readiness).to_string());
+    *response.status_mut() = status;
+    response
 }
 
 fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {

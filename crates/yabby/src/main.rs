@@ -19,6 +19,7 @@ mod privacy;
 mod progress;
 mod question;
 mod saying;
+mod serving;
 mod shared;
 mod stored;
 mod table;

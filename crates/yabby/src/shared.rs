@@ -45,10 +45,11 @@ struct Inner {
 /// What was spent by this run and all others: in the database where there is one, else in files.
 pub(crate) fn spending(app: &App) -> Spending {
     let budget = app.config().route.budget;
-    match &app.database {
+    let open = || match &app.database {
         Some(database) => Spending::shared(Arc::new(database.clone()), &app.paths.state_dir, budget),
         None => Spending::open(&app.paths.state_dir, budget),
-    }
+    };
+    app.spending.get_or_init(open).clone()
 }
 
 /// What hosted models had on a day. Without the database it is not known.

@@ -27,27 +27,46 @@ use crate::{
 /// How long the first turn waits for MCP servers.
 const MCP: Duration = Duration::from_secs(5);
 
-/// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this.
+/// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this and its
+/// clones.
+#[derive(Clone)]
 pub(crate) struct Toolbox {
     config: Arc<Config>,
     env: Environment,
     paths: Paths,
     store: Store,
     /// Tools of each agent, without those of MCP servers.
-    by_agent: Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>,
-    mcp: Servers,
+    by_agent: Arc<Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>>,
+    mcp: Arc<Servers>,
 }
 
 impl Toolbox {
     pub(crate) fn new(config: Arc<Config>, env: &Environment, paths: &Paths, store: Store) -> Self {
-        let mcp = mcp_servers(&config, env, paths);
+        let mcp = Arc::new(mcp_servers(&config, env, paths));
         Self {
             config,
             env: env.clone(),
             paths: paths.clone(),
             store,
-            by_agent: Mutex::default(),
+            by_agent: Arc::default(),
             mcp,
+        }
+    }
+
+    /// The tools of another config. Those of agents of which it says the same are kept, and so are MCP servers.
+    pub(crate) async fn succeeded_by(&self, config: Arc<Config>) -> Self {
+        let mut by_agent = self.by_agent.lock().await.clone();
+        by_agent.retain(|agent, _| config.assistant(agent) == self.config.assistant(agent));
+        let mcp = if config.mcp == self.config.mcp {
+            Arc::clone(&self.mcp)
+        } else {
+            Arc::new(mcp_servers(&config, &self.env, &self.paths))
+        };
+        Self {
+            config,
+            by_agent: Arc::new(Mutex::new(by_agent)),
+            mcp,
+            ..self.clone()
         }
     }
 

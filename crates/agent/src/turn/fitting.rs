@@ -161,6 +161,7 @@ impl Assistant {
     /// Makes a conversation smaller while nobody waits, when its next turns would need it. It ends as soon as something comes
     /// in, and what cannot be done now is done when it must be.
     pub async fn rest(&self, store: &Store, conversation: &SessionKey) -> Result<(), StoreError> {
+        let this = self.now();
         let Some(known) = store.conversation(conversation).await? else {
             return Ok(());
         };
@@ -175,12 +176,12 @@ impl Assistant {
             priority: Priority::Upkeep,
             ..Wish::default()
         };
-        let Ok(served) = self.model.served(&wish).await else {
+        let Ok(served) = this.model.served(&wish).await else {
             return Ok(());
         };
-        let settings = self.home.rules(&wish.agent, "").compaction;
+        let settings = this.home.rules(&wish.agent, "").compaction;
         let items = store.context(&session).await?;
-        if estimated(&*self.model, &wish, &items, served.window, &settings) != Due::Soon {
+        if estimated(&*this.model, &wish, &items, served.window, &settings) != Due::Soon {
             return Ok(());
         }
         let mut comes = store.wakes(Topic::Inbox);
@@ -188,7 +189,7 @@ impl Assistant {
             return Ok(());
         };
         let site = Site {
-            model: &*self.model,
+            model: &*this.model,
             wish: &wish,
             store,
             lease: held.lease(),

@@ -15,6 +15,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -35,7 +36,7 @@ const FIRST: Duration = Duration::from_secs(10);
 /// The longest message that a page sends on a WebSocket.
 const LONGEST: usize = 4 << 10;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
     conversation: Option<String>,
 }

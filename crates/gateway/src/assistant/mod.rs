@@ -19,7 +19,7 @@ use yabby_core::EndReason;
 use yabby_store::{Deliveries, Pace, Scopes, StoreError};
 use yabby_wire::clients::{self, ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
-use crate::{api::Api, office::Office, passing::Out};
+use crate::{api::Api, office::Office, passing::Out, routes::Routes};
 
 use conversation::Talk;
 use follow::{Follower, Piece};
@@ -30,14 +30,12 @@ const SESSION: &str = "x-yabby-session-key";
 
 /// The assistant, for programs.
 #[derive(Clone)]
-pub(crate) struct Programs(Arc<Inner>);
+pub(crate) struct Programs(Arc<Inner>, Arc<[String]>);
 
 struct Inner {
     office: Office,
     waiting: Waiting,
     stops: Stops,
-    /// The ids of the agents.
-    agents: Vec<String>,
     /// Where answers to requests of this process go: another one cannot give them to their clients.
     account: String,
 }
@@ -45,21 +43,27 @@ struct Inner {
 impl std::fmt::Debug for Programs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Programs")
-            .field("agents", &self.0.agents)
+            .field("agents", &self.1)
             .finish_non_exhaustive()
     }
 }
 
 impl Programs {
-    pub(crate) fn new(office: Office, agents: Vec<String>) -> Self {
+    /// Those of the agents of a config.
+    pub(crate) fn new(office: Office, routes: &Routes) -> Self {
         let account = office.store.me().to_owned();
-        Self(Arc::new(Inner {
+        let inner = Inner {
             office,
             waiting: Waiting::default(),
             stops: Stops::default(),
-            agents,
             account,
-        }))
+        };
+        Self(Arc::new(inner), ids(routes))
+    }
+
+    /// The same with the agents of another config.
+    pub(crate) fn with(&self, routes: &Routes) -> Self {
+        Self(Arc::clone(&self.0), ids(routes))
     }
 
     /// Hands answers to whoever waits for them and stops what nobody waits for, for ever.
@@ -73,7 +77,7 @@ impl Programs {
 
     /// What can stand in `model` for the agents that a key may talk to.
     pub(crate) fn names_for(&self, scopes: &Scopes) -> impl Iterator<Item = String> {
-        let allowed = self.0.agents.iter().filter(|agent| may_talk_to(scopes, agent).is_ok());
+        let allowed = self.1.iter().filter(|agent| may_talk_to(scopes, agent).is_ok());
         allowed.map(|agent| format!("yabby/{agent}"))
     }
 
@@ -111,7 +115,7 @@ impl Programs {
         headers: &HeaderMap,
         request: &ClientRequest,
     ) -> Result<(Follower, String), Failure> {
-        if !self.0.agents.iter().any(|known| known == agent) {
+        if !self.1.iter().any(|known| known == agent) {
             let message = format!("there is no agent {agent}; GET /v1/models lists them");
             return Err(Failure::new(404, "model_not_found", message));
         }
@@ -186,6 +190,10 @@ impl Programs {
         }
         response
     }
+}
+
+fn ids(routes: &Routes) -> Arc<[String]> {
+    routes.agents().into_iter().map(|(id, _)| id).collect()
 }
 
 /// Whether a key of these scopes may talk to an agent; what is against it otherwise. An agent chooses its models by itself, so

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::{sync::oneshot, task::JoinSet};
 use yabby_config::{Environment, load_text};
 use yabby_core::Attempt;
-use yabby_gateway::{Access, Gateway, House, Records};
+use yabby_gateway::{Access, Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_store::{KeyHash, Keys};
@@ -19,6 +19,7 @@ pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) struct Scene {
     pub(crate) at: SocketAddr,
     records: Records,
+    reload: Reload,
     end: Option<oneshot::Sender<()>>,
     serving: JoinSet<()>,
 }
@@ -38,6 +39,7 @@ impl Scene {
             http: Http::default(),
             spending: Spending::in_memory(loaded.config.route.budget),
             office: None,
+            upkeep: Upkeep::default(),
             default: None,
             config: loaded.config,
             access: Access {
@@ -46,16 +48,28 @@ impl Scene {
             },
         };
         let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
-        let (at, records) = (gateway.address(), gateway.records());
+        let (at, records, reload) = (gateway.address(), gateway.records(), gateway.reload());
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(gateway.serve(async { drop(ended.await) }));
         Self {
             at,
             records,
+            reload,
             end: Some(end),
             serving,
         }
+    }
+
+    /// From now on it has this config.
+    pub(crate) fn change(&self, text: &str) {
+        let loaded = load_text(text, &Environment::default());
+        self.reload.put(Furniture {
+            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
+            default: None,
+            settings: Settings::of(&loaded),
+            config: loaded.config,
+        });
     }
 
     /// The models `m` of the providers `a`, `b`, … at these URLs, tried in this order.

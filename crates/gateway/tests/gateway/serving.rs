@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_gateway::{Access, BindError, Gateway, House};
+use yabby_gateway::{Access, BindError, Gateway, House, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, script};
@@ -93,6 +93,7 @@ async fn beyond_this_machine_it_listens_only_where_that_is_safe() {
             spending: Spending::in_memory(yabby_config::Budget::default()),
             access: Access::default(),
             office: None,
+            upkeep: Upkeep::default(),
         };
         Gateway::bind(address.parse().unwrap(), house).await
     };

@@ -85,6 +85,17 @@ impl Ledger {
         }
     }
 
+    /// From now on sessions count what they had in so many days before too.
+    pub(super) fn look_back_to(&mut self, days: u64, today: Day) {
+        if days <= self.look_back {
+            return;
+        }
+        self.look_back = days;
+        for day in today.before(days).0..today.0 {
+            self.read_new(Day(day));
+        }
+    }
+
     /// Takes in what other processes have written, and begins a new day.
     pub(super) fn refresh(&mut self, today: Day) {
         if !self.days.contains_key(&today) {

@@ -16,7 +16,7 @@ mod tests;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -53,7 +53,8 @@ pub struct Spending(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    budget: Budget,
+    /// It changes with the config.
+    budget: RwLock<Budget>,
     state: Mutex<State>,
     /// What is shared with other replicas.
     book: Option<Book>,
@@ -130,7 +131,7 @@ impl Spending {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let opened = OPENED.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
-            budget,
+            budget: RwLock::new(budget),
             state: Mutex::new(State {
                 ledger,
                 ..State::default()
@@ -151,8 +152,18 @@ impl Spending {
     }
 
     /// The limits.
-    pub fn budget(&self) -> &Budget {
-        &self.0.budget
+    pub fn budget(&self) -> Budget {
+        *self.0.budget.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other limits hold from now on, also for what was spent before.
+    pub fn set_budget(&self, budget: Budget) {
+        let by_session = budget.per_session != Limit::default();
+        if by_session {
+            let today = day_of((self.0.clock)());
+            self.lock().ledger.look_back_to(SESSION_DAYS, today);
+        }
+        *self.0.budget.write().unwrap_or_else(PoisonError::into_inner) = budget;
     }
 
     /// Reserves what a request is likely to cost, if no limit is against it. It is refused only when its prompt alone does not fit
@@ -190,15 +201,16 @@ impl Spending {
             tokens: u64::from(prompt) + u64::from(answer),
         };
         let kind = price.as_ref().map_or(Known::Unknown, Price::kind);
+        let budget = self.budget();
         let mut state = self.lock();
         state.refresh(today);
-        let by_session = (self.0.budget.per_session != Limit::default()).then_some(session);
+        let by_session = (budget.per_session != Limit::default()).then_some(session);
         if self.0.book.is_some() && !state.known.is_known(today, now, by_session, payer.limited_key()) {
-            limits::unseen(&self.0.budget, payer.key_per_day, kind)?;
+            limits::unseen(&budget, payer.key_per_day, kind)?;
         }
         let ledger = &mut state.ledger;
         check(
-            &self.0.budget,
+            &budget,
             Taken {
                 spent: ledger.spent_on(today),
                 reserved: ledger.held(),
@@ -251,7 +263,7 @@ impl Spending {
         state.refresh(today);
         let after = state.ledger.spent_on(today).usd;
         let (_, before) = state.told.replace((today, after))?;
-        milestone(&self.0.budget, before, after)
+        milestone(&self.budget(), before, after)
     }
 
     /// The lock is held for a moment: a line is written, or those of other processes are read.

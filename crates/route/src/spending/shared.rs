@@ -236,7 +236,7 @@ impl Spending {
         let mut turn = book.turn.lock().await;
         let now = (self.0.clock)();
         let today = day_of(now);
-        let by_session = (self.0.budget.per_session != Limit::default()).then_some(session);
+        let by_session = (self.budget().per_session != Limit::default()).then_some(session);
         if self.lock().known.is_read(today, now, (by_session, key), FRESH) {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use yabby_core::{Text, text};
-use yabby_gateway::{Access, BindError, Gateway, House};
+use yabby_gateway::{Access, BindError, Gateway, House, Level, Settings, Upkeep};
 use yabby_store::{self as store, Store};
 
 use crate::{
@@ -18,7 +18,9 @@ use crate::{
     },
     interrupt::Interrupt,
     models::{Look, here},
-    person, shared, stored,
+    person,
+    serving::Following,
+    shared, stored,
 };
 
 pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
@@ -81,14 +83,23 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         default: here.default.clone(),
         spending: spending.clone(),
         office: working.as_ref().map(|working| working.office.clone()),
+        upkeep: Upkeep {
+            tally: app.tally.clone(),
+            log: app.log.clone(),
+            settings: Settings::of(&app.loaded),
+        },
         access: access.clone(),
     };
     let gateway = match bind(app, address, &house).await {
         Ok(gateway) => gateway,
         Err(exit) => return exit,
     };
-    app.terminal
-        .out(&app.terminal.say(&text!("Yabby listens on {url}", url = gateway.url())));
+    // From here on SIGHUP ends nothing.
+    let reload = gateway.reload();
+    let mut following = Following::new(app, reload.clone(), working.as_ref());
+    let listens = text!("Yabby listens on {url}", url = gateway.url());
+    app.log.tell(Level::Info, "gateway", &listens);
+    app.terminal.out(&app.terminal.say(&listens));
     if app.config().gateway.auth.open {
         app.terminal.notice(&text!(
             "nobody is asked for a key: every program on this machine may use your models (gateway.auth.mode)"
@@ -99,14 +110,20 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             path = token.path.display()
         ));
     }
+    let end = async {
+        tokio::select! {
+            () = interrupt.pressed() => {}
+            () = following.run() => {}
+        }
+    };
     // Other replicas are to know soon what this one has spent.
     tokio::select! {
-        () = gateway.serve(interrupt.pressed()) => {}
+        () = gateway.serve(end) => {}
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
     drop(working);
-    app.keep(&fleet);
+    app.keep(&reload.fleet());
     Exit::Answered
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn key(home: &Home) -> String {
     key.trim().to_owned()
 }
 
-fn interrupt(running: &mut Running) {
+pub(crate) fn interrupt(running: &mut Running) {
     let id = i32::try_from(running.child().id()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
 }
