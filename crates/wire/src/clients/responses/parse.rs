@@ -183,7 +183,9 @@ impl Reader<'_> {
             REFERENCE => {
                 let id = item.needed_text("id")?;
                 let Some(item) = self.known.remove(&id) else {
-                    let problem = format!("there is no item `{id}`; send the item itself");
+                    let problem = format!(
+                        "there is no item `{id}` here; send the item itself, as clients do with `store: false`"
+                    );
                     return Err(InvalidRequest::wrong("id", problem));
                 };
                 let mut item = Fields::of(item)?;
