@@ -32,6 +32,7 @@ mod answer;
 mod connection;
 mod control;
 mod date;
+mod embedding;
 mod emulate;
 mod fault;
 mod files;
