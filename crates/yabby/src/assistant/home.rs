@@ -20,7 +20,7 @@ pub(crate) struct Household {
     pub(crate) paths: Paths,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) model: Arc<dyn Model>,
-    pub(crate) toolbox: Toolbox,
+    pub(crate) toolbox: Arc<Toolbox>,
     pub(crate) clock: LocalTime,
     pub(crate) zone: Zone,
     /// Whether reasoning is shown, because the command line says so.

@@ -22,7 +22,7 @@ use yabby_store::{
     Store, StoreError, Target, Turns, new_id,
 };
 
-use super::Household;
+use super::{Household, Servers};
 use crate::{
     app::App,
     local_time::LocalTime,
@@ -93,9 +93,11 @@ impl Deliver for Screen {
     }
 }
 
-/// Makes the conversation smaller some time after a turn, while nobody waits.
-async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
+/// Makes the conversation smaller some time after a turn, and notes findable by their meaning, while nobody waits.
+async fn rests(assistant: Assistant, store: Store, toolbox: Arc<Toolbox>, conversation: SessionKey) {
     let mut live = assistant.hub().watch(&conversation);
+    // Told once, until it is well again.
+    let mut away = false;
     loop {
         match live.recv().await {
             Ok(Live::Ended) => {}
@@ -106,6 +108,17 @@ async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
         if live.is_empty() {
             // It is only for the sake of speed.
             let _ = assistant.rest(&store, &conversation).await;
+            let refreshed = tokio::select! {
+                refreshed = toolbox.refresh_memory(conversation.agent(), &conversation) => refreshed,
+                // Somebody waits.
+                _ = live.recv() => continue,
+            };
+            let why = refreshed.and_then(|state| state.away);
+            if let Some(why) = why.as_ref().filter(|_| !away) {
+                let notice = text!("notes are found by their words alone for now: {error}", error = why);
+                assistant.hub().tell(&conversation, Live::Notice(notice));
+            }
+            away = why.is_some();
         }
     }
 }
@@ -130,14 +143,21 @@ impl Running {
             records: Arc::new(move |record| drop(records.keep(&record))),
         };
         let model: Arc<dyn Model> = Arc::new(model);
-        let toolbox = Toolbox::new(Arc::clone(&config), &app.env, &app.paths, store.clone());
+        let servers = Servers {
+            http: app.http.clone(),
+            fleet: Arc::clone(&chosen.fleet),
+            private: chosen.private,
+            model: Arc::clone(&model),
+        };
+        let toolbox = Toolbox::new(Arc::clone(&config), &app.env, &app.paths, store.clone(), Some(servers));
+        let toolbox = Arc::new(toolbox);
         let home = Household {
             config,
             env: app.env.clone(),
             paths: app.paths.clone(),
             fleet: chosen.fleet,
             model: Arc::clone(&model),
-            toolbox,
+            toolbox: Arc::clone(&toolbox),
             clock: LocalTime::of(&app.env),
             zone: zone(&app.env),
             reasoning: chosen.reasoning,
@@ -150,7 +170,7 @@ impl Running {
             Place::Postgres { .. } => store.me().to_owned(),
         };
         let (sender, deliveries) = mpsc::channel(16);
-        let resting = rests(assistant.clone(), store.clone(), conversation.clone());
+        let resting = rests(assistant.clone(), store.clone(), toolbox, conversation.clone());
         let mut loops = JoinSet::new();
         let turns = Turns::new(store.clone(), assistant, Pace::default()).only(&conversation);
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
