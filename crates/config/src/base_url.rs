@@ -56,8 +56,9 @@ pub enum InvalidBaseUrl {
 }
 
 /// Paths of single endpoints, which people copy from documentation.
-const ENDPOINTS: [&[&str]; 5] = [
+const ENDPOINTS: [&[&str]; 6] = [
     &["chat", "completions"],
+    &["embeddings"],
     &["completions"],
     &["responses"],
     &["messages"],

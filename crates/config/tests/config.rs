@@ -9,6 +9,7 @@
 mod suite {
     mod assistant;
     mod assistant_closed;
+    mod assistant_less;
     mod budget;
     mod diagnostics;
     mod env;

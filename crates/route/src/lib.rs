@@ -6,6 +6,7 @@ mod check;
 mod course;
 mod deadlines;
 mod decide;
+mod embeddings;
 mod live;
 mod plan;
 mod record;
@@ -23,6 +24,7 @@ mod watch;
 
 pub use deadlines::Deadlines;
 pub use decide::{Decision, Degrade, Situation, decide};
+pub use embeddings::{Embedding, Embeddings, NoEmbeddings};
 pub use live::extra_body;
 pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted, Why, plan, resolve};
 pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd, TurnRecord, Turns};

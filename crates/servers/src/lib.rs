@@ -9,6 +9,7 @@ mod compat;
 mod counting;
 mod credentials;
 mod discover;
+mod embeddings;
 mod endpoint;
 mod facts;
 pub mod fit;

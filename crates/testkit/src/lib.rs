@@ -33,6 +33,7 @@ mod certificate;
 mod connection;
 mod control;
 mod date;
+mod embedding;
 mod emulate;
 mod fault;
 mod files;

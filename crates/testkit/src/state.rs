@@ -11,6 +11,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     control::at_start,
+    embedding::Embedding,
     fault::Fault,
     hosted::Keys,
     http::{Answer, Request},
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) api_key: Option<String>,
     pub(crate) keys: Keys,
     pub(crate) input_tokens: Option<u64>,
+    /// What it makes of texts, where it has a model for that.
+    pub(crate) embedding: Option<Embedding>,
     pub(crate) log: Vec<Recorded>,
     pub(crate) serial: u64,
     pub(crate) connections: u64,
@@ -89,6 +92,7 @@ impl State {
             api_key: None,
             keys: Keys::default(),
             input_tokens: None,
+            embedding: None,
             log: Vec::new(),
             serial: 0,
             connections: 0,

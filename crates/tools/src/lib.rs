@@ -19,7 +19,7 @@ mod tool;
 pub mod web;
 mod when;
 
-pub use exec::{Exec, ExecSettings};
+pub use exec::{AllowedPrograms, Exec, ExecSettings};
 pub use files::{
     Change, FileLimits, FileRoot, FileSettings, Files, FilesError, FolderVersions, Kept, PROTECTED, RootAccess, State,
     VersionLimits, Versions,

@@ -30,10 +30,11 @@ pub struct Choice {
 }
 
 impl Profile {
-    const fn has(self, group: Group) -> bool {
+    fn has(self, manifest: &Manifest) -> bool {
+        let group = manifest.group;
         match self {
             Self::Full => true,
-            Self::Minimal => matches!(group, Group::Agent),
+            Self::Minimal => group == Group::Agent || manifest.tool.name == "session_status",
             Self::Messaging => matches!(
                 group,
                 Group::Agent | Group::Messaging | Group::Memory | Group::Automation | Group::Sessions
@@ -50,7 +51,7 @@ impl Choice {
         if named(&self.deny) {
             return false;
         }
-        let chosen = self.profile.has(manifest.group) && (self.allow.is_empty() || named(&self.allow));
+        let chosen = self.profile.has(manifest) && (self.allow.is_empty() || named(&self.allow));
         chosen || named(&self.also_allow) || manifest.group == Group::Agent
     }
 }
@@ -113,6 +114,12 @@ mod tests {
             ("tool_search", Group::Agent),
         ];
         let has = tools.map(|(name, group)| (name, choice.has(&manifest(name, group))));
+        let minimal = Choice {
+            profile: Profile::Minimal,
+            ..Choice::default()
+        };
+        let of_sessions = ["session_status", "recall"].map(|name| minimal.has(&manifest(name, Group::Sessions)));
+        assert_eq!(of_sessions, [true, false]);
         assert_eq!(
             has,
             [

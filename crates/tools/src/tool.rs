@@ -19,6 +19,12 @@ pub trait Tool: Send + Sync {
         self.manifest().effect
     }
 
+    /// Whether the owner has allowed this very call before anybody asks, as long as nothing of others was read. Quick, and
+    /// without waiting for more than the disk.
+    fn is_allowed(&self, _arguments: &Map<String, Value>) -> bool {
+        false
+    }
+
     /// Names of arguments that models have learned elsewhere, each with the name in the schema. Whoever checks arguments
     /// renames them first.
     fn aliases(&self) -> &'static [(&'static str, &'static str)] {

@@ -1,7 +1,8 @@
 //! Whose clock shows the time.
 
-use yabby_config::{Config, Environment};
-use yabby_tools::Zone;
+use yabby_config::{Config, Environment, TimeFormat};
+use yabby_core::Time;
+use yabby_tools::{Hours, Zone};
 
 /// That of the person: `agents.defaults.userTimezone`, and that of this machine where it names none or one that nobody knows
 /// here.
@@ -16,4 +17,13 @@ pub(crate) fn machine(env: &Environment) -> Zone {
         Some(named) => Zone::named(named).unwrap_or_else(Zone::utc),
         None => Zone::local(),
     }
+}
+
+/// A moment as the model is told it.
+pub(crate) fn moment(config: &Config, zone: &Zone, at: Time) -> String {
+    let hours = match config.time_format() {
+        TimeFormat::Auto | TimeFormat::TwentyFour => Hours::TwentyFour,
+        TimeFormat::Twelve => Hours::Twelve,
+    };
+    zone.moment_with_offset(at, hours)
 }

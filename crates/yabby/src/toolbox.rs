@@ -11,21 +11,25 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use yabby_agent::{Recall, ResultTool, SkillsSettings, Spawn};
 use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, McpTransport, Paths, vars};
+use yabby_core::SessionKey;
 use yabby_store::Store;
 use yabby_tools::{
-    Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory, MemorySettings, Registry, Remind,
-    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits,
+    AllowedPrograms, Embedder, Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory,
+    MemorySettings, MemoryState, Registry, Remind, RemindSettings, RootAccess, SendMessage, SessionStatus, Timers,
+    Tool, VersionLimits,
     mcp::{self, FolderPins, McpSettings, Servers},
-    web::{self, Brave, Provider, Searxng},
+    web::{self, BlockedHost, Brave, Provider, Searxng},
 };
 
 use crate::{
-    assistant::{Ports, folder},
+    assistant::{Conversations, Meaning, Ports, Servers as ModelServers, allowed, folder},
     clock,
 };
 
 /// How long the first turn waits for MCP servers.
 const MCP: Duration = Duration::from_secs(5);
+/// For so long notes are embedded while nobody waits.
+const EMBEDDING: Duration = Duration::from_mins(5);
 
 /// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this and its
 /// clones.
@@ -35,28 +39,47 @@ pub(crate) struct Toolbox {
     env: Environment,
     paths: Paths,
     store: Store,
-    /// Tools of each agent, without those of MCP servers.
-    by_agent: Arc<Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>>,
+    /// Who may be asked what notes mean; nobody where nothing is to be asked.
+    servers: Option<ModelServers>,
+    /// Of each agent.
+    by_agent: Arc<Mutex<HashMap<String, Own>>>,
     mcp: Arc<Servers>,
 }
 
+/// What one agent has of its own.
+#[derive(Clone)]
+struct Own {
+    /// Without those of MCP servers.
+    tools: Vec<Arc<dyn Tool>>,
+    memory: Option<Memory>,
+}
+
 impl Toolbox {
-    pub(crate) fn new(config: Arc<Config>, env: &Environment, paths: &Paths, store: Store) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        env: &Environment,
+        paths: &Paths,
+        store: Store,
+        servers: Option<ModelServers>,
+    ) -> Self {
         let mcp = Arc::new(mcp_servers(&config, env, paths));
         Self {
             config,
             env: env.clone(),
             paths: paths.clone(),
             store,
+            servers,
             by_agent: Arc::default(),
             mcp,
         }
     }
 
     /// The tools of another config. Those of agents of which it says the same are kept, and so are MCP servers.
-    pub(crate) async fn succeeded_by(&self, config: Arc<Config>) -> Self {
+    pub(crate) async fn succeeded_by(&self, config: Arc<Config>, servers: Option<ModelServers>) -> Self {
         let mut by_agent = self.by_agent.lock().await.clone();
-        by_agent.retain(|agent, _| config.assistant(agent) == self.config.assistant(agent));
+        // What notes mean is asked of model servers.
+        let same = config.models == self.config.models && config.agents == self.config.agents;
+        by_agent.retain(|agent, _| same && config.assistant(agent) == self.config.assistant(agent));
         let mcp = if config.mcp == self.config.mcp {
             Arc::clone(&self.mcp)
         } else {
@@ -64,6 +87,7 @@ impl Toolbox {
         };
         Self {
             config,
+            servers,
             by_agent: Arc::new(Mutex::new(by_agent)),
             mcp,
             ..self.clone()
@@ -84,12 +108,18 @@ impl Toolbox {
         };
         // Of two with one name, the first counts.
         let mut names = BTreeSet::new();
-        let all = own.into_iter().chain(self.mcp.offer().tools);
+        let all = own.tools.into_iter().chain(self.mcp.offer().tools);
         let all = all.filter(|tool| names.insert(tool.manifest().tool.name.clone()));
         Registry::new(all).unwrap_or_default()
     }
 
-    async fn made(&self, agent: &str) -> Vec<Arc<dyn Tool>> {
+    /// Makes the index of an agent's memory what its notes are, where it has one in this run.
+    pub(crate) async fn refresh_memory(&self, agent: &str, conversation: &SessionKey) -> Option<MemoryState> {
+        let memory = self.by_agent.lock().await.get(agent)?.memory.clone()?;
+        memory.refresh(EMBEDDING, Some(conversation)).await.ok()
+    }
+
+    async fn made(&self, agent: &str) -> Own {
         let settings = self.config.assistant(agent);
         let mut tools: Vec<Arc<dyn Tool>> = vec![
             Arc::new(ResultTool::new(self.store.clone())),
@@ -99,10 +129,11 @@ impl Toolbox {
         if let Some(files) = self.files(&settings).await {
             tools.extend(files.tools());
             if settings.tools.exec.security != Some(ExecSecurity::Deny) {
-                tools.extend(Exec::new(files, exec(&settings, &self.env)).tools());
+                tools.extend(Exec::new(files, self.exec(agent, &settings)).tools());
             }
         }
-        tools.extend(self.memory(&settings).await);
+        let memory = self.memory(agent, &settings).await;
+        tools.extend(memory.iter().flat_map(Memory::tools));
         let ports = Arc::new(Ports(self.store.clone()));
         let timers: Arc<dyn Timers> = ports.clone();
         tools.push(Arc::new(Remind::new(
@@ -111,15 +142,21 @@ impl Toolbox {
             RemindSettings::default(),
         )));
         tools.push(Arc::new(SendMessage::new(ports)));
+        tools.push(Arc::new(SessionStatus::new(Arc::new(Conversations {
+            config: Arc::clone(&self.config),
+            store: self.store.clone(),
+            zone: clock::person(&self.config, &self.env),
+            model: self.servers.as_ref().map(|servers| Arc::clone(&servers.model)),
+        }))));
         tools.extend(web::tools(fetch(&settings), search(&settings)));
-        tools
+        Own { tools, memory }
     }
 
-    /// Tools for the memory. It is searched by words: nothing makes embeddings yet.
-    async fn memory(&self, settings: &AssistantSettings) -> Vec<Arc<dyn Tool>> {
+    /// The memory. What its notes mean is told by a model of the servers, where there is one for it.
+    async fn memory(&self, agent: &str, settings: &AssistantSettings) -> Option<Memory> {
         let said = &settings.memory;
         if !said.enabled || !said.notes {
-            return Vec::new();
+            return None;
         }
         let workspace = folder(&self.env, &self.paths, settings);
         // One index for each folder of notes.
@@ -141,12 +178,33 @@ impl Toolbox {
         kept.candidates = count(said.hybrid.candidates);
         kept.most_results = said.max_results.map_or(kept.most_results, count);
         let zone = clock::person(&self.config, &self.env);
+        let servers = self.servers.as_ref();
+        let meaning = servers.and_then(|servers| Meaning::of(servers, &self.config, agent, &self.store));
         let opened = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(kept.index.parent()?).ok()?;
-            Memory::open(kept, zone, None).ok()
+            let embedder = meaning.map(|meaning| Arc::new(meaning) as Arc<dyn Embedder>);
+            Memory::open(kept, zone, embedder).ok()
         });
-        let memory = opened.await.ok().flatten();
-        memory.map_or_else(Vec::new, |memory| memory.tools())
+        opened.await.ok().flatten()
+    }
+
+    fn exec(&self, agent: &str, settings: &AssistantSettings) -> ExecSettings {
+        let (said, usual) = (&settings.tools.exec, ExecSettings::default());
+        let path = said.path.iter().map(|folder| folder.display().to_string());
+        let home = self.env.get(vars::HOME).map(PathBuf::from);
+        let openclaw = self.paths.openclaw_config.parent();
+        let listed = openclaw.map_or_else(Vec::new, |folder| allowed(folder, agent, said));
+        let roots = settings.tools.roots.iter().filter(|root| !root.read_only);
+        let written = roots.map(|root| root.path.clone());
+        let written = written.chain([folder(&self.env, &self.paths, settings)]);
+        ExecSettings {
+            allowed: AllowedPrograms::new(listed.iter().map(String::as_str), home.as_deref(), written.collect()),
+            path: path.chain([usual.path]).collect::<Vec<_>>().join(":"),
+            home,
+            // A turn does not wait longer; what takes its time goes into the background.
+            timeout: said.timeout.min(Duration::from_mins(10)),
+            ..ExecSettings::default()
+        }
     }
 
     /// Tools for files. When the workspace cannot be used there are none, which `yabby prompt` shows.
@@ -235,24 +293,14 @@ pub(crate) fn mcp_servers(config: &Config, env: &Environment, paths: &Paths) -> 
     Servers::open(settings, Arc::new(FolderPins::new(paths.state_dir.join("mcp"))))
 }
 
-fn exec(settings: &AssistantSettings, env: &Environment) -> ExecSettings {
-    let (said, usual) = (&settings.tools.exec, ExecSettings::default());
-    let path = said.path.iter().map(|folder| folder.display().to_string());
-    ExecSettings {
-        path: path.chain([usual.path]).collect::<Vec<_>>().join(":"),
-        home: env.get(vars::HOME).map(PathBuf::from),
-        // A turn does not wait longer; what takes its time goes into the background.
-        timeout: said.timeout.min(Duration::from_mins(10)),
-        ..ExecSettings::default()
-    }
-}
-
 fn fetch(settings: &AssistantSettings) -> web::FetchSettings {
     let said = &settings.tools.fetch;
     let usual = web::FetchSettings::default();
+    // What is meant by one that cannot be read might be any host. The check of the config tells of it.
+    let blocked: Result<Vec<BlockedHost>, _> = said.reach.never.iter().map(|host| host.parse()).collect();
     web::FetchSettings {
-        // Hosts that must never be reached cannot be told apart yet.
-        enabled: said.enabled && said.reach.never.is_empty(),
+        enabled: said.enabled && blocked.is_ok(),
+        blocked: blocked.unwrap_or_default(),
         max_chars: said.max_chars.unwrap_or(said.max_chars_cap) as usize,
         max_bytes: said.max_bytes as usize,
         timeout: said.timeout,

@@ -89,6 +89,9 @@ impl Scene<'_> {
                 let leaks = may_leak && sinks.any(|sink| !typed(items, arguments.get(sink)));
                 return if leaks { Permit::Ask } else { Permit::Allow };
             }
+            if meant.tool.is_allowed(arguments) && shown(items).integrity >= Integrity::Config {
+                return Permit::Allow;
+            }
             Permit::of(effect, sinks.next().is_none())
         })
     }

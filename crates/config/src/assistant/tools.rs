@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
+use yabby_core::text;
 
 use super::{
     lay::put,
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     ExecAsk, ExecSecurity, ToolProfile,
+    diagnostic::{Diagnostic, DiagnosticKind},
     path::{Seg, below, dotted},
     raw,
     resolve::Resolver,
@@ -229,7 +231,7 @@ impl Resolver<'_> {
             &below(&below(path, "web"), "search"),
         );
         settings.search.enabled &= may_search && !search;
-        super::web::fetch(&mut settings.fetch, raw.web.fetch);
+        self.fetch(&mut settings.fetch, raw.web.fetch, &below(&below(path, "web"), "fetch"));
         settings.fetch.enabled &= may_fetch && !fetch;
         put(&mut settings.loops.enabled, raw.loop_detection.enabled);
         settings.loops.warn = raw.loop_detection.warning_threshold.or(settings.loops.warn);
@@ -258,6 +260,31 @@ impl Resolver<'_> {
         };
         settings.security = security.or(settings.security);
         settings.ask = ask.or(settings.ask);
+        self.asks_all_the_same(raw, path);
+    }
+
+    /// Tells who wants to be asked less that there is no sandbox yet.
+    fn asks_all_the_same(&mut self, raw: &raw::Exec, path: &[Seg]) {
+        let (key, is_full) = match (raw.mode, raw.ask, raw.security) {
+            (Some(raw::ExecMode::Full), ..) => ("mode", true),
+            (Some(raw::ExecMode::Allowlist), ..) => ("mode", false),
+            (None, Some(ExecAsk::Off), security) => ("ask", security != Some(ExecSecurity::Allowlist)),
+            _ => return,
+        };
+        let message = if is_full {
+            text!("until there is a sandbox, you are asked before each command all the same")
+        } else {
+            text!(
+                "until there is a sandbox, you are asked before a command that is not allowed yet, and it is not refused"
+            )
+        };
+        let help = text!(
+            "commands that need no question are named in exec-approvals.json, with security \"allowlist\" and ask \"on-miss\""
+        );
+        self.push(
+            Diagnostic::warning(DiagnosticKind::NoEffect, message).with_help(help),
+            &below(path, key),
+        );
     }
 
     fn roots(&mut self, written: Vec<raw::FileRoot>, path: &[Seg]) -> Vec<FileRoot> {

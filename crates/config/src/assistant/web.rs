@@ -1,8 +1,9 @@
 //! How an agent searches the web and reads pages.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
 use serde::Serialize;
+use url::Host;
 use yabby_core::text;
 
 use super::{lay::put, shown};
@@ -201,7 +202,64 @@ impl Resolver<'_> {
     }
 }
 
-pub(crate) fn fetch(settings: &mut FetchSettings, raw: raw::WebFetch) {
+impl Resolver<'_> {
+    /// What is written of reading pages. A host that is to be blocked and cannot be read might be any: without it there are no
+    /// pages.
+    pub(crate) fn fetch(&mut self, settings: &mut FetchSettings, raw: raw::WebFetch, path: &[Seg]) {
+        let policy = below(path, "ssrfPolicy");
+        let lists = [
+            ("blockedHostnames", &raw.ssrf_policy.blocked_hostnames),
+            ("allowedHostnames", &raw.ssrf_policy.allowed_hostnames),
+        ];
+        let mut is_closed = false;
+        for (name, hosts) in lists {
+            for (index, host) in hosts.iter().enumerate() {
+                let mut path = below(&policy, name);
+                path.push(Seg::Index(index));
+                let is_blocked = name == "blockedHostnames";
+                if is_blocked && !is_host(host) {
+                    is_closed = true;
+                    let message = text!("{host} is no host", host = host);
+                    let help = text!("until this is corrected, the tool is off");
+                    self.push(
+                        Diagnostic::error(DiagnosticKind::WrongType, message).with_help(help),
+                        &path,
+                    );
+                } else if !is_blocked && host.trim().starts_with('*') {
+                    let message = text!("{host} opens nothing: hosts near by are named one by one", host = host);
+                    self.push(Diagnostic::warning(DiagnosticKind::NoEffect, message), &path);
+                }
+            }
+        }
+        if raw.ssrf_policy.dangerously_allow_private_network == Some(true) {
+            let message = text!("no page of this network is read because of this");
+            let help = text!("name the hosts in allowedHostnames");
+            self.push(
+                Diagnostic::warning(DiagnosticKind::NoEffect, message).with_help(help),
+                &below(&policy, "dangerouslyAllowPrivateNetwork"),
+            );
+        }
+        fetch(settings, raw);
+        settings.enabled &= !is_closed;
+    }
+}
+
+/// Whether it is a name or an address, maybe with `*.` in front of a name.
+fn is_host(host: &str) -> bool {
+    let host = host.trim();
+    let is_name =
+        |name: &str| matches!(Host::parse(name), Ok(Host::Domain(name)) if !name.contains('*') && name != ".");
+    match host.strip_prefix("*.") {
+        Some(name) => is_name(name),
+        None => {
+            is_name(host)
+                || Host::parse(host).is_ok_and(|host| !matches!(host, Host::Domain(_)))
+                || host.parse::<Ipv6Addr>().is_ok()
+        }
+    }
+}
+
+fn fetch(settings: &mut FetchSettings, raw: raw::WebFetch) {
     put(&mut settings.enabled, raw.enabled);
     settings.max_chars = raw.max_chars.or(settings.max_chars);
     put(&mut settings.max_chars_cap, raw.max_chars_cap);

@@ -8,6 +8,7 @@
 
 mod answer;
 mod chain;
+mod embeddings;
 mod faults;
 mod faults_more;
 mod hosted;

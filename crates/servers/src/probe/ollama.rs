@@ -81,6 +81,14 @@ pub(super) fn read_tags(tags: &Value, models: &mut [ModelFacts]) {
             continue;
         };
         model.size = bytes(&entry["size"]);
+        // Versions without capabilities tell embedding models by their architecture alone.
+        let families = &entry["details"]["families"];
+        if ["bert", "nomic-bert"]
+            .iter()
+            .any(|family| lists(families, family) == Some(true))
+        {
+            model.chat = false;
+        }
         // A cloud model runs at Ollama's, and nothing is loaded here (`ListModelResponse` in `api/types.go`).
         if text(&entry["remote_host"]).is_some() {
             (model.state, model.size, model.remote) = (ModelState::Ready, None, true);

@@ -61,6 +61,12 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> (Duration, Answer)
     let now = Instant::now();
     state.memory.expire(now);
     let method = request.method.as_str();
+    if method == "POST"
+        && request.path.ends_with("/embeddings")
+        && let Some(embedding) = &state.embedding
+    {
+        return refused(embedding.answer(&state.kind, request));
+    }
     let found = match state.kind.clone() {
         ServerKind::LlamaCpp { window, slots } => llama_cpp::single(state, window, slots, request),
         ServerKind::LlamaCppRouter { slots, .. } => llama_cpp::router(state, slots, request, now),
@@ -83,7 +89,7 @@ fn now_json(body: &Value) -> (Duration, Answer) {
     (Duration::ZERO, Answer::json(200, body))
 }
 
-/// A refusal at once.
+/// This at once.
 fn refused(answer: Answer) -> (Duration, Answer) {
     (Duration::ZERO, answer)
 }

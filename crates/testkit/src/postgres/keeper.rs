@@ -93,7 +93,8 @@ impl Keeper {
             assert!(start.elapsed() < LONGEST_START, "PostgreSQL does not start:\n{log}");
             if has_given_up(new) {
                 seen = log.len();
-                self.end("QUIT");
+                // It may not hear another one yet, which would be waited for.
+                self.end("KILL");
                 self.say("start");
                 self.runs = true;
             }
@@ -130,9 +131,39 @@ fn log(cluster: &Cluster) -> String {
         .unwrap_or_default()
 }
 
-/// Whether a server says that it ends, and not only that it is not ready yet.
+/// Whether a server says that it ends, and not only that it is not ready yet, or that it ends a connection: those of a server
+/// that was killed end after it, and say so in the log of the next one.
 fn has_given_up(log: &str) -> bool {
+    let of_a_connection = ["the database system is", "terminating connection"];
     log.lines()
         .filter(|line| line.contains("FATAL:"))
-        .any(|line| !line.contains("the database system is"))
+        .any(|line| !of_a_connection.iter().any(|words| line.contains(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_starts_is_not_taken_for_one_that_has_given_up() {
+        for (line, expected) in [
+            ("FATAL:  lock file \"postmaster.pid\" already exists", true),
+            (
+                "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use",
+                true,
+            ),
+            ("FATAL:  the database system is starting up", false),
+            // Of the server before, which was killed.
+            (
+                "FATAL:  terminating connection due to unexpected postmaster exit",
+                false,
+            ),
+            ("FATAL:  terminating connection due to administrator command", false),
+            ("LOG:  database system is ready to accept connections", false),
+        ] {
+            let log =
+                format!("2026-11-26 10:00:00.000 UTC [1] LOG:  starting\n2026-11-26 10:00:00.001 UTC [2] {line}\n");
+            assert_eq!(has_given_up(&log), expected, "{line}");
+        }
+    }
 }

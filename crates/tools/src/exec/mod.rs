@@ -4,6 +4,7 @@
 //! group, which is ended as a whole. There is no sandbox here yet: a command may do what Yabby may do, and one that leaves its
 //! process group (`setsid`) is not found again. So the effect of `exec` is [`Effect::Exec`](crate::Effect::Exec), and the owner is asked.
 
+mod allowed;
 mod drive;
 mod group;
 mod plain;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use allowed::AllowedPrograms;
 pub use settings::ExecSettings;
 
 pub(crate) use self::group::{Group, Next, Reaper};

@@ -72,6 +72,12 @@ impl Tool for Run {
         &[("cmd", "command"), ("workdir", "cwd")]
     }
 
+    fn is_allowed(&self, args: &Map<String, Value>) -> bool {
+        let settings = &self.shared.settings;
+        let args = arguments::<Arguments>(args);
+        args.is_ok_and(|args| settings.allowed.allows(&args.command, &settings.path))
+    }
+
     fn run<'a>(&'a self, args: &'a Map<String, Value>, at: &'a At) -> BoxFuture<'a, Result<Output, ToolError>> {
         async move {
             let args: Arguments = arguments(args)?;

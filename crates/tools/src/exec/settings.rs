@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::AllowedPrograms;
+
 /// The settings of one agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ExecSettings {
+    /// Programs that need no question.
+    pub allowed: AllowedPrograms,
     /// `PATH`. Nothing of Yabby's own environment is handed on, because there are secrets in it.
     pub path: String,
     /// `HOME`; without it, the folder that the command runs in.
@@ -30,6 +34,7 @@ pub struct ExecSettings {
 impl Default for ExecSettings {
     fn default() -> Self {
         Self {
+            allowed: AllowedPrograms::default(),
             path: "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin".to_owned(),
             home: None,
             lang: "C.UTF-8".to_owned(),

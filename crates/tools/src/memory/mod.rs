@@ -29,7 +29,7 @@ use tokio::{
     task::spawn_blocking,
     time::{Instant, timeout_at},
 };
-use yabby_core::{Text, text};
+use yabby_core::{SessionKey, Text, text};
 
 pub use embed::{EmbedError, EmbedErrorKind, Embedded, Embedder};
 pub use settings::MemorySettings;
@@ -127,15 +127,21 @@ impl Memory {
         ]
     }
 
-    /// Makes the index what the notes are, and embeds for so long: in idle time, so that no search waits for it.
-    pub async fn refresh(&self, patience: Duration) -> Result<MemoryState, ToolError> {
+    /// Makes the index what the notes are, and embeds for so long: in idle time, so that no search waits for it. `conversation`
+    /// is the one after which that is done, whose rules hold.
+    pub async fn refresh(
+        &self,
+        patience: Duration,
+        conversation: Option<&SessionKey>,
+    ) -> Result<MemoryState, ToolError> {
         let refreshed = self.0.refresh().await?;
         let mut state = MemoryState {
             left_out: refreshed.left_out,
             ..MemoryState::default()
         };
         if let Some(embedder) = &self.0.embedder {
-            state.away = self.0.embed(&**embedder, Instant::now() + patience).await?;
+            let deadline = Instant::now() + patience;
+            state.away = self.0.embed(&**embedder, deadline, conversation).await?;
             state.not_embedded = self.0.not_embedded(embedder.model()).await?;
         }
         Ok(state)
@@ -184,12 +190,17 @@ impl Shared {
     }
 
     /// Embeds what is not embedded yet, until `deadline`; why it stopped, when that is a fault.
-    async fn embed(self: &Arc<Self>, embedder: &dyn Embedder, deadline: Instant) -> Result<Option<String>, ToolError> {
+    async fn embed(
+        self: &Arc<Self>,
+        embedder: &dyn Embedder,
+        deadline: Instant,
+        conversation: Option<&SessionKey>,
+    ) -> Result<Option<String>, ToolError> {
         let Ok(_one) = self.embedding.try_lock() else {
             return Ok(None);
         };
-        let model = embedder.model();
         loop {
+            let model = embedder.model();
             let asked = model.clone();
             let missing = self
                 .blocking(move |shared| shared.with_index(|connection| index::missing(connection, &asked, AT_ONCE)))
@@ -197,14 +208,14 @@ impl Shared {
             if missing.is_empty() {
                 return Ok(None);
             }
-            let vectors = match timeout_at(deadline, vectors(embedder, &missing)).await {
+            let vectors = match timeout_at(deadline, vectors(embedder, &missing, conversation)).await {
                 // The rest is embedded another time.
                 Err(_) => return Ok(None),
-                Ok(Err(error)) => return Ok(Some(error.message)),
+                Ok(Err(error)) => return Ok((error.kind != EmbedErrorKind::Absent).then_some(error.message)),
+                Ok(Ok(_)) if embedder.model() != model => continue,
                 Ok(Ok(vectors)) => vectors,
             };
             let kept: Vec<(Vec<u8>, Vector)> = missing.into_iter().map(|missing| missing.hash).zip(vectors).collect();
-            let model = model.clone();
             self.blocking(move |shared| shared.with_index(|connection| index::keep(connection, &model, &kept)))
                 .await?;
         }
@@ -212,16 +223,20 @@ impl Shared {
 }
 
 /// The embeddings of some notes. When all of them are refused together, each is asked for by itself.
-async fn vectors(embedder: &dyn Embedder, missing: &[Missing]) -> Result<Vec<Vector>, EmbedError> {
+async fn vectors(
+    embedder: &dyn Embedder,
+    missing: &[Missing],
+    conversation: Option<&SessionKey>,
+) -> Result<Vec<Vector>, EmbedError> {
     let texts: Vec<String> = missing.iter().map(|missing| missing.text.clone()).collect();
-    match ask(embedder, &texts, Embedded::Note).await {
+    match ask(embedder, &texts, Embedded::Note, conversation).await {
         Err(error) if error.kind == EmbedErrorKind::Refused && texts.len() > 1 => {}
         Err(error) if error.kind == EmbedErrorKind::Refused => return Ok(vec![Vector::none()]),
         done => return done,
     }
     let mut vectors = Vec::new();
     for text in texts {
-        let one = ask(embedder, std::slice::from_ref(&text), Embedded::Note).await;
+        let one = ask(embedder, std::slice::from_ref(&text), Embedded::Note, conversation).await;
         vectors.push(match one {
             Err(error) if error.kind == EmbedErrorKind::Refused => Vector::none(),
             one => one?.pop().unwrap_or_else(Vector::none),
@@ -231,8 +246,13 @@ async fn vectors(embedder: &dyn Embedder, missing: &[Missing]) -> Result<Vec<Vec
 }
 
 /// The embeddings of some texts, as many as there are texts.
-async fn ask(embedder: &dyn Embedder, texts: &[String], of: Embedded) -> Result<Vec<Vector>, EmbedError> {
-    let numbers = embedder.embed(texts, of).await?;
+async fn ask(
+    embedder: &dyn Embedder,
+    texts: &[String],
+    of: Embedded,
+    conversation: Option<&SessionKey>,
+) -> Result<Vec<Vector>, EmbedError> {
+    let numbers = embedder.embed(texts, of, conversation).await?;
     if numbers.len() != texts.len() {
         return Err(EmbedError {
             kind: EmbedErrorKind::Refused,

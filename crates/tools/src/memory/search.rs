@@ -6,10 +6,10 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
-use yabby_core::{Label, text};
+use yabby_core::{Label, SessionKey, text};
 
 use super::{
-    Embedded, Shared, ask, index,
+    EmbedErrorKind, Embedded, Shared, ask, index,
     index::{Found, Vector, Wanted},
     manifests, origin, rank,
     words::Question,
@@ -24,6 +24,8 @@ const MOST_QUERY: usize = 2000;
 const MOST_SHOWN: usize = 700;
 /// And at least, however little room there is.
 const LEAST_SHOWN: usize = 120;
+/// What the model is told where nothing tells what words mean.
+const WORDS: &str = "searched by words only";
 
 pub(super) struct MemorySearch {
     manifest: Manifest,
@@ -64,7 +66,7 @@ impl MemorySearch {
         };
         let most = arguments.most.unwrap_or(settings.most_results).clamp(1, MOST_RESULTS);
         let refreshed = self.shared.refresh().await?;
-        let meaning = self.meaning(&query).await?;
+        let meaning = self.meaning(&query, &at.conversation).await?;
         let words = (settings.words || meaning.vector.is_none()).then(|| question.for_sqlite());
         let candidates = most * settings.candidates.clamp(1, 50);
         let vector = meaning.vector;
@@ -97,23 +99,24 @@ impl MemorySearch {
         Ok(shown(&best, &question, &notes, at))
     }
 
-    async fn meaning(&self, query: &str) -> Result<Meaning, ToolError> {
-        let Some(embedder) = &self.shared.embedder else {
-            return Ok(Meaning {
-                vector: None,
-                note: Some("searched by words only"),
-            });
-        };
-        let away = Meaning {
+    async fn meaning(&self, query: &str, conversation: &SessionKey) -> Result<Meaning, ToolError> {
+        let without = |note| Meaning {
             vector: None,
-            note: Some("searched by words only: the embedding model is away"),
+            note: Some(note),
         };
+        let Some(embedder) = &self.shared.embedder else {
+            return Ok(without(WORDS));
+        };
+        let away = without("searched by words only: the embedding model is away");
         let deadline = Instant::now() + self.shared.settings.patience;
-        let model = embedder.model();
         let texts = [query.to_owned()];
-        let Ok(Ok(mut vectors)) = timeout_at(deadline, ask(&**embedder, &texts, Embedded::Query)).await else {
-            return Ok(away);
+        let asked = ask(&**embedder, &texts, Embedded::Query, Some(conversation));
+        let mut vectors = match timeout_at(deadline, asked).await {
+            Ok(Ok(vectors)) => vectors,
+            Ok(Err(error)) if error.kind == EmbedErrorKind::Absent => return Ok(without(WORDS)),
+            Ok(Err(_)) | Err(_) => return Ok(away),
         };
+        let model = embedder.model();
         let Some(vector) = vectors.pop().filter(|vector| *vector != Vector::none()) else {
             return Ok(away);
         };
@@ -122,7 +125,7 @@ impl MemorySearch {
             .blocking(move |shared| shared.with_index(|connection| index::forget_others(connection, &asked, &like)))
             .await?;
         // A fault is told with the notes that are not embedded.
-        self.shared.embed(&**embedder, deadline).await?;
+        self.shared.embed(&**embedder, deadline, Some(conversation)).await?;
         let is_whole = self.shared.not_embedded(model.clone()).await? == 0;
         Ok(Meaning {
             vector: Some((model, vector)),

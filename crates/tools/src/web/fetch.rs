@@ -44,6 +44,7 @@ impl WebFetch {
     pub fn new(settings: FetchSettings, lookup: Lookup) -> Self {
         let rules = Rules {
             places: Places {
+                blocked: settings.blocked,
                 hosts: settings.hosts,
                 ports: settings.ports,
                 guard: Guard::Public {

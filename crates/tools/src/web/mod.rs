@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 pub use fetch::WebFetch;
 pub use http::Lookup;
-pub use places::{InvalidHost, OpenHost};
+pub use places::{BlockedHost, InvalidHost, OpenHost};
 pub use search::WebSearch;
 pub use settings::{Brave, FetchSettings, Provider, SearchSettings, Searxng};
 

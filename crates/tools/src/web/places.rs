@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
@@ -25,9 +25,20 @@ pub struct OpenHost {
 #[error("{0:?} is no host: write a name or an address, with a port where it is not 80 or 443, such as nas.lan:8080")]
 pub struct InvalidHost(pub String);
 
+/// Hosts that are never asked, wherever they are: a name or an address alone, or with `*.` in front all names below that one
+/// and not itself, as OpenClaw has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockedHost {
+    /// As a URL has it, without the dot at its end.
+    host: String,
+    below: bool,
+}
+
 /// The rules.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
+    /// Never, whoever opens them.
+    pub(super) blocked: Vec<BlockedHost>,
     pub(super) hosts: Vec<OpenHost>,
     /// Of other hosts; none means all.
     pub(super) ports: Vec<u16>,
@@ -67,6 +78,46 @@ impl fmt::Display for OpenHost {
     }
 }
 
+impl FromStr for BlockedHost {
+    type Err = InvalidHost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHost> {
+        let text = text.trim();
+        let invalid = || InvalidHost(text.to_owned());
+        let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
+        // An IPv6 address stands in brackets in a URL. The usual port would be left out there.
+        let bracketed = name.parse::<Ipv6Addr>().map(|address| format!("[{address}]"));
+        let written = bracketed.as_deref().unwrap_or(name);
+        let has_port = written.contains(':') && !written.ends_with(']');
+        let open: OpenHost = written.parse().map_err(|_| invalid())?;
+        let host = bare(&open.host);
+        if has_port || host.is_empty() || (below && literal(host).is_some()) {
+            return Err(invalid());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            below,
+        })
+    }
+}
+
+impl BlockedHost {
+    fn means(&self, host: &str) -> bool {
+        let host = bare(host);
+        if self.below {
+            let above = host.strip_suffix(self.host.as_str());
+            above.is_some_and(|above| above.len() > 1 && above.ends_with('.'))
+        } else {
+            host == self.host
+        }
+    }
+}
+
+/// A name without the dot that it may end in.
+fn bare(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
 /// The one reader of URLs: what it makes of a text is what is checked, looked up and connected to.
 pub(super) fn parse(text: &str) -> Result<Url, ToolError> {
     let invalid = |message| ToolError::new(ToolErrorKind::Invalid, message);
@@ -98,6 +149,11 @@ impl Places {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return denied("The URL names no host.".to_owned());
         };
+        if self.blocked.iter().any(|blocked| blocked.means(host)) {
+            return denied(format!(
+                "{host} is not asked: the owner does not want it. Do not try other spellings."
+            ));
+        }
         if self.opened(host, port) {
             return match literal(host) {
                 Some(address) if !Guard::Named.lets_through(address) => denied(near(host)),
@@ -156,6 +212,7 @@ mod tests {
 
     fn places(hosts: &[&str]) -> Places {
         Places {
+            blocked: Vec::new(),
             hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
             ports: vec![80, 443],
             guard: Guard::Public {
@@ -290,6 +347,64 @@ mod tests {
                 Err(ToolErrorKind::Denied)
             };
             assert_eq!(check(&places, url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_the_owner_blocks_is_never_asked() {
+        let blocked = [
+            "tracker.example",
+            "*.ads.example",
+            "例え.jp",
+            "1.1.1.1",
+            "2606:4700:4700::1111",
+            "nas.lan",
+        ];
+        let places = Places {
+            blocked: blocked.iter().map(|host| host.parse().unwrap()).collect(),
+            ..places(&["nas.lan"])
+        };
+        for (url, is_asked) in [
+            ("https://tracker.example/", false),
+            ("https://TRACKER.example./x", false),
+            ("https://tracker%2eexample/", false),
+            // A name alone means itself.
+            ("https://sub.tracker.example/", true),
+            ("https://nottracker.example/", true),
+            ("https://a.ads.example/", false),
+            ("https://a.b.ads.example./", false),
+            ("https://ads.example/", true),
+            ("https://badads.example/", true),
+            ("https://xn--r8jz45g.jp/", false),
+            ("http://0x01010101/", false),
+            ("https://[2606:4700:4700:0::1111]/", false),
+            // Also what was opened.
+            ("http://nas.lan/", false),
+        ] {
+            let expected = if is_asked {
+                Ok(places.guard)
+            } else {
+                Err(ToolErrorKind::Denied)
+            };
+            assert_eq!(check(&places, url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_blocked_is_no_host() {
+        for bad in [
+            "",
+            "*",
+            "*.",
+            "a.*",
+            "*.*.a",
+            "http://a.example",
+            "a.example:80",
+            "a.example/x",
+            "*.1.1.1.1",
+            ".",
+        ] {
+            assert_eq!(bad.parse::<BlockedHost>(), Err(InvalidHost(bad.to_owned())), "{bad}");
         }
     }
 

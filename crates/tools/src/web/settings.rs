@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use yabby_core::Secret;
 
-use super::OpenHost;
+use super::{BlockedHost, OpenHost};
 
 /// Settings of `web_fetch`; OpenClaw's are in `tools.web.fetch`.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct FetchSettings {
     pub user_agent: String,
     /// Hosts that may be read although they are near or on another port. OpenClaw has `allowedHostnames` for its browser.
     pub hosts: Vec<OpenHost>,
+    /// Hosts that are never read, redirects included. OpenClaw: `ssrfPolicy.blockedHostnames`.
+    pub blocked: Vec<BlockedHost>,
     /// Ports of all other hosts; none means all.
     pub ports: Vec<u16>,
     /// Whether `198.18.0.0/15` is let through, for a proxy that hands out addresses of it. OpenClaw:
@@ -97,6 +99,7 @@ impl Default for FetchSettings {
             // Many sites refuse what does not look like a browser at all.
             user_agent: concat!("Mozilla/5.0 (compatible; Yabby/", env!("CARGO_PKG_VERSION"), ")").to_owned(),
             hosts: Vec::new(),
+            blocked: Vec::new(),
             ports: vec![80, 443],
             benchmark_range: false,
             unique_local_range: false,

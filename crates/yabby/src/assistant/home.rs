@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use yabby_agent::{Circles, Frozen, Helpers, Home, Limits, Model, Rules, Scene, Served, Wish, compact, fitted};
-use yabby_config::{AssistantSettings, Config, Environment, LoopDetection, Paths, ReasoningShown, TimeFormat};
+use yabby_config::{AssistantSettings, Config, Environment, LoopDetection, Paths, ReasoningShown};
 use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Thinking, Time};
 use yabby_route::resolve;
 use yabby_servers::{EndpointOrigin, Fleet, capability::Tried};
-use yabby_tools::{Choice, Hours, Profile, Registry, Repeat, Zone};
+use yabby_tools::{Choice, Profile, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
-use crate::toolbox::Toolbox;
+use crate::{clock, toolbox::Toolbox};
 
 /// What the agents of the config have.
 pub(crate) struct Household {
@@ -127,11 +127,7 @@ impl Home for Household {
         if served.is_some_and(|served| self.is_embedded(&served.model)) {
             return None;
         }
-        let hours = match self.config.time_format() {
-            TimeFormat::Auto | TimeFormat::TwentyFour => Hours::TwentyFour,
-            TimeFormat::Twelve => Hours::Twelve,
-        };
-        Some(format!("[{}]", self.zone.moment_with_offset(at, hours)))
+        Some(format!("[{}]", clock::moment(&self.config, &self.zone, at)))
     }
 
     fn next(&self, cron: &str, after: Time) -> Option<Time> {

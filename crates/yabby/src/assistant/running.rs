@@ -19,7 +19,7 @@ use yabby_store::{
 };
 
 use super::{Chosen, Staff};
-use crate::app::App;
+use crate::{app::App, toolbox::Toolbox};
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
@@ -71,9 +71,11 @@ impl Deliver for Screen {
     }
 }
 
-/// Makes the conversation smaller some time after a turn, while nobody waits.
-async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
+/// Makes the conversation smaller some time after a turn, and notes findable by their meaning, while nobody waits.
+async fn rests(assistant: Assistant, store: Store, toolbox: Toolbox, conversation: SessionKey) {
     let mut live = assistant.hub().watch(&conversation);
+    // Told once, until it is well again.
+    let mut away = false;
     loop {
         match live.recv().await {
             Ok(Live::Ended) => {}
@@ -84,6 +86,17 @@ async fn rests(assistant: Assistant, store: Store, conversation: SessionKey) {
         if live.is_empty() {
             // It is only for the sake of speed.
             let _ = assistant.rest(&store, &conversation).await;
+            let refreshed = tokio::select! {
+                refreshed = toolbox.refresh_memory(conversation.agent(), &conversation) => refreshed,
+                // Somebody waits.
+                _ = live.recv() => continue,
+            };
+            let why = refreshed.and_then(|state| state.away);
+            if let Some(why) = why.as_ref().filter(|_| !away) {
+                let notice = text!("notes are found by their words alone for now: {error}", error = why);
+                assistant.hub().tell(&conversation, Live::Notice(notice));
+            }
+            away = why.is_some();
         }
     }
 }
@@ -94,7 +107,10 @@ impl Running {
     /// Begins to work for a conversation.
     pub(crate) fn start(app: &App, store: Store, conversation: SessionKey, chosen: Chosen) -> Self {
         let Staff {
-            assistant, spending, ..
+            assistant,
+            toolbox,
+            spending,
+            ..
         } = Staff::of(app, &store, chosen);
         let live = assistant.hub().watch(&conversation);
         // Where several processes deliver, each has its own terminal.
@@ -103,7 +119,7 @@ impl Running {
             Place::Postgres { .. } => store.me().to_owned(),
         };
         let (sender, deliveries) = mpsc::channel(16);
-        let resting = rests(assistant.clone(), store.clone(), conversation.clone());
+        let resting = rests(assistant.clone(), store.clone(), toolbox, conversation.clone());
         let mut loops = JoinSet::new();
         let turns = Turns::new(store.clone(), assistant, Pace::default()).only(&conversation);
         let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);

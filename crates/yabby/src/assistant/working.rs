@@ -1,6 +1,6 @@
 //! The assistant at work for everybody who comes through the gateway.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet, time::Instant};
@@ -58,8 +58,10 @@ impl Working {
 impl Furnishing {
     /// Another config: turns that begin from now on have it.
     pub(crate) async fn change(&mut self, app: &App, chosen: Chosen) {
-        self.toolbox = self.toolbox.succeeded_by(Arc::new(app.config().clone())).await;
-        let Staff { model, home, .. } = Staff::with(app, self.toolbox.clone(), chosen);
+        let Staff {
+            model, home, toolbox, ..
+        } = Staff::after(app, &self.toolbox, chosen).await;
+        self.toolbox = toolbox;
         self.assistant.refurnish(model, home);
     }
 }

@@ -38,6 +38,7 @@ mod setup;
 mod setup_terminal;
 mod store;
 mod think;
+mod tools;
 #[cfg(target_os = "linux")]
 mod tty;
 mod up;

@@ -13,6 +13,7 @@ mod conformance;
 mod constrained;
 mod counting;
 mod dialects;
+mod embeddings;
 mod faults;
 mod fit;
 mod ladder;

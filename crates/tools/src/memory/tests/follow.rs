@@ -157,7 +157,7 @@ async fn what_is_too_much_is_left_out_and_named() {
     desk.put("memory/a.md", &many);
     desk.put("memory/b.md", &many);
     desk.put("memory/c.md", "a needle\n");
-    let state = desk.memory.refresh(std::time::Duration::ZERO).await.unwrap();
+    let state = desk.memory.refresh(std::time::Duration::ZERO, None).await.unwrap();
     assert_eq!(state.left_out, ["memory/a.md"]);
     let found = desk.finds("needle").await;
     assert_eq!(

@@ -11,8 +11,10 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
+use yabby_core::SessionKey;
+
 use super::desk::Desk;
-use crate::{EmbedError, EmbedErrorKind, Embedded, Embedder};
+use crate::{EmbedError, EmbedErrorKind, Embedded, Embedder, testing::at};
 
 /// Words that mean the same.
 const MEANINGS: [&[&str]; 5] = [
@@ -27,6 +29,8 @@ const MEANINGS: [&[&str]; 5] = [
 struct Meanings {
     model: Mutex<String>,
     asked: Mutex<Vec<String>>,
+    conversations: Mutex<Vec<Option<SessionKey>>>,
+    absent: AtomicBool,
     away: AtomicBool,
     hangs: AtomicBool,
 }
@@ -42,12 +46,20 @@ impl Embedder for Meanings {
         self.model.lock().unwrap().clone()
     }
 
-    fn embed<'a>(&'a self, texts: &'a [String], of: Embedded) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
+    fn embed<'a>(
+        &'a self,
+        texts: &'a [String],
+        of: Embedded,
+        conversation: Option<&'a SessionKey>,
+    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, EmbedError>> {
+        self.conversations.lock().unwrap().push(conversation.cloned());
         let error = |kind, message: &str| EmbedError {
             kind,
             message: message.to_owned(),
         };
-        let done = if self.away.load(Ordering::Relaxed) {
+        let done = if self.absent.load(Ordering::Relaxed) {
+            Err(error(EmbedErrorKind::Absent, "no model makes embeddings"))
+        } else if self.away.load(Ordering::Relaxed) {
             Err(error(EmbedErrorKind::Away, "nobody is there"))
         } else if texts.iter().any(|text| text.contains("indigestible")) {
             Err(error(EmbedErrorKind::Refused, "too long"))
@@ -141,7 +153,7 @@ async fn without_the_model_words_are_searched_and_it_is_said_once() {
     let expected = "memory/a.md:1-2\n# Home\nThe landlord is Mr. Huang.\n\n\
                     (searched by words only: the embedding model is away)";
     assert_eq!(desk.finds("landlord").await, expected);
-    let state = desk.memory.refresh(Duration::from_secs(5)).await.unwrap();
+    let state = desk.memory.refresh(Duration::from_secs(5), None).await.unwrap();
     assert_eq!(
         (state.not_embedded, state.away.as_deref()),
         (3, Some("nobody is there"))
@@ -152,7 +164,7 @@ async fn without_the_model_words_are_searched_and_it_is_said_once() {
     assert_eq!(desk.finds("landlord").await, expected);
     meanings.hangs.store(false, Ordering::Relaxed);
     assert_eq!(
-        desk.memory.refresh(Duration::from_secs(5)).await.unwrap(),
+        desk.memory.refresh(Duration::from_secs(5), None).await.unwrap(),
         crate::MemoryState::default()
     );
     assert!(desk.finds("房東").await.starts_with("memory/a.md:1-2"));
@@ -171,4 +183,26 @@ async fn what_the_model_does_not_take_is_found_by_its_words_and_not_asked_again(
     assert_eq!(meanings.asked().len(), 3);
     desk.finds("corgi").await;
     assert_eq!(meanings.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn without_a_model_for_it_words_are_enough_and_that_is_no_fault() {
+    let (meanings, desk) = desk();
+    meanings.absent.store(true, Ordering::Relaxed);
+    assert_eq!(
+        desk.finds("landlord").await,
+        "memory/a.md:1-2\n# Home\nThe landlord is Mr. Huang.\n\n(searched by words only)"
+    );
+    let state = desk.memory.refresh(Duration::from_secs(5), None).await.unwrap();
+    assert_eq!((state.not_embedded, state.away), (3, None));
+}
+
+#[tokio::test]
+async fn whose_conversation_it_is_is_known_to_who_embeds() {
+    let (meanings, desk) = desk();
+    desk.memory.refresh(Duration::from_secs(5), None).await.unwrap();
+    desk.put("memory/c.md", "an espresso");
+    desk.finds("咖啡").await;
+    let here = Some(at().conversation);
+    assert_eq!(*meanings.conversations.lock().unwrap(), [None, here.clone(), here]);
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
         Ok(opened) => opened,
         Err(error) => return stored::tell(app, &error),
     };
-    let toolbox = Toolbox::new(Arc::new(app.config().clone()), &app.env, &app.paths, store);
+    let toolbox = Toolbox::new(Arc::new(app.config().clone()), &app.env, &app.paths, store, None);
     let tools = chosen(&toolbox.tools(id).await, &app.config().assistant(id));
     let all = Choice::default();
     let from = furnished.ingredients(Scene::Private, &tools, &all);
