@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use yabby_core::SessionKey;
+
+use super::next_open;
 use crate::{
     error::Result,
     sql::{Tx, params},
@@ -27,6 +30,13 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Whether a conversation has a message that nobody has come to an end with.
+    pub async fn is_open(&self, conversation: &SessionKey) -> Result<bool> {
+        let conversation = conversation.as_str().to_owned();
+        self.read("is_open", move |tx| Ok(next_open(tx, &conversation)?.is_some()))
+            .await
     }
 }
 

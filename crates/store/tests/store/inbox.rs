@@ -90,8 +90,14 @@ async fn a_conversation_is_answered_in_order_and_others_beside_it() {
         // The others wait for them.
         assert_eq!(store.claim_message(LONG).await.unwrap(), None);
         store.end_turn(&first[1].lease, done(&first[1], "t")).await.unwrap();
-        assert_eq!(claim(&store).await.message.message, "b2");
+        let last = claim(&store).await;
+        assert_eq!(last.message.message, "b2");
         assert_eq!(store.claim_message(LONG).await.unwrap(), None);
+        assert!(store.is_open(&session("b")).await.unwrap());
+        store.end_turn(&last.lease, done(&last, "u")).await.unwrap();
+        assert!(!store.is_open(&session("b")).await.unwrap());
+        assert!(store.is_open(&session("a")).await.unwrap());
+        assert!(!store.is_open(&session("nobody")).await.unwrap());
     })
     .await;
 }

@@ -168,7 +168,7 @@ impl Running {
     /// Obeys a command of which the person need not be told.
     pub(crate) async fn set(&mut self, command: &str) -> Result<(), StoreError> {
         let message = self.say(command).await?;
-        while !self.is_done(message).await? {
+        while !self.is_done(Some(message)).await? {
             tokio::select! {
                 Some(delivered) = self.deliveries.recv() => drop(delivered.shown.send(())),
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
@@ -177,12 +177,26 @@ impl Running {
         Ok(())
     }
 
-    /// Whether a message was dealt with, and all that is to be shown was.
-    pub(crate) async fn is_done(&self, message: i64) -> Result<bool, StoreError> {
-        let Some((_, state)) = self.store.inbound(message).await? else {
-            return Ok(true);
+    /// Whether an earlier run has left something here: a message that it did not come to an end with, or something that
+    /// it has not shown.
+    pub(crate) async fn has_begun(&self) -> Result<bool, StoreError> {
+        match self.store.place() {
+            Place::Folder(_) => Ok(!self.is_done(None).await?),
+            // It may be the work of another one, on a terminal of its own.
+            Place::Postgres { .. } => Ok(false),
+        }
+    }
+
+    /// Whether a message was dealt with, and all that is to be shown was; without one, all messages of the conversation.
+    pub(crate) async fn is_done(&self, message: Option<i64>) -> Result<bool, StoreError> {
+        let is_dealt_with = match message {
+            Some(message) => match self.store.inbound(message).await? {
+                Some((_, state)) => matches!(state, InboundState::Done | InboundState::Dead),
+                None => return Ok(true),
+            },
+            None => !self.store.is_open(&self.conversation).await?,
         };
-        if !matches!(state, InboundState::Done | InboundState::Dead) {
+        if !is_dealt_with {
             return Ok(false);
         }
         let here = Target {

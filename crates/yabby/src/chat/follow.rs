@@ -64,8 +64,13 @@ impl Screen {
         }
     }
 
-    /// Shows what happens until the message was dealt with.
-    pub(super) async fn follow(&mut self, running: &mut Running, interrupt: &mut Interrupt, message: i64) -> Followed {
+    /// Shows what happens until the message was dealt with; without one, until nothing is left of an earlier run.
+    pub(super) async fn follow(
+        &mut self,
+        running: &mut Running,
+        interrupt: &mut Interrupt,
+        message: Option<i64>,
+    ) -> Followed {
         let followed = self.until_done(running, interrupt, message).await;
         self.waiting.clear();
         if let Err(error) = self.end_line() {
@@ -74,7 +79,7 @@ impl Screen {
         followed
     }
 
-    async fn until_done(&mut self, running: &mut Running, interrupt: &mut Interrupt, message: i64) -> Followed {
+    async fn until_done(&mut self, running: &mut Running, interrupt: &mut Interrupt, message: Option<i64>) -> Followed {
         let mut unread = pin!(unread());
         let mut stopped = false;
         loop {

@@ -65,52 +65,66 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     };
     let mut exit = Exit::Answered;
     let mut asked: Vec<String> = Vec::new();
+    // What an earlier run did not come to an end with goes on, and is shown, before the person says more.
+    let mut goes_on = match running.has_begun().await {
+        Ok(has_begun) => has_begun,
+        Err(error) => return stored::tell(app, &error),
+    };
     loop {
-        let line = match lines.next(&mut interrupt).await {
-            Next::Message(line) => answer_of(&line, &asked).unwrap_or(line),
-            Next::Help => {
-                help(app);
-                continue;
-            }
-            Next::Private(Private::Which) => {
-                chat.tell_zones(app);
-                continue;
-            }
-            Next::Private(Private::Off) if chat.private == Some("--private") => {
-                terminal.notice(&text!("this chat was begun with --private, and stays private"));
-                continue;
-            }
-            Next::Private(wanted) => {
-                chat.private = (wanted == Private::On).then_some("/private on");
-                let plan = chat.plan(app).await;
-                // The old one may look at servers that are outside now.
-                drop(keeper);
-                keeper = chat.keeper(app, plan.as_ref().ok());
-                wanted.line().to_owned()
-            }
-            Next::Unknown(command) => {
-                terminal.notice(&text!(
-                    "{command} is not a command; /help lists them",
-                    command = command
-                ));
-                continue;
-            }
-            Next::Leave => break,
-            Next::Stop => {
-                exit = Exit::Stopped;
-                break;
-            }
-            Next::Unreadable(error) => {
-                terminal.error(
-                    &text!("standard input cannot be read: {error}", error = error),
-                    Some(&text!("it must be UTF-8 text")),
-                );
-                exit = Exit::Usage;
-                break;
-            }
+        let line = if std::mem::take(&mut goes_on) {
+            terminal.notice(&text!("I go on with what I was doing"));
+            None
+        } else {
+            Some(match lines.next(&mut interrupt).await {
+                Next::Message(line) => answer_of(&line, &asked).unwrap_or(line),
+                Next::Help => {
+                    help(app);
+                    continue;
+                }
+                Next::Private(Private::Which) => {
+                    chat.tell_zones(app);
+                    continue;
+                }
+                Next::Private(Private::Off) if chat.private == Some("--private") => {
+                    terminal.notice(&text!("this chat was begun with --private, and stays private"));
+                    continue;
+                }
+                Next::Private(wanted) => {
+                    chat.private = (wanted == Private::On).then_some("/private on");
+                    let plan = chat.plan(app).await;
+                    // The old one may look at servers that are outside now.
+                    drop(keeper);
+                    keeper = chat.keeper(app, plan.as_ref().ok());
+                    wanted.line().to_owned()
+                }
+                Next::Unknown(command) => {
+                    terminal.notice(&text!(
+                        "{command} is not a command; /help lists them",
+                        command = command
+                    ));
+                    continue;
+                }
+                Next::Leave => break,
+                Next::Stop => {
+                    exit = Exit::Stopped;
+                    break;
+                }
+                Next::Unreadable(error) => {
+                    terminal.error(
+                        &text!("standard input cannot be read: {error}", error = error),
+                        Some(&text!("it must be UTF-8 text")),
+                    );
+                    exit = Exit::Usage;
+                    break;
+                }
+            })
         };
         let mut screen = Screen::new(terminal);
-        let followed = match running.say(&line).await {
+        let message = match &line {
+            Some(line) => running.say(line).await.map(Some),
+            None => Ok(None),
+        };
+        let followed = match message {
             Ok(message) => screen.follow(&mut running, &mut interrupt, message).await,
             Err(error) => Followed::Failed(error),
         };
@@ -120,7 +134,8 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             Followed::Answered if lines.interactive() => exit = Exit::Answered,
             Followed::Answered => {}
             // A question is no failure while it can be answered.
-            Followed::Told if line.starts_with('/') || !asked.is_empty() => {}
+            Followed::Told if !asked.is_empty() => {}
+            Followed::Told if line.is_none_or(|line| line.starts_with('/')) => {}
             Followed::Told => exit = Exit::NoAnswer,
             Followed::Stopped if lines.interactive() => {}
             Followed::Stopped => {

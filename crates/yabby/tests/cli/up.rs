@@ -1,9 +1,17 @@
 //! `yabby up` without a terminal: it answers the lines that it reads.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, ServerKind, dead_url, script, step::data};
 
-use crate::home::{Home, spoken};
+use crate::{
+    home::{Home, spoken},
+    running::Running,
+};
+
+/// No run takes as long, also on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[test]
 fn lines_are_a_conversation() {
@@ -137,4 +145,29 @@ fn a_named_conversation_goes_on() {
             {"role": "user", "content": "two"},
         ])
     );
+}
+
+/// Who opens the chat again gets the answer, and need not ask for it.
+#[test]
+fn what_a_killed_chat_was_asked_is_answered_by_the_next_one() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("On and "), hang()]);
+    server.chat("There.");
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let arguments = ["up", "--session", "work"];
+    let mut killed = Running::with_input(&mut home.command(&arguments), b"are you there?\n", LIMIT);
+    killed.has_printed("On and".len());
+    killed.child().kill().unwrap();
+    drop(killed);
+
+    let ran = home.pipe(&arguments, "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "There.\n"), "{}", ran.stderr);
+    insta::assert_snapshot!(home.stable(&ran.stderr), @"· I go on with what I was doing");
+    let calls = server.model_calls();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0].raw, calls[1].raw);
+    // There is nothing to go on with now.
+    let ran = home.pipe(&arguments, "and now?\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    assert_eq!(ran.stderr, "");
 }
