@@ -125,12 +125,13 @@ impl Scene<'_> {
     /// What the inbox and the outbox are told of an end.
     pub(super) fn answered(&self, mut ending: Ending) -> Answered {
         let notices = ending.says.iter().enumerate().filter_map(|(n, said)| match said {
-            Said::Notice(text) => {
+            // What others are told does not stand in the owner's conversation.
+            Said::Notice(text) if self.owners => {
                 let told = Note::Told { text: text.clone() };
                 let id = format!("{}/told/{n}", self.reply);
                 Some(item(id, &self.turn, told.content(), Label::of_nothing()))
             }
-            Said::Answer(_) => None,
+            Said::Notice(_) | Said::Answer(_) => None,
         });
         ending.items.extend(notices);
         let deliveries = deliveries(&self.origin, &self.reply, ending.says);

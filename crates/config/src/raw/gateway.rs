@@ -65,7 +65,7 @@ pub(crate) enum GatewayAuthMode {
     None,
     Token,
     Password,
-    /// Not supported: keys count all the same.
+    // Not supported: keys count all the same. (A doc comment would make it a schema of its own.)
     TrustedProxy,
 }
 

@@ -91,9 +91,9 @@ fn what_is_missing_counts_as_unset() {
 
 #[test]
 fn unused_sections_do_not_ask_for_variables() {
-    let loaded = with_env("{gateway: {auth: {token: '${NOPE}'}}}", &[]);
+    let loaded = with_env("{browser: {profiles: {a: {token: '${NOPE}'}}}}", &[]);
     assert_eq!(loaded.diagnostics, []);
-    assert_eq!(loaded.unused[0].key, "gateway");
+    assert_eq!(loaded.unused[0].key, "browser");
 }
 
 #[test]

@@ -140,7 +140,7 @@ async fn what_is_no_request_costs_little() {
         b"GET / HTTP/9.9\r\n\r\n",
         b"\0\0\0\0\r\n\r\n",
         b"GET /\r\n\r\n",
-        "GET /\u{e9} HTTP/1.1\r\n\r\n".as_bytes(),
+        "GET /\u{e9} HTTP/1.1\r\nconnection: close\r\n\r\n".as_bytes(),
     ] {
         let answer = timeout(Duration::from_secs(5), raw(scene.at, bytes)).await.unwrap();
         assert!(!answer.contains(" 200 "), "{bytes:?} {answer}");
