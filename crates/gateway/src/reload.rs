@@ -106,7 +106,7 @@ impl Now {
         let level = if ok { Level::Info } else { Level::Error };
         self.log.tell(level, "config", text);
         let words = Words::of(text);
-        self.feed.tell(None, Event::Config { ok, words });
+        self.feed.tell(None, &Event::Config { ok, words });
     }
 
     /// What answers requests that begin now.

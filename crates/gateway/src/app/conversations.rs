@@ -1,6 +1,6 @@
 //! Lists of conversations.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use axum::{
     Json,
@@ -147,7 +147,7 @@ pub(super) async fn delete(State(desk): State<Desk>, Path(key): Path<String>) ->
             store.remove_session(&session.id).await?;
         }
     }
-    desk.0.feed.tell(None, Event::Conversations);
+    desk.0.feed.tell(None, &Event::Conversations);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -156,7 +156,7 @@ impl Desk {
     async fn latest(&self, before: Option<&str>, most: usize) -> Result<Conversations, Problem> {
         let store = &self.0.office.store;
         let mut page: Option<Page> = before.map(cursor).transpose()?;
-        let mut seen: HashMap<SessionKey, ()> = HashMap::new();
+        let mut seen = HashSet::new();
         let mut conversations = Vec::new();
         let mut looked = 0;
         loop {
@@ -165,7 +165,7 @@ impl Desk {
             looked += sessions.len();
             for session in &sessions {
                 page = Some(session.page());
-                if seen.insert(session.conversation.clone(), ()).is_some() || !self.is_latest(session).await? {
+                if !seen.insert(session.conversation.clone()) || !self.is_latest(session).await? {
                     continue;
                 }
                 if conversations.len() == most {

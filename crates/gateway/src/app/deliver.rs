@@ -26,7 +26,7 @@ impl Deliver for Page {
             };
             if !matches!(stands, Ok(Some(_))) {
                 let words = Words::of(text);
-                self.feed.tell(Some(&conversation), Event::Notice { words });
+                self.feed.tell(Some(&conversation), &Event::Notice { words });
             }
         }
         Sending::Sent { receipt: None }

@@ -25,7 +25,8 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Entries {
-    entries: Vec<Entry>,
+    #[serde(rename = "entries")]
+    list: Vec<Entry>,
     more: bool,
     turn: Option<Running>,
     /// The number of the last event that is in `turn`.
@@ -90,7 +91,7 @@ pub(super) async fn list(
     let session = store.conversation(&key).await?.and_then(|known| known.session);
     let Some(session) = session else {
         return Ok(Json(Entries {
-            entries: Vec::new(),
+            list: Vec::new(),
             more: false,
             turn,
             event,
@@ -106,7 +107,7 @@ pub(super) async fn list(
     };
     let more = items.first().is_some_and(|first| first.seq > 0);
     Ok(Json(Entries {
-        entries: items.iter().filter_map(entry).collect(),
+        list: items.iter().filter_map(entry).collect(),
         more,
         turn,
         event,

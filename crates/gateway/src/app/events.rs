@@ -15,6 +15,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt};
+use hyper::body::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
@@ -123,7 +124,7 @@ async fn talk(desk: Desk, mut socket: WebSocket, caller: Option<Caller>, visitor
             () = caller.revoked() => {
                 return close(socket, close_code::POLICY, "the key was revoked").await;
             }
-            _ = alive.tick() => socket.send(Message::Ping(Default::default())).await,
+            _ = alive.tick() => socket.send(Message::Ping(Bytes::new())).await,
         };
         if told.is_err() {
             return;

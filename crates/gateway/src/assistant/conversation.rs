@@ -227,16 +227,13 @@ impl Programs {
         state: &State,
     ) -> Result<(), yabby_store::StoreError> {
         let store = &self.0.office.store;
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let new = format!("{}-s", talk.id);
-                let now = Time::from(SystemTime::now());
-                let begun = store
-                    .begin_session(lease, Some(&self.origin(&talk.conversation)), "api", (&new, now))
-                    .await?;
-                begun.id
-            }
+        let session = if let Some(session) = session {
+            session
+        } else {
+            let new = format!("{}-s", talk.id);
+            let now = Time::from(SystemTime::now());
+            let origin = self.origin(&talk.conversation);
+            store.begin_session(lease, Some(&origin), "api", (&new, now)).await?.id
         };
         store
             .set_state(lease, serde_json::to_value(state).unwrap_or_default())

@@ -32,6 +32,7 @@ pub(super) enum Piece {
 }
 
 /// Follows one request. Dropped before its end, it stops the turn.
+#[expect(clippy::struct_excessive_bools, reason = "each is something that has happened")]
 pub(super) struct Follower {
     programs: Programs,
     conversation: SessionKey,

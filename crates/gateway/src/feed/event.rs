@@ -74,7 +74,8 @@ pub(crate) struct Question {
     id: String,
     conversation: String,
     at: i64,
-    question: Words,
+    #[serde(rename = "question")]
+    asked: Words,
     state: &'static str,
 }
 
@@ -202,7 +203,7 @@ impl Question {
             id: approval.asked.id.clone(),
             conversation: approval.asked.conversation.as_str().to_owned(),
             at: approval.asked_at.0,
-            question: Words::of(&approval.asked.question),
+            asked: Words::of(&approval.asked.question),
             state: match approval.state {
                 ApprovalState::Open => "open",
                 ApprovalState::Granted => "approved",

@@ -79,8 +79,8 @@ impl Feed {
     pub(crate) async fn follow_others(self, store: Store) {
         let mut outbox = store.wakes(Topic::Outbox);
         while outbox.changed().await.is_ok() {
-            self.tell(None, Event::Entries);
-            self.tell(None, Event::Conversations);
+            self.tell(None, &Event::Entries);
+            self.tell(None, &Event::Conversations);
             // Many at once are told once.
             sleep(SOON).await;
         }
@@ -97,9 +97,9 @@ impl Feed {
     }
 
     /// Tells whoever watches.
-    pub(crate) fn tell(&self, conversation: Option<&SessionKey>, event: Event) {
+    pub(crate) fn tell(&self, conversation: Option<&SessionKey>, event: &Event) {
         let mut state = self.lock();
-        self.send(&mut state, conversation, &event);
+        self.send(&mut state, conversation, event);
     }
 
     /// What the running turn of a conversation has brought so far, and the number of the last event that is in it.

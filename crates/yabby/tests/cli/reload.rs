@@ -237,6 +237,13 @@ fn files_that_belong_to_it_count_too() {
     assert_eq!(serving.ask("Quick").0, 200);
     assert!(!serving.ended().contains("key-of-the-box"));
 }
+/// Ends loops of other threads, also when a test fails.
+struct Stop<'a>(&'a AtomicBool);
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 #[test]
 fn no_request_fails_while_the_config_changes_200_times() {
@@ -269,12 +276,6 @@ fn no_request_fails_while_the_config_changes_200_times() {
             });
         }
         // Dropped at the end, also when this fails, so that the others end.
-        struct Stop<'a>(&'a AtomicBool);
-        impl Drop for Stop<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
         let _stop = Stop(&stop);
         for at in 1..=200 {
             serving.edit(&version(at));

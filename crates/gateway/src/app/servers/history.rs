@@ -89,7 +89,7 @@ impl History {
                 next_counts = Instant::now() + COUNTS;
                 if current.feed.is_watched() {
                     let servers = self.servers(&relay.routes);
-                    current.feed.tell(None, Event::Servers { servers });
+                    current.feed.tell(None, &Event::Servers { servers });
                 }
             }
         }

@@ -1,6 +1,12 @@
 //! The official SDKs, unmodified, against `yabby serve` with a real model: passed through, and answered by the assistant.
 
-use std::{fs, path::PathBuf, process::Command, sync::Once, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Once,
+    time::Duration,
+};
 
 use crate::{
     llama::{Llama, SMOLLM2, Served},
@@ -33,7 +39,7 @@ fn the_sdks_of_python_are_answered() {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
         assert_done(pip.args(PYTHON));
     });
-    answered(&mut Command::new(python.join("bin/python")), "sdk.py");
+    answered(&mut Command::new(python.join("bin/python")), &script("sdk.py"));
 }
 
 #[test]
@@ -49,11 +55,11 @@ fn the_sdks_of_node_are_answered() {
     // Modules are looked for beside the script.
     fs::copy(script("sdk.mjs"), modules.join("sdk.mjs")).unwrap();
     let mut node = Command::new("node");
-    answered(node.current_dir(&modules), "sdk.mjs");
+    answered(node.current_dir(&modules), Path::new("sdk.mjs"));
 }
 
 /// Runs a script that checks everything itself.
-fn answered(program: &mut Command, name: &str) {
+fn answered(program: &mut Command, script: &Path) {
     let llama = Llama::serve(&Served {
         window: 4_096,
         ..SMOLLM2
@@ -68,11 +74,6 @@ fn answered(program: &mut Command, name: &str) {
     let line = String::from_utf8(serving.piece().unwrap()).unwrap();
     let url = line.trim().strip_prefix("Yabby listens on ").unwrap();
     let key = fs::read_to_string(home.path().join("gateway-token")).unwrap();
-    let script = if name.ends_with(".py") {
-        script(name)
-    } else {
-        PathBuf::from(name)
-    };
     let ran = Running::start(
         program
             .arg(script)
