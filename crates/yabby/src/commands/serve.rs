@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use tokio::net::TcpListener;
 use yabby_core::{Text, text};
 use yabby_gateway::{Access, BindError, Gateway, House, Level, Settings, Upkeep};
 use yabby_store::{self as store, Store};
@@ -41,6 +42,10 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         );
         return Exit::Usage;
     };
+    let address = match free(app, address).await {
+        Ok(address) => address,
+        Err(exit) => return exit,
+    };
     let mut interrupt = Interrupt::listen();
     let here = match here(app, None, Look::Needed).await {
         Ok(here) => here,
@@ -76,11 +81,11 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     };
     let working = store.clone().map(|store| Working::start(app, store, chosen));
     let access = access(app, &token, store.as_ref()).await;
-    let house = || House {
+    let house = House {
         config: app.config().clone(),
-        fleet: fleet.clone(),
+        fleet,
         http: app.http.clone(),
-        default: here.default.clone(),
+        default: here.default,
         spending: spending.clone(),
         office: working.as_ref().map(|working| working.office.clone()),
         upkeep: Upkeep {
@@ -88,11 +93,15 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             log: app.log.clone(),
             settings: Settings::of(&app.loaded),
         },
-        access: access.clone(),
+        access,
     };
-    let gateway = match bind(app, address, &house).await {
+    let gateway = match Gateway::bind(address, house).await {
         Ok(gateway) => gateway,
-        Err(exit) => return exit,
+        Err(error) => {
+            let (message, hint) = told(address, &error, None);
+            app.terminal.error(&message, Some(&hint));
+            return Exit::Usage;
+        }
     };
     // From here on SIGHUP ends nothing.
     let reload = gateway.reload();
@@ -150,14 +159,16 @@ async fn access(app: &App, token: &Token, store: Option<&Store>) -> Access {
     }
 }
 
-/// Listens, at another port if the person wants that.
-async fn bind(app: &App, mut address: SocketAddr, house: &impl Fn() -> House) -> Result<Gateway, Exit> {
+/// The address, or the one with another port if it is taken and the person wants that. It is looked for first: who has the
+/// port may have everything else that a gateway needs, too.
+async fn free(app: &App, mut address: SocketAddr) -> Result<SocketAddr, Exit> {
     loop {
-        let error = match Gateway::bind(address, house()).await {
-            Ok(gateway) => return Ok(gateway),
-            Err(error) => error,
+        let error = match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => BindError::Io { address, error },
+            // Whatever else is wrong is told when it is needed.
+            _ => return Ok(address),
         };
-        let free = is_taken(&error).then(|| holder::next_free(address.port())).flatten();
+        let free = holder::next_free(address.port());
         let (message, hint) = told(address, &error, free);
         let Some(free) = free.filter(|_| person::somebody(app.terminal)) else {
             app.terminal.error(&message, Some(&hint));

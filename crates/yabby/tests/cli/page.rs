@@ -53,12 +53,12 @@ fn a_command_is_answered_and_a_message_can_be_said_in_other_words() {
     server.chat("Two.");
     let served = Served::start(&home);
     let mut events = served.events();
-    served.say("m1", "first");
+    served.say("m1", "zebra");
     events.next(&["ended"]);
     served.say("m2", "/think high");
     events.next(&["ended"]);
     let entries = served.entries();
-    assert_eq!(entries[..2], ["user: first", "assistant: One."]);
+    assert_eq!(entries[..2], ["user: zebra", "assistant: One."]);
     assert!(entries[2].starts_with("notice: "), "{entries:?}");
     let whole = served.get("/api/conversations/agent%3Amain%3Amain/entries");
     let seq = whole["entries"][0]["seq"].as_u64().unwrap();
@@ -69,7 +69,7 @@ fn a_command_is_answered_and_a_message_can_be_said_in_other_words() {
     events.next(&["ended"]);
     assert_eq!(served.entries(), ["user: second", "assistant: Two."]);
     let calls = server.model_calls();
-    assert!(!calls[1].body["messages"].to_string().contains("first"));
+    assert!(!calls[1].body["messages"].to_string().contains("zebra"));
     // A place that is none changes nothing.
     let wrong = json!({"id": "m4", "seq": 9_999, "text": "third"});
     let (status, answer) = served.call("POST", "/api/conversations/agent%3Amain%3Amain/edit", Some(&wrong));

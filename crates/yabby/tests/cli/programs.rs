@@ -121,7 +121,8 @@ fn a_stream_is_complete_and_a_failure_is_told_in_it() {
         answer.contains("\"Hel\"") && answer.contains("lo.") && answer.contains("data: [DONE]"),
         "{answer}"
     );
-    // Nobody says anything more.
+    // Nobody is there any more.
+    drop(server);
     let (status, error) = served.call(
         "POST",
         "/v1/chat/completions",
@@ -152,6 +153,13 @@ fn whoever_leaves_frees_the_server() {
     }
     drop(stream);
     // The conversation is free again long before the slow answer would have been.
+    let there = "/api/conversations/agent%3Amain%3Aleft";
+    for _ in 0..500 {
+        if served.get(there)["running"] == false {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     let next = chat(&json!([{"role": "user", "content": "next"}]));
     let (status, answer) = served.call_with(
         "POST",

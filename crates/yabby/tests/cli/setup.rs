@@ -134,7 +134,7 @@ fn one_server_is_written_and_then_nothing_is_left_to_write() {
     // The answer has taught something of the server, and is recorded.
     assert_eq!(
         files(&home),
-        BTreeSet::from(["route", "servers", "yabby.json5"].map(str::to_owned))
+        BTreeSet::from(["route", "servers", "usage", "yabby.json5"].map(str::to_owned))
     );
 }
 
