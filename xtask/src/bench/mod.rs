@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures of the release binary and of the splitter for inline reasoning, each beside a baseline
 //! of the same run, because the machines that it runs on are shared and noisy.
 
+pub(crate) mod hello;
 pub(crate) mod route;
 pub(crate) mod store;
 
