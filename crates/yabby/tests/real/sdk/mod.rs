@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Once,
     time::Duration,
 };
@@ -79,7 +79,10 @@ fn answered(program: &mut Command, script: &Path) {
             .arg(script)
             .args([url, key.trim()])
             .env("PATH", path())
-            .env("NO_PROXY", "127.0.0.1"),
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
         LIMIT,
     )
     .ended();
