@@ -12,6 +12,7 @@ mod prerequisites;
 mod repo;
 mod run;
 mod size;
+mod web;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,10 @@ cargo xtask bench route       what passes through `yabby serve`, beside proxies 
 cargo xtask bench store       how many messages a second the store keeps safe, on SQLite and PostgreSQL; with --kill, that
                               a thousand kills on each lose and double nothing (ten minutes)
 cargo xtask fuzz [--seconds N] [TARGET …]
-                              the fuzz targets, or some of them, for N seconds each (60)";
+                              the fuzz targets, or some of them, for N seconds each (60)
+cargo xtask web test          the web page in Chromium, against a scripted gateway, or with YABBY_WEB_URL and YABBY_WEB_TOKEN
+                              against a real one; screenshots go to the folder YABBY_WEB_SHOTS
+cargo xtask web vendor        the libraries of the web page anew from npm, at the versions of vendor/make";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
         ["bench", "store"] => bench::store::all(),
         ["bench", "store", "--kill"] => bench::store::kill(),
         ["fuzz", words @ ..] => fuzz::all(words),
+        ["web", "test"] => web::test(),
+        ["web", "vendor"] => web::vendor(),
         ["size"] => size::report(&size::Build::Incremental),
         ["size", "--clean"] => size::report(&size::Build::Clean),
         ["help" | "--help" | "-h"] => {

@@ -1,10 +1,12 @@
 //! What an agent has: its tools, its prompt, its rules. The binary implements it over the config.
 
-use futures_util::future::BoxFuture;
-use yabby_core::{ResetPolicy, SessionKey, Time};
-use yabby_tools::Registry;
+use std::time::Duration;
 
-use crate::{Frozen, Limits, QueueMode, Served, Wish, compact};
+use futures_util::future::BoxFuture;
+use yabby_core::{ResetPolicy, SessionKey, Thinking, Time};
+use yabby_tools::{Choice, Registry};
+
+use crate::{Circles, Frozen, Limits, QueueMode, Served, Wish, compact};
 
 /// What an agent has.
 pub trait Home: Send + Sync {
@@ -54,4 +56,21 @@ pub struct Rules {
     pub compaction: compact::Settings,
     /// Whether whoever watches sees the reasoning, unless the conversation says otherwise.
     pub reasoning: bool,
+    /// When a model goes round in a circle.
+    pub circles: Circles,
+    /// What sub-tasks have.
+    pub helpers: Helpers,
+}
+
+/// What sub-tasks have instead of what their turn has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Helpers {
+    /// Their model: an alias or `provider/model`; nothing else is tried then.
+    pub model: Option<String>,
+    /// How hard it thinks.
+    pub thinking: Option<Thinking>,
+    /// How long one may take.
+    pub time: Option<Duration>,
+    /// Which of the turn's tools they have.
+    pub tools: Choice,
 }

@@ -13,6 +13,7 @@ mod prompt;
 mod recall;
 mod render;
 pub mod results;
+mod reuse;
 mod routed;
 mod skills;
 mod state;
@@ -23,7 +24,7 @@ mod workspace;
 pub use body::{Body, Kind, Reminder};
 pub use command::Command;
 pub use find::{Meant, Toolset};
-pub use home::{Home, Rules};
+pub use home::{Helpers, Home, Rules};
 pub use hub::Hub;
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
@@ -35,12 +36,16 @@ pub use prompt::{
 pub use recall::Recall;
 pub use render::render;
 pub use results::ResultTool;
-pub use routed::Routed;
+pub use reuse::{Cause, Change, Lost, Part, first_change};
+pub use routed::{Routed, capped};
 pub use skills::{
     FrontMatter, Here, Requires, Skill, SkillEntry, SkillTrouble, SkillTroubleKind, Skills, SkillsSettings,
     front_matter,
 };
-pub use state::{QueueMode, State};
-pub use step::{Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone};
+pub use state::State;
+pub use step::{
+    Circles, Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone,
+};
 pub use turn::{Assistant, Spawn};
 pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};
+pub use yabby_config::QueueMode;

@@ -97,8 +97,9 @@ impl Model for Routed {
             };
             let of_model = facts.as_ref().and_then(|facts| facts.model(id).or(facts.only_model()));
             let slots = of_model.and_then(|model| model.slots.as_ref());
+            let window = endpoint.window(id).map(|window| window.value);
             Ok(Served {
-                window: endpoint.window(id).map(|window| window.value),
+                window: capped(window, self.config.assistant(&wish.agent).context_tokens),
                 prefill: endpoint.observed(id).speed.prefill,
                 slots: slots.map(|slots| slots.value),
                 model: first.model.clone(),
@@ -185,6 +186,12 @@ impl Drop for Recorded {
     fn drop(&mut self) {
         self.finish();
     }
+}
+
+/// The window that is used, of the one that is served and the most that the owner wants to be used: where nobody knows the first,
+/// it is the second.
+pub fn capped(window: Option<u32>, most: Option<u32>) -> Option<u32> {
+    [window, most].into_iter().flatten().min()
 }
 
 /// What the person is told when nobody can be asked.

@@ -1,6 +1,7 @@
 //! What a person has set for a conversation, and what holds unless they do.
 
 use serde::{Deserialize, Serialize};
+use yabby_config::QueueMode;
 
 /// What is set for a conversation, beside the config. It outlives sessions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,44 +28,6 @@ pub struct State {
     /// What other versions have set; it stays.
     #[serde(flatten)]
     pub others: serde_json::Map<String, serde_json::Value>,
-}
-
-/// What becomes of messages that come in while a turn runs, with OpenClaw's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum QueueMode {
-    /// They go into the running turn, before its next step.
-    #[default]
-    Steer,
-    /// Each is answered afterwards, by a turn of its own.
-    Followup,
-    /// They are answered afterwards, all together.
-    Collect,
-    /// They end the running turn.
-    Interrupt,
-}
-
-impl QueueMode {
-    /// The mode of a word; OpenClaw's older words too.
-    pub fn of(word: &str) -> Option<Self> {
-        Some(match word.trim().to_ascii_lowercase().as_str() {
-            "steer" | "steer-backlog" | "steer+backlog" | "queue" => Self::Steer,
-            "followup" | "follow-up" => Self::Followup,
-            "collect" => Self::Collect,
-            "interrupt" | "abort" => Self::Interrupt,
-            _ => return None,
-        })
-    }
-
-    /// The word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Steer => "steer",
-            Self::Followup => "followup",
-            Self::Collect => "collect",
-            Self::Interrupt => "interrupt",
-        }
-    }
 }
 
 impl State {

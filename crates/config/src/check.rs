@@ -137,6 +137,12 @@ impl Checker<'_> {
         for mut member in members {
             path.push(Seg::Key(member.key.clone()));
             let result = if let Some(shape) = shape.property(&member.key) {
+                if known::is_idle(path) {
+                    self.unused.push(UnusedKey {
+                        key: dotted(path),
+                        place: self.sources.place(member.key_span),
+                    });
+                }
                 self.node(&mut member.value, shape, path)
             } else if known::is_unused(path) {
                 self.unused.push(UnusedKey {

@@ -77,7 +77,7 @@ pub struct Diagnostic {
     pub help: Option<Text>,
 }
 
-/// A key of OpenClaw that Yabby does not use yet.
+/// A key of OpenClaw that Yabby does not use yet, whether it reads it or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusedKey {
     /// The dotted key.

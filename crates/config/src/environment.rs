@@ -33,6 +33,14 @@ pub mod vars {
     pub const OPENCLAW_WORKSPACE: &str = "OPENCLAW_WORKSPACE_DIR";
     /// OpenClaw's name for [`INCLUDE_ROOTS`].
     pub const OPENCLAW_INCLUDE_ROOTS: &str = "OPENCLAW_INCLUDE_ROOTS";
+    /// A key of the gateway's owner.
+    pub const GATEWAY_TOKEN: &str = "YABBY_GATEWAY_TOKEN";
+    /// OpenClaw's name for [`GATEWAY_TOKEN`].
+    pub const OPENCLAW_GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
+    /// The same where `gateway.auth.mode` is `password`.
+    pub const OPENCLAW_GATEWAY_PASSWORD: &str = "OPENCLAW_GATEWAY_PASSWORD";
+    /// The port of the gateway; wins over the config, as in OpenClaw.
+    pub const OPENCLAW_GATEWAY_PORT: &str = "OPENCLAW_GATEWAY_PORT";
     /// Locale, strongest first: `LC_ALL`, `LC_MESSAGES`, `LANG`.
     pub const LOCALE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
     /// The home folder.

@@ -113,6 +113,20 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// The same for every value that there is, in the order of the config as it is shown. Lists of simple values are one value.
+    pub fn explain_all(&self) -> Vec<Explanation> {
+        let effective = self.show();
+        let view = View {
+            loaded: self,
+            effective: &effective,
+        };
+        let mut paths = Vec::new();
+        leaves(&effective, &mut Vec::new(), &mut paths);
+        paths.iter().map(|path| view.explain(path)).collect()
+    }
+}
+
 struct View<'a> {
     loaded: &'a Loaded,
     effective: &'a Value,
@@ -254,7 +268,7 @@ impl View<'_> {
     }
 
     fn status(&self, path: &[Seg], written: Option<&Node>) -> KeyStatus {
-        if (1..=path.len()).any(|length| known::is_unused(&path[..length])) {
+        if (1..=path.len()).any(|length| known::is_unused(&path[..length]) || known::is_idle(&path[..length])) {
             return KeyStatus::NotUsedYet;
         }
         let removed = written.is_some() && self.node(&self.loaded.usable, path).is_none();
@@ -333,6 +347,30 @@ fn value_at<'a>(value: &'a Value, path: &[Seg]) -> Option<&'a Value> {
         Seg::Key(key) => value.get(key),
         Seg::Index(index) => value.get(index),
     })
+}
+
+/// The paths of all values that have none below them.
+fn leaves(value: &Value, path: &mut Vec<Seg>, paths: &mut Vec<Vec<Seg>>) {
+    let mut below = |seg: Seg, value: &Value| {
+        path.push(seg);
+        leaves(value, path, paths);
+        path.pop();
+    };
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, value) in members {
+                below(Seg::from(key.as_str()), value);
+            }
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+            for (index, item) in items.iter().enumerate() {
+                below(Seg::Index(index), item);
+            }
+        }
+        Value::Null => {}
+        _ if path.is_empty() => {}
+        _ => paths.push(path.clone()),
+    }
 }
 
 fn collect(value: &Value, path: &mut Vec<Seg>, keys: &mut Vec<String>) {

@@ -24,6 +24,8 @@ pub(crate) struct Includer<'a> {
     pub(crate) roots: Vec<PathBuf>,
     /// What the included files hold and does not count.
     pub(crate) duplicates: Vec<Duplicate>,
+    /// Where included files were looked for, as they are named.
+    pub(crate) tried: Vec<PathBuf>,
 }
 
 /// A file that is being read.
@@ -191,7 +193,7 @@ impl Includer<'_> {
     }
 
     /// The included file, if it may be read.
-    fn locate(&self, name: &str, chain: &[Link]) -> Result<Link, Refusal> {
+    fn locate(&mut self, name: &str, chain: &[Link]) -> Result<Link, Refusal> {
         let here = |message, help| Refusal::Here(message, Some(help));
         if name.is_empty() || name.contains('\0') || name.len() >= MAX_PATH {
             let help = text!("write it as {example}", example = "$include: \"models.json5\"");
@@ -208,7 +210,10 @@ impl Includer<'_> {
         let mut outside = false;
         let mut found = None;
         for folder in &parent.folders {
-            let Some(link) = Link::new(&folder.join(name)) else {
+            let path = folder.join(name);
+            let link = Link::new(&path);
+            self.tried.push(path);
+            let Some(link) = link else {
                 continue;
             };
             if self.roots.iter().any(|root| link.file.starts_with(root)) {

@@ -6,6 +6,7 @@ use crate::{
 };
 
 static LIST: &str = include_str!("openclaw_keys.txt");
+static IDLE: &str = include_str!("idle_keys.txt");
 
 /// Names that people bring from other tools, and the key they mean.
 const OTHER_NAMES: [(&str, &str); 18] = [
@@ -31,9 +32,18 @@ const OTHER_NAMES: [(&str, &str); 18] = [
 
 /// Patterns of keys that OpenClaw has and Yabby does not use.
 pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
-    LIST.lines()
+    lines(LIST)
+}
+
+fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Whether the key at `path` is read and checked, and has no effect yet.
+pub(crate) fn is_idle(path: &[Seg]) -> bool {
+    lines(IDLE).any(|pattern| path::matches(path, pattern))
 }
 
 /// Whether OpenClaw has the key at `path` and Yabby does not use it. A `*` of the list means every name that Yabby does not
@@ -129,6 +139,15 @@ mod tests {
                     .any(|shape| shape.property(last.key().unwrap()).is_some());
                 assert!(!used, "{pattern} is used by Yabby, so it must not be listed");
             }
+        }
+    }
+
+    #[test]
+    fn an_idle_key_is_one_that_is_read() {
+        for pattern in lines(IDLE) {
+            let entries = pattern.replacen("agents.*.*", "agents.entries.x", 1);
+            let path: Vec<Seg> = entries.split('.').map(Seg::from).collect();
+            assert!(is_used(&path) && is_idle(&path), "{pattern} is not read");
         }
     }
 

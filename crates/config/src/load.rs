@@ -48,6 +48,8 @@ pub struct Loaded {
     pub(crate) keepers: Keepers,
     /// Where the config refers to them.
     pub(crate) references: Vec<Written>,
+    /// Every file that says something, those too that are not there.
+    files: Vec<PathBuf>,
     variables: Variables,
     doubts: Doubts,
     own_dot_env: PathBuf,
@@ -64,6 +66,7 @@ pub fn load(env: &Environment, paths: &Paths, explicit: Option<&Path>) -> Loaded
     let mut diagnostics = Vec::new();
     let (origin, content) = origin::find(env, paths, explicit, &mut diagnostics);
     let mut reader = Reader::new(env, Some(paths), diagnostics);
+    reader.files = origin::looked_for(env, paths, explicit);
     let written = content.map(|content| reader.read(&origin, content));
     build(reader, origin, written)
 }
@@ -119,6 +122,22 @@ impl Loaded {
         self.diagnostics.extend(found);
     }
 
+    /// Every file that the config depends on: the config itself, what it includes, `.env` files, and files with secrets. Those
+    /// too that are not there, and would count if they were.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let kept = self.references.iter().filter_map(|written| written.asked.keeper.file());
+        let mut files: Vec<PathBuf> = self
+            .files
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(kept)
+            .map(Path::to_owned)
+            .collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
     /// Whether part of the config is off.
     pub fn has_errors(&self) -> bool {
         self.diagnostics
@@ -172,7 +191,9 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
         mut sources,
         duplicates,
         mut diagnostics,
+        mut files,
     } = reader;
+    files.extend(dot_env.iter().cloned());
 
     let mut variables = Variables::new(env);
     for path in &dot_env {
@@ -204,6 +225,7 @@ fn build(reader: Reader<'_>, origin: Origin, written: Option<Node>) -> Loaded {
         redactor,
         keepers: Keepers::default(),
         references: Vec::new(),
+        files,
         variables,
         doubts,
         own_dot_env,
@@ -221,6 +243,7 @@ struct Reader<'a> {
     sources: Sources,
     duplicates: Vec<Duplicate>,
     diagnostics: Vec<Diagnostic>,
+    files: Vec<PathBuf>,
 }
 
 // === impl Reader ===
@@ -233,6 +256,7 @@ impl<'a> Reader<'a> {
             sources: Sources::default(),
             duplicates: Vec::new(),
             diagnostics,
+            files: Vec::new(),
         }
     }
 
@@ -266,10 +290,12 @@ impl<'a> Reader<'a> {
             diagnostics: &mut self.diagnostics,
             roots,
             duplicates: Vec::new(),
+            tried: Vec::new(),
         };
         let node = includer.expand(node, &chain, &mut Vec::new());
-        let included = includer.duplicates;
+        let (included, tried) = (includer.duplicates, includer.tried);
         self.duplicates.extend(included);
+        self.files.extend(tried);
         node
     }
 

@@ -66,17 +66,7 @@ pub(crate) fn find(
     explicit: Option<&Path>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Origin, Option<String>) {
-    let named = explicit
-        .map(|path| Origin::Explicit(path.to_owned()))
-        .or_else(|| env.get(vars::CONFIG).map(|path| Origin::Environment(path.into())));
-    let candidates = match named {
-        Some(named) => vec![named],
-        None => vec![
-            Origin::Home(paths.own_config()),
-            Origin::OpenClaw(paths.openclaw_config.clone()),
-        ],
-    };
-    for origin in candidates {
+    for origin in candidates(env, paths, explicit) {
         let Some(path) = origin.path() else { continue };
         let optional = matches!(origin, Origin::Home(_) | Origin::OpenClaw(_));
         match std::fs::read_to_string(path) {
@@ -89,6 +79,28 @@ pub(crate) fn find(
         }
     }
     (Origin::None, None)
+}
+
+/// The files of which the first that is there is the config.
+pub(crate) fn looked_for(env: &Environment, paths: &Paths, explicit: Option<&Path>) -> Vec<PathBuf> {
+    let candidates = candidates(env, paths, explicit);
+    candidates
+        .iter()
+        .filter_map(|origin| Some(origin.path()?.to_owned()))
+        .collect()
+}
+
+fn candidates(env: &Environment, paths: &Paths, explicit: Option<&Path>) -> Vec<Origin> {
+    let named = explicit
+        .map(|path| Origin::Explicit(path.to_owned()))
+        .or_else(|| env.get(vars::CONFIG).map(|path| Origin::Environment(path.into())));
+    match named {
+        Some(named) => vec![named],
+        None => vec![
+            Origin::Home(paths.own_config()),
+            Origin::OpenClaw(paths.openclaw_config.clone()),
+        ],
+    }
 }
 
 fn unreadable(origin: &Origin, path: &Path, error: &io::Error) -> Diagnostic {

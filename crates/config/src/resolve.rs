@@ -73,6 +73,7 @@ impl Resolver<'_> {
             route: agents::route(&root.route, self.doubts.about_budget()),
             session: self.session(root.session),
             store: self.store(&root.store),
+            gateway: self.gateway(&root.gateway),
         }
     }
 

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use yabby_core::{Reset, ResetMode, ResetRules, ResetType, Secret};
 
 use crate::{
-    AssistantSettings, Config, KeySource, Loaded, Modality, SessionSettings, SkillSettings, StoreSettings, ToolChoice,
+    AssistantSettings, Bind, Config, GatewaySettings, GatewayTls, KeySource, Loaded, Modality, SessionSettings,
+    SkillSettings, StoreSettings, ToolChoice,
     assistant::without_nothing,
     config::{
         Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
@@ -87,6 +88,7 @@ fn config(config: &Config) -> Value {
         "route": route,
         "session": session(&config.session),
         "store": store(&config.store),
+        "gateway": gateway(&config.gateway),
         "tools": tools,
         "messages": config.messages.shown(),
         "commands": config.messages.shown_commands(),
@@ -228,6 +230,52 @@ fn store(store: &StoreSettings) -> Value {
         &mut out,
         "secretsKey",
         store.secrets_key.as_ref().map(ToString::to_string),
+    );
+    out.into()
+}
+
+fn gateway(gateway: &GatewaySettings) -> Value {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let mut out = Map::new();
+    put(&mut out, "port", gateway.port);
+    let bind = match gateway.bind {
+        Bind::Loopback => "loopback",
+        Bind::Lan => "lan",
+        Bind::Tailnet => "tailnet",
+        Bind::Address(address) => {
+            put(&mut out, "customBindHost", Some(address.to_string()));
+            "custom"
+        }
+    };
+    put(&mut out, "bind", Some(bind));
+    let lockout = gateway.auth.lockout;
+    let rate_limit = json!({
+        "maxAttempts": lockout.attempts,
+        "windowMs": milliseconds(lockout.window),
+        "lockoutMs": milliseconds(lockout.time),
+        "exemptLoopback": lockout.spares_loopback,
+    });
+    let mut auth = Map::new();
+    put(
+        &mut auth,
+        "mode",
+        Some(if gateway.auth.open { "none" } else { "token" }),
+    );
+    put(&mut auth, "token", gateway.auth.owner.as_ref().map(ToString::to_string));
+    put(&mut auth, "rateLimit", Some(rate_limit));
+    put(&mut out, "auth", Some(auth));
+    let tls = match &gateway.tls {
+        GatewayTls::Off => json!({"enabled": false}),
+        GatewayTls::Files { certificate, key } => json!({"enabled": true, "certPath": certificate, "keyPath": key}),
+        GatewayTls::InDoubt => json!({"enabled": true}),
+    };
+    put(&mut out, "tls", Some(tls));
+    let proxies: Vec<String> = gateway.trusted_proxies.iter().map(ToString::to_string).collect();
+    put(&mut out, "trustedProxies", Some(proxies));
+    put(
+        &mut out,
+        "controlUi",
+        Some(json!({"allowedOrigins": gateway.allowed_origins})),
     );
     out.into()
 }

@@ -14,6 +14,7 @@ mod suite {
     mod env;
     mod examples;
     mod explain;
+    mod gateway;
     mod include;
     mod kept;
     mod keys;

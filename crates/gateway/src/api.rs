@@ -1,5 +1,7 @@
 //! The APIs that clients speak, and errors in the shape of each.
 
+use std::time::Duration;
+
 use hyper::{
     StatusCode,
     body::Bytes,
@@ -34,6 +36,10 @@ pub(crate) struct Refusal {
     pub(crate) said: Option<Said>,
     /// How many attempts there were.
     pub(crate) attempts: u32,
+    /// When it is worth to try again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether it would help to send a key.
+    pub(crate) challenge: bool,
 }
 
 // === impl Refusal ===
@@ -46,7 +52,23 @@ impl Refusal {
             message: message.into(),
             said: None,
             attempts: 0,
+            retry_after: None,
+            challenge: false,
         }
+    }
+
+    /// The client may try again after a while.
+    #[must_use]
+    pub(crate) fn after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time);
+        self
+    }
+
+    /// The client is asked for a key.
+    #[must_use]
+    pub(crate) fn challenging(mut self) -> Self {
+        self.challenge = true;
+        self
     }
 
     /// The refusal for an error of an upstream.
@@ -78,6 +100,15 @@ impl Refusal {
 // === impl Api ===
 
 impl Api {
+    /// The API in whose shape an error is told at a path.
+    pub(crate) fn of_errors(path: &str) -> Self {
+        if path.starts_with("/v1/messages") {
+            Self::Messages
+        } else {
+            Self::of_path(path).unwrap_or(Self::Chat)
+        }
+    }
+
     /// The API behind a path.
     pub(crate) fn of_path(path: &str) -> Option<Self> {
         match path {
@@ -146,6 +177,8 @@ impl Api {
             }
             Self::Messages => {
                 let kind = match status.as_u16() {
+                    401 => "authentication_error",
+                    403 => "permission_error",
                     404 => "not_found_error",
                     413 => "request_too_large",
                     429 => "rate_limit_error",

@@ -25,6 +25,8 @@ use crate::{
 
 /// The largest body. A prompt of a million tokens has about 4 MB; pictures make it more.
 pub(crate) const LONGEST: usize = 32 << 20;
+/// The largest body of whoever has not shown a key.
+const SHORT: usize = 4 << 10;
 /// All bodies together.
 const TOGETHER: usize = 512 << 20;
 /// A client that sends nothing for this long has left.
@@ -57,11 +59,20 @@ impl Budget {
     }
 
     /// Reads a body to its end.
-    pub(crate) async fn read(&self, mut body: Incoming) -> Result<Held, Refusal> {
+    pub(crate) async fn read(&self, body: Incoming) -> Result<Held, Refusal> {
+        self.read_up_to(LONGEST, body).await
+    }
+
+    /// Reads a body to its end that anybody may send, so that it must be short.
+    pub(crate) async fn read_short(&self, body: Incoming) -> Result<Held, Refusal> {
+        self.read_up_to(SHORT, body).await
+    }
+
+    async fn read_up_to(&self, longest: usize, mut body: Incoming) -> Result<Held, Refusal> {
         let told = body.size_hint().exact();
         let length = told.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
-        if length > LONGEST {
-            return Err(too_large());
+        if length > longest {
+            return Err(too_large(longest));
         }
         let mut share = Share {
             used: Arc::clone(&self.used),
@@ -87,8 +98,8 @@ impl Budget {
                     ));
                 }
             };
-            if all.len() + piece.len() > LONGEST {
-                return Err(too_large());
+            if all.len() + piece.len() > longest {
+                return Err(too_large(longest));
             }
             if !share.grow(piece.len()) {
                 let message = "too many large requests at once; try again later";
@@ -132,12 +143,13 @@ async fn next(body: &mut Incoming) -> Option<Option<Result<Frame<Bytes>, hyper::
     }
 }
 
-fn too_large() -> Refusal {
-    Refusal::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "request_too_large",
-        format!("the body has more than {} MB", LONGEST >> 20),
-    )
+fn too_large(longest: usize) -> Refusal {
+    let most = match longest >> 20 {
+        0 => format!("{} kB", longest >> 10),
+        megabytes => format!("{megabytes} MB"),
+    };
+    let message = format!("the body has more than {most}");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
 }
 
 // === impl Held ===

@@ -110,6 +110,11 @@ impl Place {
         }
     }
 
+    /// Whether requests to an endpoint would go the same way.
+    pub(crate) fn is_of(&self, endpoint: &Endpoint) -> bool {
+        self.names.endpoint.is_same(endpoint)
+    }
+
     /// A new connection. It has no deadline. An address in place of a name is for the caller to check.
     pub(crate) async fn connect(self: &Arc<Self>) -> Result<Line, Failed> {
         let stream = if self.address.scheme_str() == Some("https") {

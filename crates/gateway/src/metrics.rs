@@ -12,8 +12,12 @@ use std::{
 
 use serde_json::Value;
 use yabby_core::{Attempt, ErrorKind, Outcome, Phase, Usage};
+use yabby_route::{Tally, tally::Done};
 
-use crate::routes::Target;
+use crate::{
+    log::{Level, Log},
+    routes::Target,
+};
 
 /// The upper bounds of the buckets of the time to the first byte, in milliseconds.
 const BOUNDS: [u64; 13] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000];
@@ -25,6 +29,9 @@ const REMEMBERED: usize = 256;
 pub(crate) struct Metrics {
     endpoints: Mutex<BTreeMap<String, Arc<Counts>>>,
     last: Mutex<VecDeque<Record>>,
+    /// Sums of each day.
+    tally: Tally,
+    log: Log,
 }
 
 /// An attempt that is over. It shares what it can: hundreds are kept, and each that had memory of its own would keep the
@@ -64,17 +71,17 @@ pub(crate) struct InFlight(Arc<Counts>);
 
 // === impl Metrics ===
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    pub(crate) fn new(tally: Tally, log: Log) -> Self {
         Self {
             endpoints: Mutex::default(),
             // All at once: what grows in a busy moment keeps the memory before it from going back to the system.
             last: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+            tally,
+            log,
         }
     }
-}
 
-impl Metrics {
     pub(crate) fn of(&self, provider: &str) -> Arc<Counts> {
         Arc::clone(lock(&self.endpoints).entry(provider.to_owned()).or_default())
     }
@@ -84,8 +91,15 @@ impl Metrics {
         let counts = &record.target.counts;
         match &record.outcome {
             Outcome::Answered | Outcome::Outrun => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
-            Outcome::Failed { error, .. } => *lock(&counts.failed).entry(name(*error)).or_default() += 1,
+            Outcome::Failed { error, .. } => {
+                *lock(&counts.failed).entry(name(*error)).or_default() += 1;
+                // Its message may repeat what was said.
+                let next = record.decision.unwrap_or("end");
+                let text = format!("{}: {} ({next})", record.target.model, name(*error));
+                self.log.add(Level::Warn, "models", &text);
+            }
         }
+        self.tally.note(&record.target.model, &record.done());
         let mut last = lock(&self.last);
         if last.len() == REMEMBERED {
             last.pop_front();
@@ -172,6 +186,16 @@ impl Metrics {
 // === impl Record ===
 
 impl Record {
+    fn done(&self) -> Done {
+        Done {
+            failed: matches!(self.outcome, Outcome::Failed { .. }),
+            first_token_ms: self.first_ms,
+            total_ms: self.total_ms,
+            usage: self.usage,
+            cost: self.cost,
+        }
+    }
+
     fn attempt(&self) -> Attempt {
         Attempt {
             model: self.target.model.clone(),
@@ -259,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told() {
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(Tally::in_memory(), Log::default());
         let counts = metrics.of("a\"b");
         let in_flight = counts.enter();
         counts.first_byte(Duration::from_millis(2));

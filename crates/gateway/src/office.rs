@@ -1,8 +1,6 @@
 //! What the gateway has of the assistant.
 
-use std::sync::Arc;
-
-use yabby_agent::{Assistant, Home};
+use yabby_agent::Assistant;
 use yabby_store::Store;
 
 /// The assistant, and where it keeps everything.
@@ -12,8 +10,6 @@ pub struct Office {
     pub store: Store,
     /// Who answers. Its loop is run by whoever makes this.
     pub assistant: Assistant,
-    /// What its agents have.
-    pub home: Arc<dyn Home>,
 }
 
 impl std::fmt::Debug for Office {

@@ -6,18 +6,20 @@
 use std::{sync::Arc, time::Duration};
 
 use hyper::{
-    HeaderMap, Response,
+    HeaderMap, Response, StatusCode,
     body::{Body as _, Bytes},
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tokio::time::{Instant, sleep, timeout};
 use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
-use yabby_route::{Decision, PlanError, Situation, Spending, decide};
+use yabby_route::{Decision, PlanError, Situation, Spending, decide, spending::Payer};
 use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
+use yabby_store::KeyKind;
 
 use crate::{
     api::{Api, Refusal},
-    assistant::Programs,
+    assistant::{Programs, may_talk_to},
+    auth,
     budget::Held,
     line::Sent,
     metrics::Metrics,
@@ -60,6 +62,9 @@ struct Asked<'a> {
     headers: &'a HeaderMap,
     body: Bytes,
     caller: Caller,
+    /// Whose key has come with it.
+    by: &'a auth::Caller,
+    payer: Payer,
 }
 
 /// What was tried, and why each failed.
@@ -71,12 +76,19 @@ struct Tried {
 
 impl Relay {
     /// The answer to a request, or what its client is told instead.
-    pub(crate) async fn answer(&self, api: Api, headers: &HeaderMap, body: Held) -> Response<Out> {
+    pub(crate) async fn answer(&self, api: Api, headers: &HeaderMap, body: Held, by: &auth::Caller) -> Response<Out> {
+        let caller = caller(headers);
         let asked = Asked {
+            by,
+            payer: Payer {
+                session: caller.session.clone(),
+                key: (by.kind() != KeyKind::Owner).then(|| by.id().to_owned()),
+                key_per_day: by.scopes().budget,
+            },
             api,
             headers,
             body: body.bytes(),
-            caller: caller(headers),
+            caller,
         };
         match self.relay(&asked).await {
             Ok(response) => response,
@@ -96,15 +108,26 @@ impl Relay {
         if let (Some(programs), Some(name)) = (&self.programs, name.as_deref())
             && let Some(agent) = Programs::agent_of(name.trim(), asked.headers)
         {
+            if let Err(reason) = may_talk_to(asked.by.scopes(), &agent) {
+                let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
+            }
             return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
         }
         let route = self
             .routes
             .find(asked.api, name.as_deref())
             .map_err(|error| no_plan(&error))?;
-        drop(name);
         let mut tried = Tried::default();
-        let targets = route.in_order_for(&asked.caller);
+        let mut targets = route.in_order_for(&asked.caller);
+        let scopes = asked.by.scopes();
+        if !scopes.allow_every_model() {
+            targets.retain(|target| scopes.allow_model(target.names()));
+            if targets.is_empty() {
+                return Err(not_allowed(asked.by, name.as_deref()));
+            }
+        }
+        drop(name);
         for (at, target) in targets.iter().enumerate() {
             let way = match &target.way {
                 Ok(way) => way,
@@ -113,7 +136,11 @@ impl Relay {
                     continue;
                 }
             };
-            if let Err(error) = self.placed(target, &route.zones).await {
+            let placed = async {
+                self.placed(target, &route.zones).await?;
+                self.placed(target, asked.by.zones()).await
+            };
+            if let Err(error) = placed.await {
                 tried.failures.push((target.model.clone(), error.into()));
                 continue;
             }
@@ -189,9 +216,7 @@ impl Relay {
         tried.attempts += 1;
         let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
         loop {
-            let reserved = trial
-                .reserve(&self.spending, &asked.caller.session, tokens(&asked.body))
-                .await;
+            let reserved = trial.reserve(&self.spending, &asked.payer, tokens(&asked.body)).await;
             let opened = match reserved {
                 Err(error) => Err(error.into()),
                 Ok(()) if target.endpoint.is_managed() => {
@@ -296,6 +321,17 @@ async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
     })
 }
 
+/// None of the models that would be asked may be asked with this key.
+fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
+    let message = format!(
+        "the key {:?} may not ask {}: its scope models allows only {}",
+        by.name(),
+        name.unwrap_or("the models of the config"),
+        by.scopes().models.join(", ")
+    );
+    Refusal::new(StatusCode::FORBIDDEN, "model_not_allowed", message)
+}
+
 /// Four bytes each, as everybody estimates; the body is not read.
 fn tokens(body: &[u8]) -> u32 {
     u32::try_from(body.len() / 4).unwrap_or(u32::MAX)
@@ -379,6 +415,12 @@ pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
                 headers.insert(name.clone(), value.clone());
             }
         }
+    }
+    if refusal.challenge {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yabby\""));
+    }
+    if let Some(time) = refusal.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(time.as_secs() + 1));
     }
     if refusal.attempts > 0 {
         headers.insert(ATTEMPTS, HeaderValue::from(refusal.attempts));

@@ -15,6 +15,7 @@ use yabby_config::{Config, Params};
 use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Zones, text};
 use yabby_route::{Candidate, Deadlines, PlanError, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
+use yabby_store::Scopes;
 
 use crate::{
     api::Api,
@@ -27,7 +28,8 @@ const MOST_NAMES: usize = 512;
 /// A longer name is planned each time.
 const LONGEST_NAME: usize = 256;
 
-/// What is asked for which name. It is planned once: neither the config nor the fleet changes while this lives.
+/// What is asked for which name. It is planned once: neither the config nor the fleet changes while this lives, and with
+/// another config there are other routes.
 #[derive(Debug)]
 pub(crate) struct Routes {
     config: Config,
@@ -60,6 +62,8 @@ struct Stop {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) model: ModelRef,
+    /// The names that it goes by: its own, and its aliases.
+    names: Vec<String>,
     pub(crate) endpoint: Endpoint,
     pub(crate) deadlines: Deadlines,
     pub(crate) counts: Arc<Counts>,
@@ -106,6 +110,50 @@ impl Routes {
         }
     }
 
+    /// The same for another config. Connections to places of which nothing has changed are kept.
+    pub(crate) fn succeeded_by(&self, config: Config, fleet: Fleet, default: Option<ModelRef>) -> Self {
+        let stays = |place: &Arc<Place>| fleet.endpoints().any(|endpoint| place.is_of(endpoint));
+        let places = lock(&self.places);
+        let kept = places.iter().filter(|(_, place)| stays(place));
+        let kept = kept.map(|(key, place)| (key.clone(), Arc::clone(place))).collect();
+        drop(places);
+        Self {
+            places: Mutex::new(kept),
+            ..Self::new(config, fleet, default, self.http.clone(), Arc::clone(&self.metrics))
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The agents of the config: ids and names.
+    pub(crate) fn agents(&self) -> Vec<(String, Option<String>)> {
+        let named = self.config.agents.entries.iter();
+        let agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
+        if agents.is_empty() {
+            return vec![("main".to_owned(), None)];
+        }
+        agents
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The models that are asked, in order, when a request names none.
+    pub(crate) fn chain(&self) -> Result<Vec<(ModelRef, Endpoint)>, PlanError> {
+        let wanted = Wanted {
+            default: self.default.as_ref(),
+            ..Wanted::default()
+        };
+        let plan = plan(&self.config, &self.fleet, &wanted)?;
+        let candidates = plan.candidates.into_iter();
+        Ok(candidates
+            .map(|candidate| (candidate.model, candidate.endpoint))
+            .collect())
+    }
+
     /// What is asked for a name, by what was known when it was asked for first; the chain of the config for none, `yabby` and `route/default`.
     pub(crate) fn find(&self, api: Api, name: Option<&str>) -> Result<Arc<Route>, PlanError> {
         let name = name.map_or("", str::trim);
@@ -148,6 +196,7 @@ impl Routes {
     fn target(&self, api: Api, candidate: &Candidate, endpoint: &Endpoint) -> Target {
         Target {
             model: candidate.model.clone(),
+            names: self.names_of(&candidate.model),
             endpoint: endpoint.clone(),
             deadlines: Deadlines::of(endpoint),
             counts: self.metrics.of(&endpoint.provider),
@@ -235,20 +284,42 @@ impl Routes {
         }
     }
 
-    /// The names that can be asked for, in the order of the config.
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// What a model goes by.
+    fn names_of(&self, model: &ModelRef) -> Vec<String> {
+        let aliases = self.config.aliases().into_iter();
+        let aliases = aliases.filter(|(_, other)| other == model).map(|(alias, _)| alias);
+        std::iter::once(model.to_string()).chain(aliases).collect()
+    }
+
+    /// The names that can be asked for with a key of these scopes, in the order of the config.
+    pub(crate) fn names(&self, scopes: &Scopes) -> Vec<String> {
         let mut names = Vec::new();
+        let allows = |model: &ModelRef| {
+            scopes.allow_every_model() || scopes.allow_model(self.names_of(model).iter().map(String::as_str))
+        };
+        let wanted = Wanted {
+            default: self.default.as_ref(),
+            ..Wanted::default()
+        };
         let policy = self.config.policy();
         if policy.primary.is_some() || self.default.is_some() {
-            names.push("route/default".to_owned());
+            let chain = || plan(&self.config, &self.fleet, &wanted).map(|plan| plan.candidates);
+            let any = || chain().is_ok_and(|chain| chain.iter().any(|candidate| allows(&candidate.model)));
+            if scopes.allow_every_model() || any() {
+                names.push("route/default".to_owned());
+            }
         }
-        names.extend(self.config.aliases().into_iter().map(|(alias, _)| alias));
+        let aliases = self.config.aliases().into_iter();
+        names.extend(aliases.filter(|(_, model)| allows(model)).map(|(alias, _)| alias));
         for endpoint in self.fleet.endpoints() {
             let listed = endpoint.listed.iter().map(|entry| entry.id.clone());
             let known = endpoint.known();
             let served = known.iter().flat_map(|facts| &facts.models).filter(|model| model.chat);
             let ids = listed.chain(served.map(|model| model.id.clone()));
-            names.extend(ids.map(|id| format!("{}/{id}", endpoint.provider)));
+            let all = ids.map(|id| format!("{}/{id}", endpoint.provider));
+            names.extend(
+                all.filter(|name| scopes.allow_every_model() || name.parse().is_ok_and(|model| allows(&model))),
+            );
         }
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
@@ -295,6 +366,15 @@ fn unusable(endpoint: &Endpoint) -> ModelError {
         "check baseUrl, apiKey and headers of models.providers.{provider} in the config",
         provider = endpoint.provider
     ))
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The names that it goes by.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
 }
 
 // === impl Route ===

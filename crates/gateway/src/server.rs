@@ -1,12 +1,18 @@
 //! Listens, and answers each request with what its path stands for.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, ORIGIN},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -19,23 +25,29 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tower_service::Service as _;
-use yabby_config::Config;
+use yabby_config::{Config, GatewayTls};
 use yabby_core::{Attempt, ModelRef};
-use yabby_route::{Spending, Wanted, plan};
-use yabby_servers::{Fleet, Http, Keeper};
-use yabby_store::{Deliveries, Pace, Place};
+use yabby_route::Spending;
+use yabby_servers::{Fleet, Http};
+use yabby_store::{Deliveries, Keys, Pace, Place, Scopes, StoreError};
 
 use crate::{
     api::{Api, Refusal},
-    app::{self, Desk, Page},
+    app::{self, Desk, History, Page},
     assistant::Programs,
+    auth::{Access, Caller, Crowd, Gate, Peer, Signal},
     budget::Budget,
     feed::Feed,
     metrics::Metrics,
     office::Office,
     passing::Out,
+    ready::readiness,
     relay::{Relay, refused},
+    reload::{Now, Reload},
     routes::Routes,
+    site,
+    stream::{Stream, Tls, TlsError},
+    upkeep::Upkeep,
 };
 
 /// More clients wait in the system's queue.
@@ -66,16 +78,19 @@ pub struct House {
     pub spending: Spending,
     /// The assistant, where there is one.
     pub office: Option<Office>,
+    /// What whoever looks after it is shown.
+    pub upkeep: Upkeep,
+    /// Who may come in, beside what the config says.
+    pub access: Access,
 }
 
-/// Serves HTTP on this machine.
+/// Serves HTTP.
 #[derive(Debug)]
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     shared: Arc<Shared>,
-    /// It looks after the servers as long as this lives.
-    _keeper: Keeper,
     /// They end with this.
     _tasks: JoinSet<()>,
 }
@@ -83,9 +98,21 @@ pub struct Gateway {
 /// Why a gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Others on the network could use the models, and nothing asks them who they are.
-    #[error("{0} is not an address of this machine alone")]
-    NotLoopback(SocketAddr),
+    /// Others on the network could read the keys that are sent, and all that is said.
+    #[error("at {0} anybody on the network could read what is said")]
+    Unprotected(SocketAddr),
+    /// Others on the network could use the models, and nothing would ask them who they are.
+    #[error("at {0} anybody on the network could use the models")]
+    Open(SocketAddr),
+    /// TLS is wanted, and a mistake in the config hides how.
+    #[error("TLS is wanted, and a mistake in the config hides how")]
+    TlsInDoubt,
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The keys that are kept cannot be read.
+    #[error("the keys cannot be read: {0}")]
+    Keys(#[source] StoreError),
     /// The system refuses.
     #[error("{address}: {error}")]
     Io {
@@ -98,19 +125,36 @@ pub enum BindError {
 
 #[derive(Debug)]
 struct Shared {
-    relay: Relay,
+    now: Arc<Now>,
     budget: Budget,
+    gate: Arc<Gate>,
     /// The API of the page, where there is an assistant.
     app: Option<Router>,
 }
 
+/// Who has asked last on a connection.
+#[derive(Debug, Default)]
+struct Seat(Mutex<Option<Caller>>);
+
 // === impl Gateway ===
 
 impl Gateway {
-    /// Listens at an address, which must be a loopback one, and begins to look after the servers.
+    /// Listens at an address, and begins to look after the servers. Beyond this machine it listens only with TLS, or behind a
+    /// proxy that the config names, and only where everybody is asked for a key.
     pub async fn bind(address: SocketAddr, house: House) -> Result<Self, BindError> {
+        let settings = &house.config.gateway;
+        let tls = match &settings.tls {
+            GatewayTls::Off => None,
+            GatewayTls::Files { certificate, key } => Some(Tls::load(certificate, key)?),
+            GatewayTls::InDoubt => return Err(BindError::TlsInDoubt),
+        };
         if !address.ip().is_loopback() {
-            return Err(BindError::NotLoopback(address));
+            if settings.auth.open {
+                return Err(BindError::Open(address));
+            }
+            if tls.is_none() && settings.trusted_proxies.is_empty() {
+                return Err(BindError::Unprotected(address));
+            }
         }
         let io = |error| BindError::Io { address, error };
         let listener = TcpListener::bind(address).await.map_err(io)?;
@@ -122,30 +166,27 @@ impl Gateway {
             default,
             spending,
             office,
+            upkeep,
+            access,
         } = house;
-        let metrics = Arc::new(Metrics::default());
-        // Those of the chain are kept warm, where the config says so.
-        let wanted = Wanted {
-            default: default.as_ref(),
-            ..Wanted::default()
-        };
-        let chain = plan(&config, &fleet, &wanted);
-        let models: Vec<ModelRef> = chain
-            .map(|plan| plan.candidates.into_iter().map(|candidate| candidate.model).collect())
-            .unwrap_or_default();
+        let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
+        let metrics = Arc::new(Metrics::new(upkeep.tally.clone(), upkeep.log.clone()));
         let feed = Feed::default();
         let mut tasks = JoinSet::new();
-        let named = config.agents.entries.iter();
-        let mut agents: Vec<_> = named.map(|agent| (agent.id.clone(), agent.name.clone())).collect();
-        if agents.is_empty() {
-            agents.push(("main".to_owned(), None));
-        }
+        let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
-            let ids = agents.iter().map(|(id, _)| id.clone()).collect();
-            let programs = Programs::new(office.clone(), ids);
+            let programs = Programs::new(office.clone(), &routes);
             tasks.spawn(programs.clone().work());
             programs
         });
+        let relay = Relay {
+            routes,
+            http,
+            spending,
+            metrics,
+            programs,
+        };
+        let now = Arc::new(Now::new(relay, feed.clone(), upkeep));
         let app = office.map(|office| {
             tasks.spawn(feed.clone().follow(office.assistant.hub().clone()));
             let page = Page {
@@ -157,22 +198,20 @@ impl Gateway {
             if matches!(office.store.place(), Place::Postgres { .. }) {
                 tasks.spawn(feed.clone().follow_others(office.store.clone()));
             }
-            app::router(Desk::new(office, feed, agents))
+            let history = History::default();
+            tasks.spawn(history.clone().keep(Arc::clone(&now)));
+            app::router(Desk::new(office, Arc::clone(&now), history, Arc::clone(&gate)))
         });
+        tasks.spawn(Arc::clone(&now).keep_tally());
         Ok(Self {
             listener,
             address,
+            tls,
             _tasks: tasks,
-            _keeper: Keeper::start(&http, &fleet, &models),
             shared: Arc::new(Shared {
-                relay: Relay {
-                    routes: Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics)),
-                    http,
-                    spending,
-                    metrics,
-                    programs,
-                },
+                now,
                 budget: Budget::default(),
+                gate,
                 app,
             }),
         })
@@ -183,19 +222,32 @@ impl Gateway {
         self.address
     }
 
+    /// The same as the beginning of a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// A handle to the records of attempts.
     pub fn records(&self) -> Records {
-        Records(Arc::clone(&self.shared.relay.metrics))
+        Records(Arc::clone(&self.shared.now.relay().metrics))
+    }
+
+    /// A handle to give it another config while it serves.
+    pub fn reload(&self) -> Reload {
+        Reload::new(&self.shared.now)
     }
 
     /// Serves until `end`, then lets answers that have begun come to their end, for ten seconds at the most.
     pub async fn serve(self, end: impl Future<Output = ()>) {
-        let (stop, stopped) = watch::channel(false);
+        let gate = &self.shared.gate;
+        let crowd = Crowd::default();
         let mut connections = JoinSet::new();
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut end = std::pin::pin!(end);
+        let mut keep = std::pin::pin!(gate.keep());
         loop {
             let accepted = async {
                 let place = Arc::clone(&room).acquire_owned().await;
@@ -203,29 +255,39 @@ impl Gateway {
             };
             tokio::select! {
                 () = &mut end => break,
-                (place, accepted) = accepted => match accepted {
-                    Ok((stream, _)) => {
-                        let connection = connection(Arc::clone(&self.shared), stream, stopped.clone());
+                (room, accepted) = accepted => match accepted {
+                    Ok((stream, remote)) => {
+                        let peer = Peer::new(remote, stream.local_addr().unwrap_or(self.address));
+                        // Who has too many already has to close one first.
+                        let Some(place) = crowd.enter(&peer, gate.proxies()) else { continue };
+                        let stream = (stream, self.tls.clone());
+                        let connection = connection(Arc::clone(&self.shared), stream, peer, gate.signal());
                         connections.spawn(async move {
                             connection.await;
-                            drop(place);
+                            drop((room, place));
                         });
                     }
                     // No file descriptor is free, or the client has gone already.
                     Err(_) => sleep(Duration::from_millis(50)).await,
                 },
                 Some(_) = connections.join_next() => {}
+                () = &mut keep => {}
                 _ = sweep.tick() => {
-                    self.shared.relay.routes.sweep();
+                    self.shared.now.relay().routes.sweep();
                     self.shared.budget.sweep();
                 }
             }
         }
         drop(self.listener);
-        let _ = stop.send(true);
+        gate.stop();
         let drained = async { while connections.join_next().await.is_some() {} };
-        let _ = timeout(DRAIN, drained).await;
+        tokio::select! {
+            // Keys may be revoked until the end.
+            () = &mut keep => {}
+            _ = timeout(DRAIN, drained) => {}
+        }
         connections.shutdown().await;
+        self.shared.now.write_tally();
     }
 }
 
@@ -240,11 +302,21 @@ impl Records {
     }
 }
 
-async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::Receiver<bool>) {
+async fn connection(
+    shared: Arc<Shared>,
+    (stream, tls): (TcpStream, Option<Tls>),
+    peer: Peer,
+    mut signal: watch::Receiver<Signal>,
+) {
     let _ = stream.set_nodelay(true);
+    let Some(stream) = Stream::open(stream, tls.as_ref()).await else {
+        return;
+    };
+    let seat = Arc::new(Seat::default());
+    let seat_of_service = Arc::clone(&seat);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, request).await) }
+        let (shared, seat) = (Arc::clone(&shared), Arc::clone(&seat_of_service));
+        async move { Ok::<_, Infallible>(respond(&shared, &seat, &peer, request).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -254,41 +326,44 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, mut stopped: watch::
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        // A client that leaves or breaks HTTP concerns nobody else.
-        _ = serving.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => {}
+    loop {
+        tokio::select! {
+            // A client that leaves or breaks HTTP concerns nobody else.
+            _ = serving.as_mut() => return,
+            changed = signal.changed() => {
+                // What was begun with a key that does not count any more ends, wherever it is.
+                if changed.is_err() || seat.is_revoked() {
+                    return;
+                }
+                if signal.borrow_and_update().stop {
+                    serving.as_mut().graceful_shutdown();
+                }
+            }
+        }
     }
-    serving.as_mut().graceful_shutdown();
-    let _ = serving.await;
 }
 
-async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
-    if let Some(app) = &shared.app
-        && request.uri().path().starts_with("/api/")
-    {
-        return match foreign(request.headers()) {
-            Some(refusal) => refused(Api::Chat, &refusal),
-            None => {
-                let Ok(response) = app.clone().call(request).await;
-                response.map(Out::App)
-            }
-        };
+// === impl Seat ===
+
+impl Seat {
+    fn take(&self, caller: &Caller) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
     }
+
+    fn is_revoked(&self) -> bool {
+        let caller = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        caller.as_ref().is_some_and(Caller::is_revoked)
+    }
+}
+
+async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    if let Some(refusal) = foreign(&head.headers) {
-        return refused(Api::of_path(path).unwrap_or(Api::Chat), &refusal);
-    }
-    if let Some(api) = Api::of_path(path) {
-        if head.method != Method::POST {
-            return only(api, "POST");
-        }
-        return match shared.budget.read(body).await {
-            Ok(body) => shared.relay.answer(api, &head.headers, body).await,
-            Err(refusal) => refused(api, &refusal),
-        };
-    }
+    let refuse = |refusal: &Refusal| refused(Api::of_errors(path), refusal);
+    let visitor = match shared.gate.visitor(peer, &head) {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refuse(&refusal),
+    };
     let get = |answer: &dyn Fn() -> Response<Out>| {
         if head.method == Method::GET {
             answer()
@@ -296,10 +371,97 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
             only(Api::Chat, "GET")
         }
     };
+    // What is open to everybody.
+    if matches!(head.method, Method::GET | Method::HEAD)
+        && let Some(page) = site::respond(path, &head.headers)
+    {
+        return page;
+    }
     match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.relay))),
-        "/health" => get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
-        "/metrics" => get(&|| whole("text/plain; version=0.0.4; charset=utf-8", shared.relay.metrics.text())),
+        "/health" => return get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
+        "/ready" => return get(&|| ready(&shared.now)),
+        "/api/sign-in" => {
+            if head.method != Method::POST {
+                return only(Api::Chat, "POST");
+            }
+            let signed_in = async {
+                let body = shared.budget.read_short(body).await?;
+                shared.gate.sign_in(visitor, &head.headers, &body.bytes()).await
+            };
+            return match signed_in.await {
+                Ok(signed_in) => {
+                    let mut response = whole("application/json", serde_json::to_vec(&signed_in).unwrap_or_default());
+                    response
+                        .headers_mut()
+                        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                    response
+                }
+                Err(refusal) => refuse(&refusal),
+            };
+        }
+        _ => {}
+    }
+    // A browser cannot send a key with the head of a WebSocket: it says it in its first message.
+    if let (Some(app), "/api/socket", false) = (&shared.app, path, shared.gate.shows_key(&head.headers)) {
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(visitor);
+        let Ok(response) = app.clone().call(request).await;
+        return response.map(Out::App);
+    }
+    let caller = match shared.gate.caller(visitor, &head.headers) {
+        Ok(caller) => caller,
+        Err(refusal) => return refuse(&refusal),
+    };
+    seat.take(&caller);
+    if path == "/api/me" {
+        let me = json!({
+            "name": caller.name(),
+            "kind": caller.kind().name(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "replica": shared.gate.keys().map(Keys::me),
+        });
+        return get(&|| whole("application/json", me.to_string()));
+    }
+    let is_of_page = path.starts_with("/api/");
+    if (is_of_page || path == "/metrics") && !caller.may_operate() {
+        let message = format!(
+            "the key {:?} may not operate the gateway: its scope operate is off",
+            caller.name()
+        );
+        return refuse(&Refusal::new(StatusCode::FORBIDDEN, "operate_not_allowed", message));
+    }
+    if path == "/api/sign-out" {
+        if head.method != Method::POST {
+            return only(Api::Chat, "POST");
+        }
+        return match shared.gate.sign_out(&caller).await {
+            Ok(()) => whole("application/json", "{}"),
+            Err(refusal) => refuse(&refusal),
+        };
+    }
+    if let (Some(app), true) = (&shared.app, is_of_page) {
+        let mut request = Request::from_parts(head, body);
+        request.extensions_mut().insert(caller);
+        let Ok(response) = app.clone().call(request).await;
+        return response.map(Out::App);
+    }
+    if let Some(api) = Api::of_path(path) {
+        if head.method != Method::POST {
+            return only(api, "POST");
+        }
+        return match shared.budget.read(body).await {
+            Ok(body) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
+            Err(refusal) => refused(api, &refusal),
+        };
+    }
+    match path {
+        "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay(), caller.scopes()))),
+        "/metrics" => get(&|| {
+            whole(
+                "text/plain; version=0.0.4; charset=utf-8",
+                shared.now.relay().metrics.text(),
+            )
+        }),
         _ => {
             let message = format!("there is no {path} here");
             refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
@@ -307,44 +469,24 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Out> {
     }
 }
 
-/// A web page that the person visits could ask the models in the person's name: by a name of its own that leads to this
-/// machine, or across origins. Both say so in a header that a page cannot set.
-fn foreign(headers: &HeaderMap) -> Option<Refusal> {
-    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
-    let from = origin.map(|origin| origin.strip_prefix(b"http://").unwrap_or_default());
-    if is_here(host) && from.is_none_or(is_here) {
-        return None;
-    }
-    let message = "this gateway answers only programs and pages of this machine";
-    Some(Refusal::new(StatusCode::FORBIDDEN, "forbidden", message))
-}
-
-/// Whether a host, with or without a port, is a name of this machine.
-fn is_here(host: &[u8]) -> bool {
-    let is_port = |port: &[u8]| {
-        port.is_empty()
-            || port
-                .strip_prefix(b":")
-                .is_some_and(|port| port.iter().all(u8::is_ascii_digit))
-    };
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
-        let begin = host
-            .get(..name.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(name.as_bytes()));
-        begin && is_port(host.get(name.len()..).unwrap_or_default())
-    })
-}
-
 /// platform.openai.com/docs/api-reference/models/list
-fn models(relay: &Relay) -> String {
+fn models(relay: &Relay, scopes: &Scopes) -> String {
     let entry = |id: String| {
         let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
         json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
     };
-    let agents = relay.programs.iter().flat_map(Programs::names);
-    let entries: Vec<_> = relay.routes.names().into_iter().chain(agents).map(entry).collect();
+    let agents = relay.programs.iter().flat_map(|programs| programs.names_for(scopes));
+    let names = relay.routes.names(scopes).into_iter().chain(agents);
+    let entries: Vec<_> = names.map(entry).collect();
     json!({"object": "list", "data": entries}).to_string()
+}
+
+fn ready(now: &Now) -> Response<Out> {
+    let readiness = readiness(now);
+    let status = readiness.status();
+    let mut response = whole("application/json", json!(readiness).to_string());
+    *response.status_mut() = status;
+    response
 }
 
 fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {
@@ -361,24 +503,4 @@ fn only(api: Api, method: &'static str) -> Response<Out> {
     let mut response = refused(api, &refusal);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_here() {
-        for (host, here) in [
-            ("127.0.0.1:18789", true),
-            ("LOCALHOST", true),
-            ("[::1]:1", true),
-            ("127.0.0.1.example.com", false),
-            ("localhost:80@evil.example", false),
-            ("evil.example", false),
-            ("", false),
-        ] {
-            assert_eq!(is_here(host.as_bytes()), here, "{host}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use hyper::{
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use yabby_core::{ModelError, Outcome, Phase, Usage};
-use yabby_route::spending::{Price, Reservation, Spending};
+use yabby_route::spending::{Payer, Price, Reservation, Spending};
 use yabby_servers::{Http, KeyUse};
 use yabby_wire::ResponseHeaders;
 
@@ -96,7 +96,7 @@ impl Trial {
     }
 
     /// Reserves what it will cost, if it costs anything.
-    pub(crate) async fn reserve(&mut self, spending: &Spending, session: &str, tokens: u32) -> Result<(), ModelError> {
+    pub(crate) async fn reserve(&mut self, spending: &Spending, payer: &Payer, tokens: u32) -> Result<(), ModelError> {
         self.reservation = None;
         let (endpoint, model) = (&self.target.endpoint, &self.target.model);
         let price = Price::known(endpoint, model.model());
@@ -104,8 +104,8 @@ impl Trial {
         if price.as_ref().map_or_else(is_own, Price::is_free) {
             return Ok(());
         }
-        spending.look(session).await;
-        let reserved = spending.reserve(model, session, price, tokens, 0);
+        spending.look_for(payer).await;
+        let reserved = spending.reserve_for(model, payer, price, tokens, 0);
         self.reservation = Some(reserved.map_err(|over| over.error(model, &endpoint.base_url))?);
         Ok(())
     }

@@ -14,6 +14,7 @@ mod router;
 mod seam;
 mod sessions;
 pub mod spending;
+pub mod tally;
 mod telling;
 mod trouble;
 mod turn;
@@ -28,4 +29,5 @@ pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd,
 pub use refit::{DropOldest, Refit};
 pub use router::{Answer, RouteEvent, RouteFailure, Router};
 pub use spending::Spending;
+pub use tally::Tally;
 pub use telling::{Telling, progress_words, rounded, waiting_words};

@@ -27,6 +27,15 @@ impl Endpoint {
         self.queue(model).status()
     }
 
+    /// How many requests of this process are being answered, and how many wait, for all models together.
+    pub fn requests(&self) -> (usize, usize) {
+        let sum = |(running, waiting): (usize, usize), status: &AdmissionStatus| {
+            let running = running + status.running.values().sum::<usize>();
+            (running, waiting + status.waiting.values().sum::<usize>())
+        };
+        self.live.queues().iter().fold((0, 0), sum)
+    }
+
     /// Whether a request would be sent at once.
     pub(crate) fn has_room(&self, model: &str) -> bool {
         let state = self.queue_of(model);

@@ -199,6 +199,16 @@ impl Endpoint {
         let _ = self.spoken.set(dialect);
     }
 
+    /// Whether its server turned out to speak another dialect.
+    pub(crate) fn speaks_otherwise(&self) -> bool {
+        self.spoken.get().is_some()
+    }
+
+    /// It is the same server as another one.
+    pub(crate) fn speaks_as(&mut self, other: &Self) {
+        self.spoken = Arc::clone(&other.spoken);
+    }
+
     /// The dialect for a model.
     pub fn dialect_for(&self, model: &str) -> Dialect {
         if let Some(spoken) = self.spoken.get() {

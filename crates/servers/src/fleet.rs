@@ -39,6 +39,10 @@ impl Fleet {
         self.endpoints.iter()
     }
 
+    pub(crate) fn into_endpoints(self) -> Vec<Endpoint> {
+        self.endpoints
+    }
+
     /// All endpoints with what the last probe found out about them.
     pub fn members(&self) -> impl Iterator<Item = (&Endpoint, Option<Arc<ServerFacts>>)> {
         self.endpoints.iter().map(|endpoint| (endpoint, endpoint.known()))

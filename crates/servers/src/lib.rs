@@ -27,6 +27,7 @@ mod quirks;
 mod reach;
 mod refused;
 mod replicas;
+mod succession;
 mod tool_mode;
 mod transport;
 mod vendor;

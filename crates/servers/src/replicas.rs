@@ -47,6 +47,11 @@ impl Endpoint {
         self
     }
 
+    /// Keeps the sessions where `other` has them.
+    pub(crate) fn at_home_as(&mut self, other: &Self) {
+        self.replicas.homes = other.replicas.homes.clone();
+    }
+
     /// The other addresses that serve the same models.
     pub fn replicas(&self) -> &[Self] {
         &self.replicas.others

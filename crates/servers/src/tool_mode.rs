@@ -12,17 +12,23 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use yabby_core::{ErrorKind, ModelError, ModelRequest, ToolChoice, ToolMode};
 use yabby_wire::Dialect;
 
-use crate::{Endpoint, Http, ModelState, Reach, ServerFacts};
+use crate::{
+    Endpoint, Http, ModelState, Reach, ServerFacts,
+    capability::{Capability, Outcome, Tried},
+};
 
 /// How long a request may be held up. What is not known then is asked again with the next one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What was found out so lately is believed.
 const FRESH: Duration = Duration::from_secs(30);
+
+/// The weights of the smallest models that call tools, in bytes: those of 350 million parameters with four bits each have
+/// some 200 MB and hardly do, of 500 million some 400 MB and do.
+const SMALLEST: u64 = 300_000_000;
 
 /// What servers have said about their models, shared by all clones of an endpoint.
 #[derive(Clone, Debug, Default)]
@@ -67,8 +73,29 @@ impl Endpoint {
 
     /// Whether the config says what the model knows: `compat.supportsTools`.
     fn states_tools(&self, model: &str) -> bool {
-        let entry = self.listed_model(model);
-        entry.is_some_and(|entry| entry.compat.0.get("supportsTools").is_some_and(Value::is_boolean))
+        self.stated_tools(model).is_some()
+    }
+
+    fn stated_tools(&self, model: &str) -> Option<bool> {
+        self.listed_model(model)?.compat.0.get("supportsTools")?.as_bool()
+    }
+
+    /// Whether an assistant should give the model tools. What the config says in `compat.supportsTools` counts; else a model
+    /// that was tried and called none gets none, nor one that is too small to know when to call what: it would call tools
+    /// instead of answering.
+    pub fn uses_tools(&self, model: &str, tried: &Tried) -> bool {
+        if let Some(stated) = self.stated_tools(model) {
+            return stated;
+        }
+        if let Some(found) = tried.of(self, model).and_then(|record| record.found(Capability::Tools)) {
+            return found.outcome != Outcome::Fails;
+        }
+        let facts = self.known();
+        let facts = facts
+            .as_ref()
+            .and_then(|facts| facts.model(model).or(facts.only_model()));
+        let size = facts.and_then(|facts| facts.size.as_ref());
+        size.is_none_or(|size| size.value >= SMALLEST)
     }
 }
 
@@ -329,6 +356,32 @@ mod tests {
         let list = json!({"data": [{"id": "x", "owned_by": "somebody"}, {"id": MODEL, "owned_by": "library"}]});
         server.route("/v1/models", 200, "application/json", list.to_string());
         assert_eq!(mode(&endpoint, &request()).await, ToolMode::Constrained);
+    }
+
+    /// The server as it is played has a model of 97 MB.
+    #[tokio::test]
+    async fn a_model_that_can_do_nothing_with_tools_is_given_none() {
+        let server = played(Played::LlamaCpp { window: 2048, slots: 1 }).await;
+        let asked = async |compat: &str| {
+            let endpoint = endpoint(&server, "openai-completions", compat);
+            endpoint.refresh(&Http::default(), Duration::ZERO, PATIENCE).await;
+            endpoint
+        };
+        let tried = |outcome: &str| -> Tried {
+            let found = json!({"capability": "tools", "outcome": outcome, "words": null, "fix": null, "took_ms": 1});
+            let record = json!({"at": 1, "server": null, "version": null, "tool_mode": null, "prefill": null, "decode": null, "findings": [found]});
+            serde_json::from_value(json!({server.base_url(): {MODEL: record}})).unwrap()
+        };
+        let nothing = Tried::default();
+        let small = asked("{}").await;
+        assert!(!small.uses_tools(MODEL, &nothing));
+        assert!(small.uses_tools(MODEL, &tried("works")) && small.uses_tools(MODEL, &tried("partly")));
+        assert!(asked("{supportsTools: true}").await.uses_tools(MODEL, &tried("fails")));
+        // Of what is not known nothing bad is thought.
+        let unknown = endpoint(&server, "openai-completions", "{}");
+        assert!(unknown.uses_tools(MODEL, &nothing) && !unknown.uses_tools(MODEL, &tried("fails")));
+        let stated = endpoint(&server, "openai-completions", "{supportsTools: false}");
+        assert!(!stated.uses_tools(MODEL, &tried("works")));
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ mod grants;
 mod ids;
 mod inbox;
 mod json;
+mod keys;
 mod lanes;
 mod learned;
 mod open;
@@ -49,6 +50,9 @@ pub use error::{StoreError, StoreErrorKind};
 pub use grants::{Grant, NewGrant};
 pub use ids::new_id;
 pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, TurnEnd, TurnOutcome};
+pub use keys::{
+    Beyond, Exchanged, Key, KeyChanges, KeyHash, KeyKind, Keys, NewCode, NewKey, NewSecret, Scopes, new_secret,
+};
 pub use lanes::Lease;
 pub use learned::Learned;
 pub use open::{Access, Place};
@@ -59,7 +63,7 @@ pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
 pub use search::Hit;
 pub use secrets::{KeptSecret, SecretsKey};
 pub use sessions::{Conversation, KeepFor, Page, Pruned, Session, SessionFilter};
-pub use spending::{Expense, Spent, day_of};
+pub use spending::{Expense, Spent, SpentBy, day_of};
 pub use store::Store;
 pub use tidy::Tidied;
 pub use timers::{FiredTimer, Fires, NewTimer, Timer};

@@ -37,6 +37,19 @@ pub struct Expense {
     pub usd: Option<f64>,
     /// Whether the server has reported the tokens; otherwise they are estimated.
     pub exact: bool,
+    /// The id of the gateway's key with which it was asked for.
+    pub key: Option<String>,
+}
+
+/// Whose spending is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpentBy {
+    /// That of all.
+    All,
+    /// That of a conversation.
+    Conversation(String),
+    /// That of a key of the gateway.
+    Key(String),
 }
 
 /// Money and tokens.
@@ -52,7 +65,7 @@ pub struct Spent {
 const SUMS: &str = "CAST(SUM(CASE WHEN usd > 0 THEN usd ELSE 0 END) AS DOUBLE PRECISION), \
                     CAST(SUM(input + output) AS BIGINT)";
 /// The columns that [`expense`] reads.
-const COLUMNS: &str = "id, at, model, conversation, input, cached, written, output, usd, exact";
+const COLUMNS: &str = "id, at, model, conversation, input, cached, written, output, usd, exact, key";
 
 /// The day of a time, counted from 1970.
 pub const fn day_of(time: Time) -> i64 {
@@ -71,8 +84,8 @@ impl Store {
         expenses.sort_by(|one, other| one.id.cmp(&other.id));
         self.write("spend", move |tx| {
             let statement = "INSERT INTO spending \
-                             (id, at, day, model, conversation, input, cached, written, output, usd, exact) \
-                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+                             (id, at, day, model, conversation, input, cached, written, output, usd, exact, key) \
+                             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO NOTHING";
             for expense in &expenses {
                 tx.execute(
                     statement,
@@ -89,6 +102,7 @@ impl Store {
                         // No database can sum up what is no number.
                         expense.usd.filter(|usd| usd.is_finite()),
                         expense.exact,
+                        expense.key.clone(),
                     ],
                 )?;
             }
@@ -97,27 +111,20 @@ impl Store {
         .await
     }
 
-    /// What was spent on each of some days, on those on which it was anything; by one conversation, or by all.
-    pub async fn spent_on(
-        &self,
-        days: RangeInclusive<i64>,
-        conversation: Option<&str>,
-    ) -> Result<BTreeMap<i64, Spent>> {
-        let conversation = conversation.map(str::to_owned);
+    /// What was spent on each of some days, on those on which it was anything.
+    pub async fn spent_on(&self, days: RangeInclusive<i64>, by: SpentBy) -> Result<BTreeMap<i64, Spent>> {
         self.read("spent_on", move |tx| {
-            let (of, mut given) = ("day >= ?1 AND day <= ?2", params![*days.start(), *days.end()].to_vec());
-            let rows = match &conversation {
-                Some(key) => {
-                    given.push(key.as_str().into());
-                    let statement =
-                        format!("SELECT day, {SUMS} FROM spending WHERE conversation = ?3 AND {of} GROUP BY day");
-                    tx.query(&statement, &given)?
-                }
-                None => tx.query(
-                    &format!("SELECT day, {SUMS} FROM spending WHERE {of} GROUP BY day"),
-                    &given,
-                )?,
+            let mut given = params![*days.start(), *days.end()].to_vec();
+            let of = match &by {
+                SpentBy::All => "",
+                SpentBy::Conversation(_) => "conversation = ?3 AND ",
+                SpentBy::Key(_) => "key = ?3 AND ",
             };
+            if let SpentBy::Conversation(name) | SpentBy::Key(name) = &by {
+                given.push(name.as_str().into());
+            }
+            let statement = format!("SELECT day, {SUMS} FROM spending WHERE {of}day >= ?1 AND day <= ?2 GROUP BY day");
+            let rows = tx.query(&statement, &given)?;
             rows.iter().map(|row| Ok((row.int(0)?, spent(row)?))).collect()
         })
         .await
@@ -171,5 +178,6 @@ fn expense(row: &Row) -> Result<Expense> {
         output: tokens(7)?,
         usd: row.opt_real(8)?,
         exact: row.flag(9)?,
+        key: row.opt_text(10)?,
     })
 }

@@ -13,6 +13,8 @@ pub enum Topic {
     Approvals,
     /// A timer was set.
     Timers,
+    /// A key of the gateway was made or taken back.
+    Keys,
 }
 
 /// A counter for each topic, which goes up with each wake-up. Whoever waits for a change misses none.
@@ -20,7 +22,7 @@ pub enum Topic {
 pub(crate) struct Wakes([watch::Sender<u64>; Topic::ALL.len()]);
 
 impl Topic {
-    pub(crate) const ALL: [Self; 4] = [Self::Inbox, Self::Outbox, Self::Approvals, Self::Timers];
+    pub(crate) const ALL: [Self; 5] = [Self::Inbox, Self::Outbox, Self::Approvals, Self::Timers, Self::Keys];
 
     /// The name on the wire.
     pub(crate) const fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Topic {
             Self::Outbox => "outbox",
             Self::Approvals => "approvals",
             Self::Timers => "timers",
+            Self::Keys => "keys",
         }
     }
 

@@ -29,6 +29,7 @@
 )]
 
 mod answer;
+mod certificate;
 mod connection;
 mod control;
 mod date;
@@ -49,6 +50,7 @@ mod server;
 mod shape;
 mod state;
 
+pub use certificate::Certificate;
 pub use fault::Fault;
 pub use files::{FileRequest, FileServer};
 pub use fixtures::{Canary, dead_port, dead_url};

@@ -32,4 +32,4 @@ pub use registry::{Registry, Taken};
 pub use remind::{NotCron, Remind, RemindSettings, Reminder, Repeat, Timers};
 pub use send::{Outgoing, OutgoingMessage, Recipient, SendMessage, SessionStatus, Status};
 pub use tool::{At, Tool, Watcher};
-pub use when::Zone;
+pub use when::{Hours, Zone};

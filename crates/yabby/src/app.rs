@@ -1,10 +1,14 @@
 //! What every command needs, wired once.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Needs, Paths, Severity, Vault, load};
 use yabby_core::text;
-use yabby_route::{Router, Spending, TurnRecord, Turns};
+use yabby_gateway::Log;
+use yabby_route::{Router, Spending, Tally, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
 use crate::{
@@ -19,6 +23,8 @@ use crate::{
 pub(crate) struct App {
     pub(crate) env: Environment,
     pub(crate) paths: Paths,
+    /// The config that the command line names.
+    pub(crate) named: Option<PathBuf>,
     pub(crate) loaded: Loaded,
     /// What files and programs with secrets have answered.
     pub(crate) vault: Vault,
@@ -32,6 +38,12 @@ pub(crate) struct App {
     pub(crate) database: Option<Database>,
     /// The programs that the config names.
     pub(crate) services: Services,
+    /// What hosted models cost, once somebody wants to know: one for all of this run, whatever config they have.
+    pub(crate) spending: OnceLock<Spending>,
+    /// How much each model was used.
+    pub(crate) tally: Tally,
+    /// What was told lately, for whoever looks after a gateway.
+    pub(crate) log: Log,
 }
 
 impl App {
@@ -45,9 +57,33 @@ impl App {
             notebook: Notebook::of(&paths.state_dir),
             turns: Turns::of(&paths.state_dir),
             services: Services::new(&paths.state_dir),
+            spending: OnceLock::new(),
+            tally: Tally::of(&paths.state_dir),
+            log: Log::default(),
+            named: config.map(Path::to_owned),
             env,
             paths,
             terminal,
+        }
+    }
+
+    /// The same with another config. Where things are stored does not change while Yabby runs.
+    pub(crate) fn with(&self, loaded: Loaded, vault: Vault) -> Self {
+        Self {
+            env: self.env.clone(),
+            paths: self.paths.clone(),
+            named: self.named.clone(),
+            loaded,
+            vault,
+            terminal: self.terminal,
+            http: self.http.clone(),
+            notebook: self.notebook.clone(),
+            turns: self.turns.clone(),
+            database: self.database.clone(),
+            services: self.services.clone(),
+            spending: self.spending.clone(),
+            tally: self.tally.clone(),
+            log: self.log.clone(),
         }
     }
 
@@ -70,6 +106,9 @@ impl App {
 
     /// Writes down what became of a turn.
     pub(crate) fn record(&self, turn: &TurnRecord) {
+        self.tally.turn(turn);
+        // It is for the sake of statistics.
+        let _ = self.tally.write();
         if let Err(error) = self.turns.keep(turn) {
             self.terminal.notice(&text!(
                 "what became of this turn cannot be kept in {path}: {error}",

@@ -4,13 +4,14 @@ mod app;
 mod arguments;
 mod assistant;
 mod chat;
+mod clock;
 mod commands;
 mod config_file;
 mod exit;
 mod explain;
+mod gateway;
 mod help;
 mod interrupt;
-mod local_time;
 mod models;
 mod needs;
 mod person;
@@ -18,6 +19,7 @@ mod privacy;
 mod progress;
 mod question;
 mod saying;
+mod serving;
 mod shared;
 mod stored;
 mod table;
@@ -105,6 +107,7 @@ async fn run(arguments: Arguments, env: Environment, lang: Lang) -> Exit {
         Command::Prompt(arguments) => Box::pin(commands::prompt::run(&app, &arguments)).await,
         Command::Route(arguments) => Box::pin(commands::route::run(&app, &arguments)).await,
         Command::Serve(arguments) => Box::pin(commands::serve::run(&app, &arguments)).await,
+        Command::Keys(arguments) => Box::pin(commands::keys::run(&app, &arguments)).await,
         Command::Models(arguments) => Box::pin(commands::models::run(&app, &arguments)).await,
         Command::Doctor(arguments) => Box::pin(commands::doctor::run(&app, &arguments)).await,
         Command::Setup(arguments) => Box::pin(commands::setup::run(&app, &arguments)).await,

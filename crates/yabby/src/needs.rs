@@ -13,7 +13,6 @@ pub(crate) fn of(command: &Command) -> Option<Needs> {
             ..
         })
         | Command::Route(Route { command: None, .. })
-        | Command::Usage(_)
         | Command::Config(_)
         | Command::ManagedServer { .. }
         | Command::ExecBound { .. } => None,
@@ -22,7 +21,10 @@ pub(crate) fn of(command: &Command) -> Option<Needs> {
         Command::Up(_) | Command::Serve(_) | Command::Prompt(_) | Command::Mcp(_) | Command::Doctor(_) => {
             Some(Needs::All)
         }
-        Command::Ask(_) | Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
-        Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
+        // What it may cost is shared with replicas.
+        Command::Ask(_) => Some(Needs::Question),
+        Command::Usage(_) => Some(Needs::Spent),
+        Command::Setup(_) | Command::Models(_) | Command::Route(_) => Some(Needs::Models),
+        Command::Keys(_) | Command::Sessions(_) | Command::Store(_) => Some(Needs::Store),
     }
 }

@@ -18,9 +18,9 @@ use tokio::sync::OnceCell;
 use yabby_core::{Time, text};
 use yabby_route::{
     Spending,
-    spending::{Away, Day, Entry, Expense, Shared, Spent},
+    spending::{Away, By, Day, Entry, Expense, Shared, Spent},
 };
-use yabby_store::{Access, Limits, Place, Store, StoreError};
+use yabby_store::{Access, Limits, Place, SpentBy, Store, StoreError};
 
 use crate::{app::App, terminal::Terminal};
 
@@ -45,10 +45,11 @@ struct Inner {
 /// What was spent by this run and all others: in the database where there is one, else in files.
 pub(crate) fn spending(app: &App) -> Spending {
     let budget = app.config().route.budget;
-    match &app.database {
+    let open = || match &app.database {
         Some(database) => Spending::shared(Arc::new(database.clone()), &app.paths.state_dir, budget),
         None => Spending::open(&app.paths.state_dir, budget),
-    }
+    };
+    app.spending.get_or_init(open).clone()
 }
 
 /// What hosted models had on a day. Without the database it is not known.
@@ -116,12 +117,17 @@ impl Shared for Database {
     fn spent_on<'a>(
         &'a self,
         days: RangeInclusive<Day>,
-        session: Option<&'a str>,
+        by: By<'a>,
     ) -> BoxFuture<'a, Result<BTreeMap<Day, Spent>, Away>> {
         let number = |day: &Day| i64::try_from(day.0).unwrap_or(i64::MAX);
         let days = number(days.start())..=number(days.end());
         let read = async move |store: Store| {
-            let sums = store.spent_on(days, session).await?;
+            let by = match by {
+                By::All => SpentBy::All,
+                By::Session(session) => SpentBy::Conversation(session.to_owned()),
+                By::Key(key) => SpentBy::Key(key.to_owned()),
+            };
+            let sums = store.spent_on(days, by).await?;
             let sum = |(day, spent): (i64, yabby_store::Spent)| {
                 let spent = Spent {
                     usd: spent.usd,
@@ -148,6 +154,7 @@ fn expense(expense: Expense) -> yabby_store::Expense {
         output: entry.output,
         usd: entry.usd,
         exact: entry.exact,
+        key: entry.key,
     }
 }
 
@@ -162,5 +169,6 @@ fn entry(expense: yabby_store::Expense) -> Entry {
         output: expense.output,
         usd: expense.usd,
         exact: expense.exact,
+        key: expense.key,
     }
 }

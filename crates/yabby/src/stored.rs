@@ -1,8 +1,8 @@
 //! The store of this run: where it is, and opening it.
 
-use yabby_config::{Config, Paths};
+use yabby_config::{Config, Paths, StoreSettings};
 use yabby_core::text;
-use yabby_store::{Access, KeepFor, Limits, Place, Store, StoreError, StoreErrorKind};
+use yabby_store::{Access, KeepFor, Keys, Limits, Place, Store, StoreError, StoreErrorKind};
 
 use crate::{app::App, exit::Exit, shared::Database, terminal::Terminal};
 
@@ -11,9 +11,10 @@ pub(crate) fn place(app: &App) -> Result<Place, StoreError> {
     place_of(app.config(), &app.paths)
 }
 
-/// The database of a config that names one.
+/// The database of a config that names one, for what is shared in it. What else is wrong with the store, or not fetched, does not
+/// matter for that.
 pub(crate) fn database(config: &Config, paths: &Paths, terminal: Terminal) -> Option<Database> {
-    let place = place_of(config, paths).ok()?;
+    let place = at(&config.store, paths);
     Database::of(&place, limits(config), terminal)
 }
 
@@ -24,23 +25,36 @@ fn place_of(config: &Config, paths: &Paths) -> Result<Place, StoreError> {
             text!("the config says of the store what cannot be understood, so that nothing is stored or read");
         return Err(StoreError::new(StoreErrorKind::Invalid, message).with_hint(text!("run: yabby doctor")));
     }
+    Ok(at(settings, paths))
+}
+
+fn at(settings: &StoreSettings, paths: &Paths) -> Place {
     let folder = settings.folder(paths);
-    Ok(match &settings.database {
+    match &settings.database {
         Some(database) => Place::Postgres {
             url: database.url.clone(),
             folder,
         },
         None => Place::Folder(folder),
-    })
+    }
 }
 
 /// Opens it.
 pub(crate) async fn open(app: &App, access: Access) -> Result<Store, StoreError> {
+    let place = place(app)?;
     if let (Some(database), Access::Write) = (&app.database, access) {
         return database.store().await;
     }
-    let store = Store::open(&place(app)?, access).await?;
+    let store = Store::open(&place, access).await?;
     Ok(store.with_limits(limits(app.config())))
+}
+
+/// The keys of the gateway, which may be made and revoked also while another Yabby has the store.
+pub(crate) async fn keys(app: &App) -> Result<Keys, StoreError> {
+    match &app.database {
+        Some(database) => Ok(database.store().await?.keys()),
+        None => Keys::open(&place(app)?).await,
+    }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -14,37 +14,59 @@ use yabby_config::{AssistantSettings, Config, Environment, ExecSecurity, McpTran
 use yabby_store::Store;
 use yabby_tools::{
     Exec, ExecSettings, FileRoot, FileSettings, Files, FolderVersions, Memory, MemorySettings, Registry, Remind,
-    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits, Zone,
+    RemindSettings, RootAccess, SendMessage, Timers, Tool, VersionLimits,
     mcp::{self, FolderPins, McpSettings, Servers},
     web::{self, Brave, Provider, Searxng},
 };
 
-use crate::assistant::{Ports, folder};
+use crate::{
+    assistant::{Ports, folder},
+    clock,
+};
 
 /// How long the first turn waits for MCP servers.
 const MCP: Duration = Duration::from_secs(5);
 
-/// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this.
+/// All tools of this run. What they share (programs in the background, indexes, connections) lives as long as this and its
+/// clones.
+#[derive(Clone)]
 pub(crate) struct Toolbox {
     config: Arc<Config>,
     env: Environment,
     paths: Paths,
     store: Store,
     /// Tools of each agent, without those of MCP servers.
-    by_agent: Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>,
-    mcp: Servers,
+    by_agent: Arc<Mutex<HashMap<String, Vec<Arc<dyn Tool>>>>>,
+    mcp: Arc<Servers>,
 }
 
 impl Toolbox {
     pub(crate) fn new(config: Arc<Config>, env: &Environment, paths: &Paths, store: Store) -> Self {
-        let mcp = mcp_servers(&config, env, paths);
+        let mcp = Arc::new(mcp_servers(&config, env, paths));
         Self {
             config,
             env: env.clone(),
             paths: paths.clone(),
             store,
-            by_agent: Mutex::default(),
+            by_agent: Arc::default(),
             mcp,
+        }
+    }
+
+    /// The tools of another config. Those of agents of which it says the same are kept, and so are MCP servers.
+    pub(crate) async fn succeeded_by(&self, config: Arc<Config>) -> Self {
+        let mut by_agent = self.by_agent.lock().await.clone();
+        by_agent.retain(|agent, _| config.assistant(agent) == self.config.assistant(agent));
+        let mcp = if config.mcp == self.config.mcp {
+            Arc::clone(&self.mcp)
+        } else {
+            Arc::new(mcp_servers(&config, &self.env, &self.paths))
+        };
+        Self {
+            config,
+            by_agent: Arc::new(Mutex::new(by_agent)),
+            mcp,
+            ..self.clone()
         }
     }
 
@@ -85,7 +107,7 @@ impl Toolbox {
         let timers: Arc<dyn Timers> = ports.clone();
         tools.push(Arc::new(Remind::new(
             timers,
-            zone(&self.env),
+            clock::person(&self.config, &self.env),
             RemindSettings::default(),
         )));
         tools.push(Arc::new(SendMessage::new(ports)));
@@ -118,7 +140,7 @@ impl Toolbox {
         kept.words_weight = weight(said.hybrid.text_weight);
         kept.candidates = count(said.hybrid.candidates);
         kept.most_results = said.max_results.map_or(kept.most_results, count);
-        let zone = zone(&self.env);
+        let zone = clock::person(&self.config, &self.env);
         let opened = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(kept.index.parent()?).ok()?;
             Memory::open(kept, zone, None).ok()
@@ -211,12 +233,6 @@ pub(crate) fn mcp_servers(config: &Config, env: &Environment, paths: &Paths) -> 
         ..McpSettings::default()
     };
     Servers::open(settings, Arc::new(FolderPins::new(paths.state_dir.join("mcp"))))
-}
-
-/// The clock of the person.
-pub(crate) fn zone(env: &Environment) -> Zone {
-    let named = env.get("TZ").and_then(Zone::named);
-    named.unwrap_or_else(Zone::local)
 }
 
 fn exec(settings: &AssistantSettings, env: &Environment) -> ExecSettings {

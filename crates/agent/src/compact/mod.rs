@@ -15,6 +15,7 @@ mod driver;
 mod due;
 mod error;
 mod exact;
+mod narrow;
 mod plan;
 mod refit;
 mod ruler;

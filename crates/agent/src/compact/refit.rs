@@ -3,15 +3,21 @@
 use yabby_core::{Message, ModelRequest};
 use yabby_route::{DropOldest, Refit};
 
+use super::narrow::narrowed;
 use crate::render::{IN_SHORT, brief};
 
-/// Shows old results and pictures as stubs, the oldest first; when that does not do, the oldest turns go, but not the
+/// Shortens what stands before the conversation where that takes most of the window, then shows old results and pictures as
+/// stubs, the oldest first; when that does not do, the oldest turns go, but not the
 /// summary of what came before them. It is for one answer: nothing of it is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shorten;
 
 impl Refit for Shorten {
     fn refit(&self, request: &ModelRequest, fits: &dyn Fn(&ModelRequest) -> bool) -> Option<ModelRequest> {
+        let request = &narrowed(request, fits);
+        if fits(request) {
+            return Some(request.clone());
+        }
         let long = long(request);
         let with = |count: usize| {
             let mut request = request.clone();

@@ -12,7 +12,7 @@ mod view;
 pub use limits::{Exceeded, Limits, Spent};
 pub use permit::Permit;
 pub use promise::{Undone, undone};
-pub use repeat::{Repeated, repeated};
+pub use repeat::{Circles, Repeated, repeated};
 pub use view::{Pending, View};
 
 use yabby_store::ApprovalState;

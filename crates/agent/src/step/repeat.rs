@@ -2,8 +2,27 @@
 
 use yabby_core::ToolCall;
 
-/// So often the same call with the same result makes a circle.
-const SAME: usize = 3;
+/// When a model goes round in a circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circles {
+    /// Whether it is looked for at all.
+    pub enabled: bool,
+    /// The same call with the same result is refused when it would come for this time.
+    pub refused: usize,
+    /// It gets no further call after so many, and must answer with what it has.
+    pub ended: usize,
+}
+
+impl Default for Circles {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            refused: 3,
+            ended: 3,
+        }
+    }
+}
+
 /// So often two calls in turn, with the same results, make one.
 const ROUNDS: usize = 3;
 
@@ -31,7 +50,10 @@ impl Repeated {
 }
 
 /// Whether `call`, after the calls of the turn that are `done`, goes round in a circle.
-pub fn repeated(done: &[(ToolCall, String)], call: &ToolCall) -> Option<Repeated> {
+pub fn repeated(done: &[(ToolCall, String)], call: &ToolCall, circles: Circles) -> Option<Repeated> {
+    if !circles.enabled {
+        return None;
+    }
     let same = |other: &ToolCall| other.name == call.name && other.arguments == call.arguments;
     let before: Vec<&str> = done
         .iter()
@@ -45,7 +67,7 @@ pub fn repeated(done: &[(ToolCall, String)], call: &ToolCall) -> Option<Repeated
         .iter()
         .filter(|result| *result == last || is_refusal(result))
         .count();
-    if times + 1 >= SAME {
+    if times + 1 >= circles.refused {
         return Some(Repeated::Same(times));
     }
     is_ping_pong(done, call).then_some(Repeated::PingPong)
@@ -85,20 +107,40 @@ mod tests {
             .collect()
     }
 
+    fn usual(done: &[(ToolCall, String)], call: &ToolCall) -> Option<Repeated> {
+        repeated(done, call, Circles::default())
+    }
+
+    #[test]
+    fn the_owner_says_what_a_circle_is() {
+        let same = done(&[("read", 1, "x"); 9]);
+        let of = |count: usize, circles| repeated(&same[..count], &call("read", 1), circles);
+        let often = Circles {
+            refused: 5,
+            ..Circles::default()
+        };
+        assert_eq!([of(3, often), of(4, often)], [None, Some(Repeated::Same(4))]);
+        let never = Circles {
+            enabled: false,
+            ..Circles::default()
+        };
+        assert_eq!(of(9, never), None);
+    }
+
     #[test]
     fn the_third_time_of_one_call_with_one_result_is_a_circle() {
         let poll = done(&[("poll", 1, "5 %"), ("poll", 1, "50 %")]);
-        assert_eq!(repeated(&poll, &call("poll", 1)), None);
+        assert_eq!(usual(&poll, &call("poll", 1)), None);
         let same = done(&[("read", 1, "x"), ("list", 1, "y"), ("read", 1, "x")]);
-        assert_eq!(repeated(&same, &call("read", 1)), Some(Repeated::Same(2)));
-        assert_eq!(repeated(&same, &call("read", 2)), None);
+        assert_eq!(usual(&same, &call("read", 1)), Some(Repeated::Same(2)));
+        assert_eq!(usual(&same, &call("read", 2)), None);
         let told = done(&[
             ("read", 1, "x"),
             ("read", 1, "x"),
             ("read", 1, Repeated::Same(2).words()),
         ]);
-        assert_eq!(repeated(&told, &call("read", 1)), Some(Repeated::Same(3)));
-        assert_eq!(repeated(&[], &call("read", 1)), None);
+        assert_eq!(usual(&told, &call("read", 1)), Some(Repeated::Same(3)));
+        assert_eq!(usual(&[], &call("read", 1)), None);
     }
 
     #[test]

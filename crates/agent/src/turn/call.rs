@@ -32,8 +32,11 @@ impl Work<'_> {
             thinking: self.scene.wish.thinking,
             ..request(items, tools)
         };
-        match self.listen(request).await? {
-            Came::Answer(answer) => self.heard_answer(*answer, items, view).await,
+        match self.listen(request.clone()).await? {
+            Came::Answer(answer) => {
+                self.scene.saw_reuse(items, &request, &answer);
+                self.heard_answer(*answer, items, view).await
+            }
             Came::Failure(failure) => {
                 if self.overflows(&failure) {
                     // What the server has just said of its window counts from now on.
@@ -128,6 +131,15 @@ impl Scene<'_> {
             attempts: Vec::new(),
             partial: String::new(),
         })
+    }
+
+    /// Tells when the server has read again what it had read before, and the person has noticed the wait.
+    fn saw_reuse(&self, items: &[Item], request: &ModelRequest, answer: &Answer) {
+        let reuse = &self.assistant.reuse;
+        let lost = reuse.saw(&self.session.id, items, request, &answer.attempts);
+        if let Some(notice) = lost.and_then(|lost| lost.notice()) {
+            self.tell(Live::Notice(notice));
+        }
     }
 
     /// Reasoning is shown to whom asks for it.

@@ -184,6 +184,7 @@ impl Scene<'_> {
                 percent = u64::from(cached) * 100 / u64::from(read.max(1))
             ));
         }
+        told.extend(self.assistant.reuse.last_of(&self.session.id).map(|lost| lost.text()));
         told.push(queued(state.queue.unwrap_or(self.rules.queue)));
         told.push(switched(
             state.private,

@@ -17,9 +17,9 @@ use super::{
     work::{After, Work},
 };
 use crate::{
-    Live, Model, State, Wish,
-    compact::{CompactError, Compacted, Due, Need, Settings, Site, compact, due},
-    results,
+    Frozen, Live, Model, Served, State, Wish,
+    compact::{Budget, CompactError, Compacted, Due, Need, Settings, Site, compact, due},
+    hello, prompt, results,
 };
 
 /// So many characters of a result are shown when nothing is known of the window.
@@ -115,6 +115,35 @@ impl Scene<'_> {
         estimated(model, &self.wish, items, window, &self.rules.compaction)
     }
 
+    /// Whether an epoch does not suit the model that is asked now: its prompt takes most of a window that has become smaller, or
+    /// it was begun with a model that gets no tools.
+    pub(super) fn is_outgrown(&self, frozen: &Frozen, served: &Served) -> bool {
+        if frozen.tools.is_empty() && self.registry.iter().next().is_some() {
+            return true;
+        }
+        let Some(window) = served.window else { return false };
+        let (room, tokens) = (
+            Budget::of(&self.rules.compaction, window, 0).room,
+            self.tokens_of(frozen),
+        );
+        // A prompt that was made for this window has some tokens more at the most, wherever it is.
+        tokens > room / 2 && tokens > prompt::Budget::of(served).whole().saturating_mul(5) / 4
+    }
+
+    /// Whether it is worth to read a conversation anew for a prompt: where there were no tools, or it is a fifth shorter at least.
+    pub(super) fn is_better(&self, made: &Frozen, frozen: &Frozen) -> bool {
+        if frozen.tools.is_empty() && !made.tools.is_empty() {
+            return true;
+        }
+        let (before, after) = (self.tokens_of(frozen), self.tokens_of(made));
+        after <= before - before / 5
+    }
+
+    fn tokens_of(&self, frozen: &Frozen) -> u32 {
+        let request = hello(frozen.system.clone(), frozen.tools.clone());
+        self.assistant.model.estimate(&self.wish, &request)
+    }
+
     /// So many characters of a result a model is shown.
     pub(super) fn room(&self) -> usize {
         let window = self.served.as_ref().and_then(|served| served.window);
@@ -132,6 +161,7 @@ impl Assistant {
     /// Makes a conversation smaller while nobody waits, when its next turns would need it. It ends as soon as something comes
     /// in, and what cannot be done now is done when it must be.
     pub async fn rest(&self, store: &Store, conversation: &SessionKey) -> Result<(), StoreError> {
+        let this = self.now();
         let Some(known) = store.conversation(conversation).await? else {
             return Ok(());
         };
@@ -146,12 +176,12 @@ impl Assistant {
             priority: Priority::Upkeep,
             ..Wish::default()
         };
-        let Ok(served) = self.model.served(&wish).await else {
+        let Ok(served) = this.model.served(&wish).await else {
             return Ok(());
         };
-        let settings = self.home.rules(&wish.agent, "").compaction;
+        let settings = this.home.rules(&wish.agent, "").compaction;
         let items = store.context(&session).await?;
-        if estimated(&*self.model, &wish, &items, served.window, &settings) != Due::Soon {
+        if estimated(&*this.model, &wish, &items, served.window, &settings) != Due::Soon {
             return Ok(());
         }
         let mut comes = store.wakes(Topic::Inbox);
@@ -159,7 +189,7 @@ impl Assistant {
             return Ok(());
         };
         let site = Site {
-            model: &*self.model,
+            model: &*this.model,
             wish: &wish,
             store,
             lease: held.lease(),

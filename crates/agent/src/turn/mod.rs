@@ -14,13 +14,16 @@ mod spawn;
 mod tools;
 mod work;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
+};
 
 use tokio::time::Instant;
 use yabby_core::{Label, Message, Origin, Priority, ResetPolicy, SessionKey, Text, Thinking, Time, text};
 use yabby_store::{Answered, Approval, Content, NewInbound, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish};
+use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish, reuse::Reuse};
 
 pub use spawn::Spawn;
 
@@ -34,16 +37,45 @@ use work::Work;
 pub struct Assistant {
     model: Arc<dyn Model>,
     home: Arc<dyn Home>,
+    /// Those of turns that begin now, shared by all clones.
+    latest: Arc<RwLock<Furniture>>,
     hub: Hub,
+    reuse: Reuse,
 }
+
+/// What an assistant has around it.
+type Furniture = (Arc<dyn Model>, Arc<dyn Home>);
 
 impl Assistant {
     /// An assistant.
     pub fn new(model: Arc<dyn Model>, home: Arc<dyn Home>) -> Self {
         Self {
+            latest: Arc::new(RwLock::new((Arc::clone(&model), Arc::clone(&home)))),
             model,
             home,
             hub: Hub::default(),
+            reuse: Reuse::default(),
+        }
+    }
+
+    /// Another config: turns that begin from now on have this model and this home, in all clones. Those that have begun end
+    /// with what they began with.
+    pub fn refurnish(&self, model: Arc<dyn Model>, home: Arc<dyn Home>) {
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = (model, home);
+    }
+
+    /// What a turn that begins now has.
+    pub fn home(&self) -> Arc<dyn Home> {
+        self.now().home
+    }
+
+    /// The same with what counts now, to be kept for a whole turn.
+    fn now(&self) -> Self {
+        let (model, home) = self.latest.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            model,
+            home,
+            ..self.clone()
         }
     }
 
@@ -57,7 +89,8 @@ impl TurnHandler for Assistant {
     async fn turn(&self, turn: Turn) -> Result<Answered, StoreError> {
         let began = Live::Began(turn.turn.clone());
         self.hub.tell(&turn.message.conversation, began);
-        self.answer(turn).await
+        let now = self.now();
+        Box::pin(now.answer(turn)).await
     }
 
     fn over(&self, conversation: &SessionKey) {

@@ -136,12 +136,20 @@ impl Scene<'_> {
         let mut rules = self.rules.clone();
         rules.limits = Limits {
             steps: STEPS,
+            time: rules.helpers.time.unwrap_or(rules.limits.time),
             ..rules.limits
         };
         let mut wish = self.wish.clone();
+        wish.thinking = rules.helpers.thinking.or(wish.thinking);
         wish.session = conversation.as_str().to_owned();
         wish.priority = wish.priority.max(Priority::ToolLoop);
-        let registry = narrower(&self.registry, arguments.get("tools"));
+        let (mut served, mut registry) = (self.served.clone(), self.registry.clone());
+        if rules.helpers.model.is_some() {
+            wish.model.clone_from(&rules.helpers.model);
+            served = self.assistant.model.served(&wish).await.ok();
+            registry = self.assistant.home.tools(&wish.agent, served.as_ref()).await;
+        }
+        let registry = narrower(&registry.chosen(&rules.helpers.tools), arguments.get("tools"));
         let scene = Scene {
             assistant: self.assistant,
             store: self.store.clone(),
@@ -159,7 +167,7 @@ impl Scene<'_> {
             registry,
             alone: true,
             wish,
-            served: self.served.clone(),
+            served,
             began: Instant::now(),
         };
         let said = Content::Message {

@@ -21,8 +21,6 @@ use crate::{Exceeded, Live, Meant, Note, Pending, Repeated, ToolState, View, rep
 /// A tool that has not answered after so long is ended; those that may take longer have limits of their own that are shorter,
 /// or go on in the background.
 const LONGEST: Duration = Duration::from_mins(15);
-/// A model that makes the same call so often gets no further one, and answers with what it has.
-const MOST_REPEATS: usize = 3;
 
 /// What came of a call.
 struct Came {
@@ -47,8 +45,9 @@ impl Work<'_> {
             let reads = rest.iter().take_while(|pending| scene.only_reads(pending)).count();
             let (now, later) = rest.split_at(reads.max(1));
             rest = later;
-            if let Some(Repeated::Same(times)) = repeated(&view.done, &first.call)
-                && times >= MOST_REPEATS
+            let circles = scene.rules.circles;
+            if let Some(Repeated::Same(times)) = repeated(&view.done, &first.call, circles)
+                && times >= circles.ended
             {
                 if self.answers_now {
                     return Ok(After::End(scene.exceeded(Exceeded::Circle)));
@@ -116,7 +115,7 @@ impl Scene<'_> {
             }
             _ => {}
         }
-        if let Some(circle) = repeated(&view.done, &pending.call) {
+        if let Some(circle) = repeated(&view.done, &pending.call, self.rules.circles) {
             return Ok(own(circle.words()));
         }
         let journal = is_journaled(&tool);

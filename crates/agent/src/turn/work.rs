@@ -16,6 +16,8 @@ pub(super) struct Work<'a> {
     pub(super) answers_now: bool,
     /// Whether a summary was made in this turn.
     pub(super) compacted: bool,
+    /// Whether the prompt was made again in this turn because it did not suit the model.
+    remade: bool,
     /// What a server has said of a request that did not fit, when nothing was done about it yet.
     pub(super) overflow: Option<Numbers>,
 }
@@ -37,6 +39,7 @@ impl<'a> Work<'a> {
             scene,
             answers_now: false,
             compacted: false,
+            remade: false,
             overflow: None,
         }
     }
@@ -88,14 +91,24 @@ impl<'a> Work<'a> {
             // The call will say why to the person.
             return Ok(items);
         };
-        if let (Some(frozen), _) = render(&items) {
+        let frozen = render(&items).0;
+        if let Some(frozen) = &frozen
+            && (self.remade || !scene.is_outgrown(frozen, served))
+        {
+            self.scene.see(frozen);
+            return Ok(items);
+        }
+        // What is still too long then stays so.
+        self.remade = true;
+        let home = &scene.assistant.home;
+        let made = home
+            .frozen(&scene.conversation, &scene.wish, served, &scene.registry)
+            .await;
+        if let Some(frozen) = frozen.filter(|frozen| !scene.is_better(&made, frozen)) {
             self.scene.see(&frozen);
             return Ok(items);
         }
-        let home = &scene.assistant.home;
-        let frozen = home
-            .frozen(&scene.conversation, &scene.wish, served, &scene.registry)
-            .await;
+        let frozen = made;
         let id = format!("{}/prompt/{}", scene.turn, items.last().map_or(0, |item| item.seq));
         let content = Note::Prompt(frozen.clone()).content();
         let note = item(id, &scene.turn, content, Label::of_nothing());

@@ -43,6 +43,7 @@ pub(crate) struct Desk {
     pub(crate) store: Store,
     pub(crate) world: World,
     pub(crate) model: Script,
+    pub(crate) assistant: Assistant,
     sent: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
     loops: JoinSet<()>,
@@ -95,13 +96,16 @@ impl Home for Plain {
         &'a self,
         _conversation: &'a SessionKey,
         _wish: &'a Wish,
-        _served: &'a Served,
+        served: &'a Served,
         tools: &'a Registry,
     ) -> BoxFuture<'a, Frozen> {
         let tools = tools.iter().map(|tool| tool.manifest().tool.clone()).collect();
+        // Much of a large window is filled.
+        let window = served.window.filter(|window| *window >= 100_000);
+        let files = "f".repeat(window.unwrap_or(0) as usize / 2);
         async move {
             Frozen {
-                system: "You are a test.".to_owned(),
+                system: format!("You are a test.{files}"),
                 tools,
             }
         }
@@ -303,6 +307,7 @@ impl Desk {
             store,
             world,
             model,
+            assistant,
             sent,
             stop: Some(stop),
             loops,

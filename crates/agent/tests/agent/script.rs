@@ -14,8 +14,8 @@ use futures_util::{
 use serde_json::Value;
 use yabby_agent::{Model, Served, Wish};
 use yabby_core::{
-    EndReason, ErrorKind, Exactness, MalformedCall, Message, ModelError, ModelEvent, ModelRef, ModelRequest, Phase,
-    TokenCount, ToolCall, Unfinished, Usage, Zone, text,
+    Attempt, EndReason, ErrorKind, Exactness, MalformedCall, Message, ModelError, ModelEvent, ModelRef, ModelRequest,
+    Outcome, Phase, TokenCount, ToolCall, Unfinished, Usage, Zone, text,
 };
 use yabby_route::{Answer, PlanError, RouteEvent, RouteFailure};
 
@@ -41,7 +41,10 @@ pub(crate) struct Script(Arc<Mutex<State>>);
 struct State {
     says: VecDeque<Say>,
     asked: Vec<ModelRequest>,
+    wishes: Vec<Wish>,
     window: Option<u32>,
+    /// For the next answers: the tokens of the prompt, and how many of them were in the cache.
+    reads: VecDeque<(u32, u32)>,
 }
 
 impl Script {
@@ -61,9 +64,24 @@ impl Script {
         self.0.lock().unwrap().says.extend(says);
     }
 
+    /// The window from now on.
+    pub(crate) fn has_window(&self, window: u32) {
+        self.0.lock().unwrap().window = Some(window);
+    }
+
+    /// Has the server tell what it has read, and how much of it came from its cache, with the next answers.
+    pub(crate) fn reads(&self, reads: impl IntoIterator<Item = (u32, u32)>) {
+        self.0.lock().unwrap().reads.extend(reads);
+    }
+
     /// Everything that was asked.
     pub(crate) fn asked(&self) -> Vec<ModelRequest> {
         self.0.lock().unwrap().asked.clone()
+    }
+
+    /// On whose behalf each of them was asked.
+    pub(crate) fn wishes(&self) -> Vec<Wish> {
+        self.0.lock().unwrap().wishes.clone()
     }
 
     /// The messages of the last request.
@@ -117,12 +135,18 @@ impl Model for Script {
         .boxed()
     }
 
-    fn answer<'a>(&'a self, _wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent> {
+    fn answer<'a>(&'a self, wish: &'a Wish, request: ModelRequest) -> BoxStream<'a, RouteEvent> {
         let mut state = self.0.lock().unwrap();
         state.asked.push(request);
+        state.wishes.push(wish.clone());
         let n = state.asked.len();
         let say = state.says.pop_front().expect("the script has an answer");
+        let read = state.reads.pop_front();
         drop(state);
+        let answer = move |said: &str, calls, malformed| Answer {
+            attempts: read.map(attempt).into_iter().collect(),
+            ..answer(said, calls, malformed)
+        };
         stream! {
             yield RouteEvent::Trying(model());
             match say {
@@ -170,6 +194,29 @@ impl Model for Script {
             }
         }
         .boxed()
+    }
+}
+
+fn attempt((tokens, cached): (u32, u32)) -> Attempt {
+    Attempt {
+        model: model(),
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        zone: Zone::Machine,
+        outcome: Outcome::Answered,
+        decision: None,
+        phase: Phase::Done,
+        queued_ms: 0,
+        sent_ms: None,
+        head_ms: None,
+        first_token_ms: None,
+        total_ms: 0,
+        bytes: 0,
+        usage: Usage {
+            input_tokens: Some(tokens),
+            cached_tokens: Some(cached),
+            ..Usage::default()
+        },
+        cost: None,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
-use yabby_agent::Rules;
-use yabby_core::{Integrity, Message};
+use yabby_agent::{Helpers, Rules};
+use yabby_core::{Integrity, Message, Thinking};
 use yabby_store::{Session, SessionFilter};
+use yabby_tools::Choice;
 
 use crate::{
     desk::{Desk, World, until},
@@ -49,6 +50,33 @@ async fn a_sub_task_has_its_own_context_and_fewer_tools() {
     let items = desk.items().await;
     let label = &items.last().unwrap().item.label;
     assert_eq!(label.integrity, Integrity::Untrusted);
+}
+
+#[tokio::test]
+async fn a_sub_task_has_what_the_config_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([spawn("think"), Say::Text("Thought."), Say::Text("Done.")]);
+    let rules = Rules {
+        helpers: Helpers {
+            model: Some("test/other".to_owned()),
+            thinking: Some(Thinking::Low),
+            tools: Choice {
+                deny: vec!["fetch".to_owned(), "slow".to_owned()],
+                ..Choice::default()
+            },
+            ..Helpers::default()
+        },
+        ..Rules::default()
+    };
+    let mut desk = Desk::open(folder.path(), script, rules).await;
+    assert_eq!(desk.ask("go").await, ["answer: Done."]);
+    let asked = desk.model.asked();
+    let names: Vec<&str> = asked[1].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["fail", "look", "note", "patient"]);
+    let thinking: Vec<Option<Thinking>> = asked.iter().map(|asked| asked.thinking).collect();
+    assert_eq!(thinking, [None, Some(Thinking::Low), None]);
+    let models: Vec<Option<String>> = desk.model.wishes().into_iter().map(|wish| wish.model).collect();
+    assert_eq!(models, [None, Some("test/other".to_owned()), None]);
 }
 
 #[tokio::test]

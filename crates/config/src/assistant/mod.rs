@@ -233,6 +233,16 @@ impl Config {
         }
         settings
     }
+
+    /// The time zone of the person, where one is named.
+    pub fn time_zone(&self) -> Option<&str> {
+        self.assistants.shared.prompt.time_zone.as_deref()
+    }
+
+    /// How a time is written for models.
+    pub fn time_format(&self) -> TimeFormat {
+        self.assistants.shared.prompt.time_format
+    }
 }
 
 // === impl Assistants ===

@@ -1,6 +1,9 @@
 //! The files and programs that the config names under `secrets.providers`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::{Map, Value, json};
 use yabby_core::{Secret, text};
@@ -84,6 +87,14 @@ impl Keeper {
         match self {
             Self::File(_) => "file",
             Self::Program(_) => "exec",
+        }
+    }
+
+    /// The file that has them.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(&file.path),
+            Self::Program(_) => None,
         }
     }
 

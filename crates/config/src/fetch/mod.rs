@@ -34,6 +34,10 @@ use crate::{
 pub enum Needs {
     /// Those below `models`.
     Models,
+    /// Those below `models`, and the address of the database in which replicas share what was spent.
+    Question,
+    /// The address of that database.
+    Spent,
     /// Those below `store`.
     Store,
     /// All.
@@ -47,6 +51,8 @@ impl Needs {
         let section = path.first().and_then(Seg::key);
         match self {
             Self::Models => section == Some("models"),
+            Self::Question => section == Some("models") || matches(path, "store.url"),
+            Self::Spent => matches(path, "store.url"),
             Self::Store => section == Some("store"),
             Self::All => true,
         }

@@ -3,6 +3,7 @@
 //! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
 
 mod assistant;
+mod gateway;
 mod secrets;
 mod session;
 mod store;
@@ -22,6 +23,7 @@ pub(crate) use self::{
         MemorySearch, Messages, OwnKeys, Plugins, PruningMode, Scalar, SharedKeys, Skills, Subagents, Tools, WebFetch,
         WebSearch,
     },
+    gateway::{Gateway, GatewayAuth, GatewayAuthMode, GatewayBind, GatewayTls},
     secrets::{FileMode, SecretDefaults, SecretProvider, Secrets},
     session::{Age, DmScope, GroupScope, Maintenance, MaintenanceMode, Reset, ResetMode, Scope, Session},
     store::{Retention, Store, StoreLimits},
@@ -50,6 +52,8 @@ pub(crate) struct Root {
     pub(crate) session: Session,
     /// Where sessions, messages and what was decided are kept. A section of Yabby's own.
     pub(crate) store: Store,
+    /// Where the gateway listens, and who may use it.
+    pub(crate) gateway: Gateway,
     /// What agents may do.
     pub(crate) tools: Tools,
     /// What becomes of messages.

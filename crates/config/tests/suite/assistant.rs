@@ -393,7 +393,7 @@ fn settings_are_shown_and_explained() {
         "mcp": shown["mcp"],
     }));
     for key in [
-        "agents.defaults.compaction.model",
+        "agents.defaults.compaction.timeoutSeconds",
         "agents.entries.main.tools.deny",
         "agents.entries.family.tools.fs.workspaceOnly",
         "tools.web.fetch.ssrfPolicy.allowedHostnames",
@@ -411,6 +411,8 @@ fn settings_are_shown_and_explained() {
         );
     }
     for key in [
+        "agents.defaults.compaction.model",
+        "messages.queue.cap",
         "tools.byProvider",
         "plugins.entries.voice-call.config.provider",
         "mcp.servers.remote.sslVerify",

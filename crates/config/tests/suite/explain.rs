@@ -192,3 +192,22 @@ fn the_schema() {
     }
     insta::assert_json_snapshot!(schema["$defs"]["Provider"]);
 }
+
+#[test]
+fn every_value_is_explained_as_if_it_was_asked_for() {
+    let loaded = with_env(
+        include_str!("../../fixtures/2-hosted-primary.json5"),
+        &[("OPENAI_API_KEY", "canary-key-1")],
+    );
+    let all = loaded.explain_all();
+    assert!(all.len() > 20, "{}", all.len());
+    for explanation in &all {
+        assert_eq!(
+            loaded.explain(&explanation.key).as_ref(),
+            Ok(explanation),
+            "{}",
+            explanation.key
+        );
+    }
+    assert!(!format!("{all:?}").contains("canary"));
+}

@@ -243,3 +243,28 @@ fn a_duplicate_carries_its_whole_key() {
     let keys: Vec<&str> = loaded.diagnostics.iter().map(|found| found.key.as_str()).collect();
     assert_eq!(keys, ["agents.list[0].id", "models.providers.a.api"]);
 }
+
+#[test]
+fn every_file_that_counts_is_known_also_where_it_is_not_there() {
+    let home = Home::with(
+        "{models: {$include: ['one.json5', 'gone.json5'],
+                   providers: {a: {baseUrl: 'http://a/v1', apiKey: {source: 'file', provider: 'f', id: 'value'}}}},
+          secrets: {providers: {f: {source: 'file', path: '~/key.txt', mode: 'singleValue'}}}}",
+    );
+    home.write(".yabby/one.json5", "{$include: 'two.json5'}");
+    let there = |name: &str| home.path().join(name);
+    assert_eq!(
+        home.load().files(),
+        [
+            there(".openclaw/openclaw.json"),
+            there(".yabby/.env"),
+            there(".yabby/gone.json5"),
+            there(".yabby/one.json5"),
+            there(".yabby/two.json5"),
+            there(".yabby/yabby.json5"),
+            there("key.txt"),
+        ]
+    );
+    let named = home.write("named.json5", "{}");
+    assert_eq!(home.load_from(Some(&named)).files(), [there(".yabby/.env"), named]);
+}

@@ -169,6 +169,41 @@ fn a_program_is_run_when_its_secrets_are_needed_and_once() {
     assert_eq!(explained.value, Some(place));
 }
 
+/// What a question costs is shared, so that it needs to know where, and nothing else of the store.
+#[test]
+fn a_question_fetches_no_more_than_it_needs() {
+    let kept = Kept::new();
+    let file = |name: &str, secret: &str| {
+        let path = kept.home.write(name, secret);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        format!(
+            "{name}: {{source: 'file', path: '{}', mode: 'singleValue'}}",
+            path.display()
+        )
+    };
+    let files = [file("key", "k"), file("url", "postgres://h/db"), file("secret", "s")].join(", ");
+    let config = format!(
+        "{{secrets: {{providers: {{{files}}}}},
+          store: {{url: {{source: 'file', provider: 'url', id: 'value'}}, secretsKey: {{source: 'file', provider: 'secret', id: 'value'}}}},
+          models: {{providers: {{p: {{baseUrl: 'http://h/v1', apiKey: {{source: 'file', provider: 'key', id: 'value'}}}}}}}}}}"
+    );
+    kept.home.write(".yabby/yabby.json5", &config);
+    let fetched = |needs: Needs| {
+        let mut loaded = kept.home.load();
+        loaded.fetch(&Vault::default(), needs);
+        let (config, store) = (&loaded.config, &loaded.config.store);
+        (
+            config.provider("p").unwrap().has_key(),
+            store.database.is_some(),
+            store.secrets_key.is_some(),
+        )
+    };
+    assert_eq!(fetched(Needs::Models), (true, false, false));
+    assert_eq!(fetched(Needs::Question), (true, true, false));
+    assert_eq!(fetched(Needs::Spent), (false, true, false));
+    assert_eq!(fetched(Needs::Store), (false, true, true));
+}
+
 #[test]
 fn a_secret_may_stand_wherever_one_may() {
     let kept = Kept::new();

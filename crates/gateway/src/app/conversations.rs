@@ -50,7 +50,7 @@ pub(super) struct Conversations {
     more: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
     search: Option<String>,
     before: Option<String>,
@@ -113,7 +113,7 @@ pub(super) async fn one(State(desk): State<Desk>, Path(key): Path<String>) -> An
 pub(super) async fn begin(State(desk): State<Desk>, begin: Result<Json<Begin>, JsonRejection>) -> Answer<Begun> {
     let Json(begin) = begin?;
     let agent = begin.agent.as_deref().unwrap_or("main");
-    if !desk.0.agents.iter().any(|(id, _)| id == agent) {
+    if !desk.agents().iter().any(|known| known.id == agent) {
         return Err(Problem::not_found(&format!("agent {agent}")).with_hint("GET /api/agents lists them"));
     }
     let key = SessionKey::within(agent, &format!("web:{}", new_id().to_lowercase()));

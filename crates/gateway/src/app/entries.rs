@@ -17,7 +17,7 @@ use crate::feed::{Running, Words, attempt};
 const USUAL: usize = 100;
 const MOST: usize = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
     before: Option<u64>,
     limit: Option<usize>,

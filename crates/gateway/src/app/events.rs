@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::{
         Query, State,
         rejection::QueryRejection,
@@ -14,6 +15,7 @@ use axum::{
     },
 };
 use futures_util::{Stream, StreamExt};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -22,7 +24,10 @@ use tokio::{
 use yabby_core::SessionKey;
 
 use super::{Desk, Problem};
-use crate::feed::{self, Event, Told};
+use crate::{
+    auth::{Caller, Visitor},
+    feed::{self, Event, Told},
+};
 
 /// A sign of life this often, so that nothing between takes the connection for dead.
 const ALIVE: Duration = Duration::from_secs(15);
@@ -31,16 +36,18 @@ const FIRST: Duration = Duration::from_secs(10);
 /// The longest message that a page sends on a WebSocket.
 const LONGEST: usize = 4 << 10;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
     conversation: Option<String>,
 }
 
 /// What a page says on a WebSocket.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Asks {
     #[serde(alias = "watch")]
     conversation: Option<String>,
+    /// Of a browser, which cannot send it with a head; in the first message.
+    key: Option<String>,
 }
 
 /// The events of whoever watches one conversation.
@@ -75,16 +82,27 @@ pub(super) async fn stream(
     Ok(response)
 }
 
-pub(super) async fn socket(State(desk): State<Desk>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn socket(
+    State(desk): State<Desk>,
+    caller: Option<Extension<Caller>>,
+    visitor: Option<Extension<Visitor>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let caller = caller.map(|Extension(caller)| caller);
+    let visitor = visitor.map(|Extension(visitor)| visitor);
     upgrade
         .max_message_size(LONGEST)
         .max_frame_size(LONGEST)
-        .on_upgrade(move |socket| talk(desk, socket))
+        .on_upgrade(move |socket| talk(desk, socket, caller, visitor))
 }
 
-async fn talk(desk: Desk, mut socket: WebSocket) {
+async fn talk(desk: Desk, mut socket: WebSocket, caller: Option<Caller>, visitor: Option<Visitor>) {
     let Ok(Some(asks)) = timeout(FIRST, asked(&mut socket)).await else {
         return close(socket, close_code::POLICY, "the first message says {\"key\": …}").await;
+    };
+    let shown = || desk.0.gate.admit(visitor?, asks.key.as_deref()?);
+    let Some(caller) = caller.or_else(shown).filter(Caller::may_operate) else {
+        return close(socket, close_code::POLICY, "that is no key that may do this").await;
     };
     let mut watcher = Watcher::new(desk);
     watcher.hello();
@@ -102,6 +120,9 @@ async fn talk(desk: Desk, mut socket: WebSocket) {
                 Some(asks) if watcher.asked(&asks).is_ok() => Ok(()),
                 _ => return,
             },
+            () = caller.revoked() => {
+                return close(socket, close_code::POLICY, "the key was revoked").await;
+            }
             _ = alive.tick() => socket.send(Message::Ping(Default::default())).await,
         };
         if told.is_err() {

@@ -199,7 +199,7 @@ impl Programs {
                 )
             })?;
         if let Some(model) = &talk.model {
-            let model = self.0.office.home.model(model);
+            let model = self.0.office.assistant.home().model(model);
             let model = model.ok_or_else(|| {
                 Failure::new(
                     404,

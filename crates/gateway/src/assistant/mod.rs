@@ -16,10 +16,10 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
 use yabby_core::EndReason;
-use yabby_store::{Deliveries, Pace, StoreError};
+use yabby_store::{Deliveries, Pace, Scopes, StoreError};
 use yabby_wire::clients::{self, ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
-use crate::{api::Api, office::Office, passing::Out};
+use crate::{api::Api, office::Office, passing::Out, routes::Routes};
 
 use conversation::Talk;
 use follow::{Follower, Piece};
@@ -30,14 +30,12 @@ const SESSION: &str = "x-yabby-session-key";
 
 /// The assistant, for programs.
 #[derive(Clone)]
-pub(crate) struct Programs(Arc<Inner>);
+pub(crate) struct Programs(Arc<Inner>, Arc<[String]>);
 
 struct Inner {
     office: Office,
     waiting: Waiting,
     stops: Stops,
-    /// The ids of the agents.
-    agents: Vec<String>,
     /// Where answers to requests of this process go: another one cannot give them to their clients.
     account: String,
 }
@@ -45,21 +43,27 @@ struct Inner {
 impl std::fmt::Debug for Programs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Programs")
-            .field("agents", &self.0.agents)
+            .field("agents", &self.1)
             .finish_non_exhaustive()
     }
 }
 
 impl Programs {
-    pub(crate) fn new(office: Office, agents: Vec<String>) -> Self {
+    /// Those of the agents of a config.
+    pub(crate) fn new(office: Office, routes: &Routes) -> Self {
         let account = office.store.me().to_owned();
-        Self(Arc::new(Inner {
+        let inner = Inner {
             office,
             waiting: Waiting::default(),
             stops: Stops::default(),
-            agents,
             account,
-        }))
+        };
+        Self(Arc::new(inner), ids(routes))
+    }
+
+    /// The same with the agents of another config.
+    pub(crate) fn with(&self, routes: &Routes) -> Self {
+        Self(Arc::clone(&self.0), ids(routes))
     }
 
     /// Hands answers to whoever waits for them and stops what nobody waits for, for ever.
@@ -71,9 +75,10 @@ impl Programs {
         tokio::join!(deliveries.run(never), self.stop_abandoned());
     }
 
-    /// What can stand in `model` for the agents.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        self.0.agents.iter().map(|agent| format!("yabby/{agent}"))
+    /// What can stand in `model` for the agents that a key may talk to.
+    pub(crate) fn names_for(&self, scopes: &Scopes) -> impl Iterator<Item = String> {
+        let allowed = self.1.iter().filter(|agent| may_talk_to(scopes, agent).is_ok());
+        allowed.map(|agent| format!("yabby/{agent}"))
     }
 
     /// The agent that a name in `model` means, if it means one.
@@ -110,7 +115,7 @@ impl Programs {
         headers: &HeaderMap,
         request: &ClientRequest,
     ) -> Result<(Follower, String), Failure> {
-        if !self.0.agents.iter().any(|known| known == agent) {
+        if !self.1.iter().any(|known| known == agent) {
             let message = format!("there is no agent {agent}; GET /v1/models lists them");
             return Err(Failure::new(404, "model_not_found", message));
         }
@@ -184,6 +189,29 @@ impl Programs {
             response.headers_mut().insert(SESSION, key);
         }
         response
+    }
+}
+
+fn ids(routes: &Routes) -> Arc<[String]> {
+    routes.agents().into_iter().map(|(id, _)| id).collect()
+}
+
+/// Whether a key of these scopes may talk to an agent; what is against it otherwise. An agent chooses its models by itself, so
+/// that a key which may not ask every model, or not everywhere, or not for any money, talks to none.
+pub(crate) fn may_talk_to(scopes: &Scopes, agent: &str) -> Result<(), String> {
+    if !scopes.allow_agent(agent) {
+        return Err(format!("its scope agents allows only {}", scopes.agents.join(", ")));
+    }
+    let limits = [
+        ("models", !scopes.allow_every_model()),
+        ("zone", scopes.zone.is_some()),
+        ("budget", scopes.budget.is_some()),
+    ];
+    match limits.into_iter().find(|(_, limits)| *limits) {
+        Some((name, _)) => Err(format!(
+            "agents choose their models by themselves, and its scope {name} limits that"
+        )),
+        None => Ok(()),
     }
 }
 

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use yabby_core::{Attempt, Lang, Progress, Text, ToolCall};
 use yabby_store::{Approval, ApprovalState};
 
+use crate::app::Server;
+
 /// A text that Yabby says to a person, in both languages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Words {
@@ -118,6 +120,10 @@ pub(crate) enum Event {
     Conversations,
     /// A question was asked or answered.
     Approvals,
+    /// Something has changed about the servers: all of them as they are now.
+    Servers { servers: Vec<Server> },
+    /// The config was read anew, or why the last good one stays.
+    Config { ok: bool, words: Words },
 }
 
 /// An event with its number, as it is sent.

@@ -18,10 +18,8 @@ use yabby_agent::{Hub, Live};
 use yabby_core::SessionKey;
 use yabby_store::{Store, Topic};
 
-use event::Numbered;
-
 pub use event::Words;
-pub(crate) use event::{Event, Question, Running, attempt};
+pub(crate) use event::{Event, Numbered, Question, Running, attempt};
 
 /// So many events a watcher may be behind; one that is slower gets a snapshot instead of what it has missed.
 const BEHIND: usize = 4096;
@@ -91,6 +89,11 @@ impl Feed {
     /// Watches from now on.
     pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Told>> {
         self.0.events.subscribe()
+    }
+
+    /// Whether anybody watches.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.events.receiver_count() > 0
     }
 
     /// Tells whoever watches.

@@ -19,6 +19,9 @@ pub(crate) struct Answer {
     pub(crate) whole: bool,
 }
 
+/// The owner's key in all scenes.
+pub(crate) const OWNER: &str = "the-owner-of-the-scene";
+
 /// An open request.
 pub(crate) struct Open {
     stream: TcpStream,
@@ -39,6 +42,16 @@ impl Answer {
     }
 }
 
+/// Sends bytes and reads until the other side closes.
+pub(crate) async fn raw(at: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    // What is refused may be closed before all of it was written.
+    let _ = stream.write_all(bytes).await;
+    let mut seen = Vec::new();
+    while matches!(stream.read_buf(&mut seen).await, Ok(1..)) {}
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
 /// Sends a request and reads the whole response.
 pub(crate) async fn ask(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     Open::send(at, method, path, headers, body).await.answer().await
@@ -46,21 +59,38 @@ pub(crate) async fn ask(at: SocketAddr, method: &str, path: &str, headers: &[(&s
 
 impl Open {
     pub(crate) async fn send(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Self {
+        let stream = TcpStream::connect(at).await.unwrap();
+        Self::on(stream, at, method, path, headers, body).await
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) async fn on(
+        mut stream: TcpStream,
+        at: SocketAddr,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Self {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         let own = [
             ("host", at.to_string()),
             ("connection", "close".to_owned()),
             ("content-length", body.len().to_string()),
+            ("authorization", format!("Bearer {OWNER}")),
         ];
+        // Whoever shows another key does not show this one.
+        let has_key = headers.iter().any(|(name, _)| *name == "x-api-key");
         for (name, value) in own {
-            if !headers.iter().any(|(other, _)| *other == name) {
+            let is_given = headers.iter().any(|(other, _)| *other == name) || name == "authorization" && has_key;
+            if !is_given {
                 let _ = write!(head, "{name}: {value}\r\n");
             }
         }
-        for (name, value) in headers {
+        // An empty value leaves a header out.
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             let _ = write!(head, "{name}: {value}\r\n");
         }
-        let mut stream = TcpStream::connect(at).await.unwrap();
         stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
         Self {
             stream,

@@ -13,7 +13,9 @@ use crate::{
 async fn nothing_of_the_clients_head_reaches_the_upstream() {
     let canary = Canary::new();
     let server = ModelServer::start().await;
-    let scene = Scene::one(&server).await;
+    let config = chain("openai-completions", &[server.base_url()]);
+    let own = format!(r#"{{"gateway":{{"auth":{{"token":"{}"}}}},"#, canary.expose());
+    let scene = Scene::with_config(&config.replacen('{', &own, 1)).await;
     let bearer = format!("Bearer {}", canary.expose());
     let headers = [
         ("authorization", bearer.as_str()),
@@ -77,20 +79,21 @@ async fn anthropic_gets_its_version_once() {
 async fn pages_from_elsewhere_are_not_answered() {
     let server = ModelServer::start().await;
     let scene = Scene::one(&server).await;
-    for headers in [
-        &[("host", "evil.example")][..],
-        &[("host", "127.0.0.1.evil.example:18789")],
-        &[("origin", "https://evil.example")],
-        &[("origin", "null")],
-        &[("origin", "http://localhost.evil.example")],
+    for (headers, status) in [
+        (&[("host", "evil.example")][..], 421),
+        (&[("host", "127.0.0.1.evil.example:18789")], 421),
+        (&[("origin", "https://evil.example")], 403),
+        (&[("origin", "null")], 403),
+        (&[("origin", "http://localhost.evil.example")], 403),
     ] {
         let answer = ask(scene.at, "POST", CHAT, headers, r#"{"model":"a/m"}"#).await;
         assert_eq!(
             (answer.status, answer.json()["error"]["code"].as_str()),
-            (403, Some("forbidden")),
+            (status, Some("forbidden")),
             "{headers:?}"
         );
-        assert_eq!(ask(scene.at, "GET", "/v1/models", headers, "").await.status, 403);
+        assert_eq!(ask(scene.at, "GET", "/v1/models", headers, "").await.status, status);
+        assert_eq!(ask(scene.at, "GET", "/health", headers, "").await.status, status);
     }
     assert!(server.model_calls().is_empty());
     for headers in [&[("host", "localhost:1")][..], &[("origin", "http://127.0.0.1:3000")]] {

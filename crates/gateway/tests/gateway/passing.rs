@@ -163,6 +163,54 @@ async fn connections_are_kept_and_replaced_when_the_server_has_closed_them() {
 }
 
 #[tokio::test]
+async fn another_config_keeps_what_it_says_the_same_of() {
+    let [one, other] = [ModelServer::start().await, ModelServer::start().await];
+    let scene = Scene::chain(&[one.base_url(), other.base_url()]).await;
+    let ask = async |model: &str| {
+        let answer = scene.post(CHAT, &format!("{{\"model\":\"{model}\"}}")).await;
+        (answer.status, answer.header("x-yabby-attempts").to_owned())
+    };
+    for model in ["a/m", "b/m"] {
+        assert_eq!(ask(model).await.0, 200);
+    }
+    // The same two in another order, and another key for the second one.
+    let config = |key: &str| {
+        json!({"models": {"providers": {
+            "b": {"baseUrl": other.base_url(), "api": "openai-completions", "apiKey": key, "models": [{"id": "m"}]},
+            "a": {"baseUrl": one.base_url(), "api": "openai-completions", "apiKey": "key-a", "models": [{"id": "m"}]},
+        }}})
+        .to_string()
+    };
+    scene.change(&config("another-key"));
+    for model in ["a/m", "b/m"] {
+        assert_eq!(ask(model).await.0, 200);
+    }
+    let connections = |server: &ModelServer| -> Vec<u64> {
+        let calls = server.model_calls();
+        calls.iter().map(|call| call.connection).collect()
+    };
+    let (kept, new) = (connections(&one), connections(&other));
+    assert_eq!((kept[0] == kept[1], new[0] == new[1]), (true, false));
+    assert_eq!(
+        other.model_calls()[1].header("authorization"),
+        Some("Bearer another-key")
+    );
+    // What was counted and tried stays.
+    assert_eq!(scene.attempts().len(), 4);
+    let metrics = scene.get("/metrics").await;
+    let metrics = metrics.text();
+    assert!(
+        metrics.contains("yabby_attempts_total{endpoint=\"a\",outcome=\"answered\"} 2"),
+        "{metrics}"
+    );
+    // One that is gone cannot be asked for, and one that comes back is asked again.
+    scene.change("{models: {mode: 'replace', providers: {}}}");
+    assert_eq!(ask("a/m").await.0, 404);
+    scene.change(&config("key-b"));
+    assert_eq!(ask("a/m").await, (200, "1".to_owned()));
+}
+
+#[tokio::test]
 async fn openrouter_is_told_where_a_prompt_may_go() {
     let server = ModelServer::start().await;
     let config = json!({

@@ -6,18 +6,20 @@ use serde_json::json;
 use tokio::{sync::oneshot, task::JoinSet};
 use yabby_config::{Environment, load_text};
 use yabby_core::Attempt;
-use yabby_gateway::{Gateway, House, Records};
+use yabby_gateway::{Access, Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Endpoint, Fleet, Http};
+use yabby_store::{KeyHash, Keys};
 use yabby_testkit::ModelServer;
 
-use crate::client::{Answer, Open, ask};
+use crate::client::{Answer, OWNER, Open, ask};
 
 pub(crate) const CHAT: &str = "/v1/chat/completions";
 
 pub(crate) struct Scene {
     pub(crate) at: SocketAddr,
     records: Records,
+    reload: Reload,
     end: Option<oneshot::Sender<()>>,
     serving: JoinSet<()>,
 }
@@ -25,27 +27,49 @@ pub(crate) struct Scene {
 impl Scene {
     /// A gateway with this config.
     pub(crate) async fn with_config(text: &str) -> Self {
+        Self::with_keys(text, None).await
+    }
+
+    /// The same, for which keys are kept.
+    pub(crate) async fn with_keys(text: &str, keys: Option<Keys>) -> Self {
         let loaded = load_text(text, &Environment::default());
-        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let house = House {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
             http: Http::default(),
             spending: Spending::in_memory(loaded.config.route.budget),
             office: None,
+            upkeep: Upkeep::default(),
             default: None,
             config: loaded.config,
+            access: Access {
+                owners: vec![KeyHash::of(OWNER.as_bytes())],
+                keys,
+            },
         };
         let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
-        let (at, records) = (gateway.address(), gateway.records());
+        let (at, records, reload) = (gateway.address(), gateway.records(), gateway.reload());
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(gateway.serve(async { drop(ended.await) }));
         Self {
             at,
             records,
+            reload,
             end: Some(end),
             serving,
         }
+    }
+
+    /// From now on it has this config.
+    pub(crate) fn change(&self, text: &str) {
+        let loaded = load_text(text, &Environment::default());
+        self.reload.put(Furniture {
+            fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
+            default: None,
+            settings: Settings::of(&loaded),
+            config: loaded.config,
+        });
     }
 
     /// The models `m` of the providers `a`, `b`, … at these URLs, tried in this order.
@@ -63,6 +87,16 @@ impl Scene {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         ask(self.at, "GET", path, &[], "").await
+    }
+
+    /// A request with this key, or without one.
+    pub(crate) async fn with_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = if key.is_empty() {
+            String::new()
+        } else {
+            format!("Bearer {key}")
+        };
+        ask(self.at, method, path, &[("authorization", &bearer)], body).await
     }
 
     /// A chat request that is left open.

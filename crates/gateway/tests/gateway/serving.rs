@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yabby_config::Config;
-use yabby_gateway::{BindError, Gateway, House};
+use yabby_config::{Environment, load_text};
+use yabby_gateway::{Access, BindError, Gateway, House, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, script};
@@ -83,19 +83,36 @@ async fn answers_that_have_begun_come_to_their_end() {
 }
 
 #[tokio::test]
-async fn it_listens_on_this_machine_alone() {
-    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+async fn beyond_this_machine_it_listens_only_where_that_is_safe() {
+    let bind = async |config: &str, address: &str| {
         let house = House {
-            config: Config::default(),
+            config: load_text(config, &Environment::default()).config,
             fleet: Fleet::default(),
             http: Http::default(),
             default: None,
             spending: Spending::in_memory(yabby_config::Budget::default()),
+            access: Access::default(),
             office: None,
+            upkeep: Upkeep::default(),
         };
-        let bound = Gateway::bind(address.parse().unwrap(), house).await;
-        assert!(matches!(bound, Err(BindError::NotLoopback(_))), "{address}");
+        Gateway::bind(address.parse().unwrap(), house).await
+    };
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let bound = bind("{}", address).await;
+        assert!(matches!(bound, Err(BindError::Unprotected(_))), "{address}");
+        let open = "{gateway: {auth: {mode: 'none'}, trustedProxies: ['10.0.0.1']}}";
+        let bound = bind(open, address).await;
+        assert!(matches!(bound, Err(BindError::Open(_))), "{address}");
     }
+    bind("{gateway: {auth: {mode: 'none'}}}", "127.0.0.1:0").await.unwrap();
+    bind("{gateway: {trustedProxies: ['10.0.0.1']}}", "0.0.0.0:0")
+        .await
+        .unwrap();
+    let in_doubt = bind("{gateway: {tls: {enabled: true}}}", "127.0.0.1:0").await;
+    assert!(matches!(in_doubt, Err(BindError::TlsInDoubt)));
+    let missing = "{gateway: {tls: {enabled: true, certPath: '/nowhere.pem', keyPath: '/nowhere.pem'}}}";
+    let missing = bind(missing, "127.0.0.1:0").await;
+    assert!(matches!(missing, Err(BindError::Tls(_))));
 }
 
 #[tokio::test]

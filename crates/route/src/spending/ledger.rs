@@ -41,6 +41,9 @@ pub struct Entry {
     pub usd: Option<f64>,
     /// Whether the server has reported the tokens; otherwise they are estimated.
     pub exact: bool,
+    /// The id of the gateway's key with which it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// A day of UTC, counted from 1970.
@@ -59,6 +62,7 @@ pub(super) struct Ledger {
     /// What was reserved and not settled.
     held: Spent,
     held_by: BTreeMap<String, Spent>,
+    held_with: BTreeMap<String, Spent>,
 }
 
 /// What was spent on a day.
@@ -68,6 +72,7 @@ struct Totals {
     read: u64,
     spent: Spent,
     sessions: BTreeMap<String, Spent>,
+    keys: BTreeMap<String, Spent>,
 }
 
 impl Ledger {
@@ -77,6 +82,17 @@ impl Ledger {
             folder: Some(folder.to_owned()),
             look_back,
             ..Self::default()
+        }
+    }
+
+    /// From now on sessions count what they had in so many days before too.
+    pub(super) fn look_back_to(&mut self, days: u64, today: Day) {
+        if days <= self.look_back {
+            return;
+        }
+        self.look_back = days;
+        for day in today.before(days).0..today.0 {
+            self.read_new(Day(day));
         }
     }
 
@@ -104,6 +120,17 @@ impl Ledger {
         of_days.fold(Spent::default(), |sum, spent| sum + *spent)
     }
 
+    /// What was spent with a key on a day.
+    pub(super) fn spent_with(&self, day: Day, key: &str) -> Spent {
+        let found = self.days.get(&day).and_then(|totals| totals.keys.get(key));
+        found.copied().unwrap_or_default()
+    }
+
+    /// What was spent with a key on a day is known from elsewhere.
+    pub(super) fn set_key(&mut self, day: Day, key: &str, spent: Spent) {
+        self.days.entry(day).or_default().keys.insert(key.to_owned(), spent);
+    }
+
     /// What was spent on a day is known from elsewhere.
     pub(super) fn set_all(&mut self, day: Day, spent: Spent) {
         self.days.entry(day).or_default().spent = spent;
@@ -129,14 +156,31 @@ impl Ledger {
         self.held_by.get(session).copied().unwrap_or_default()
     }
 
-    pub(super) fn hold(&mut self, session: &str, spent: Spent) {
+    /// What is reserved for a key.
+    pub(super) fn held_with(&self, key: &str) -> Spent {
+        self.held_with.get(key).copied().unwrap_or_default()
+    }
+
+    pub(super) fn hold(&mut self, session: &str, key: Option<&str>, spent: Spent) {
         self.held = self.held + spent;
+        if let Some(key) = key {
+            let held = self.held_with.entry(key.to_owned()).or_default();
+            *held = *held + spent;
+        }
         let held = self.held_by.entry(session.to_owned()).or_default();
         *held = *held + spent;
     }
 
-    pub(super) fn release(&mut self, session: &str, spent: Spent) {
+    pub(super) fn release(&mut self, session: &str, key: Option<&str>, spent: Spent) {
         self.held = self.held - spent;
+        if let Some(key) = key {
+            let left = self.held_with(key) - spent;
+            if left.tokens == 0 {
+                self.held_with.remove(key);
+            } else {
+                self.held_with.insert(key.to_owned(), left);
+            }
+        }
         let left = self.held_by(session) - spent;
         if left.tokens == 0 {
             self.held_by.remove(session);
@@ -216,6 +260,10 @@ impl Totals {
         self.spent = self.spent + spent;
         let session = self.sessions.entry(entry.session.clone()).or_default();
         *session = *session + spent;
+        if let Some(key) = &entry.key {
+            let key = self.keys.entry(key.clone()).or_default();
+            *key = *key + spent;
+        }
     }
 }
 

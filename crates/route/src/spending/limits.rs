@@ -88,10 +88,16 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Whether a request may be paid with a key of the gateway that has a limit of its own.
+pub(super) fn of_key(most: f64, taken: Taken, prompt: Spent, known: Known) -> Result<(), OverBudget> {
+    money("--budget of yabby keys", most, taken, prompt.usd, known)
+}
+
 /// Whether a request may be paid while it is not known what other replicas have spent: where no limit applies.
-pub(super) fn unseen(budget: &Budget, known: Known) -> Result<(), OverBudget> {
+pub(super) fn unseen(budget: &Budget, key_per_day: Option<f64>, known: Known) -> Result<(), OverBudget> {
     let limits_tokens = budget.per_day.tokens.is_some() || budget.per_session.tokens.is_some();
-    if limits_tokens || (budget.limits_money() && known != Known::Free) {
+    let limits_money = budget.limits_money() || key_per_day.is_some();
+    if limits_tokens || (limits_money && known != Known::Free) {
         return Err(OverBudget::Unseen);
     }
     Ok(())
@@ -184,7 +190,7 @@ impl OverBudget {
     /// What to do next.
     pub fn hint(&self, model: &ModelRef) -> Text {
         match self {
-            Self::Money { key, .. } | Self::Tokens { key, .. } if key.contains("perDay") => {
+            Self::Money { key, .. } | Self::Tokens { key, .. } if !key.contains("perSession") => {
                 text!("raise {key}, or wait until midnight (UTC)", key = key)
             }
             Self::Money { key, .. } | Self::Tokens { key, .. } => {

@@ -16,7 +16,7 @@ mod tests;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -27,7 +27,7 @@ use yabby_core::{ModelEvent, ModelRef, Text, Usage, text};
 pub use ledger::{Day, Entry};
 pub use limits::OverBudget;
 pub use price::Price;
-pub use shared::{Away, Expense, Shared};
+pub use shared::{Away, By, Expense, Shared};
 
 use heard::Heard;
 use ledger::{Ledger, day_of};
@@ -53,7 +53,8 @@ pub struct Spending(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    budget: Budget,
+    /// It changes with the config.
+    budget: RwLock<Budget>,
     state: Mutex<State>,
     /// What is shared with other replicas.
     book: Option<Book>,
@@ -72,6 +73,17 @@ struct State {
     told: Option<(Day, f64)>,
 }
 
+/// For whom a request is paid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Payer {
+    /// The session; all requests of this process that name none belong to one.
+    pub session: String,
+    /// The id of the gateway's key with which it was asked for.
+    pub key: Option<String>,
+    /// What the key may spend in a day of UTC, in US dollars.
+    pub key_per_day: Option<f64>,
+}
+
 /// A request that costs something, from before it is sent until it is over. What it may cost is reserved as long.
 #[derive(Debug)]
 #[must_use = "what is not kept is not reserved"]
@@ -79,6 +91,7 @@ pub struct Reservation {
     spending: Spending,
     model: ModelRef,
     session: String,
+    key: Option<String>,
     price: Option<Price>,
     /// Tokens of the prompt, as estimated.
     prompt: u32,
@@ -118,7 +131,7 @@ impl Spending {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let opened = OPENED.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
-            budget,
+            budget: RwLock::new(budget),
             state: Mutex::new(State {
                 ledger,
                 ..State::default()
@@ -139,8 +152,18 @@ impl Spending {
     }
 
     /// The limits.
-    pub fn budget(&self) -> &Budget {
-        &self.0.budget
+    pub fn budget(&self) -> Budget {
+        *self.0.budget.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other limits hold from now on, also for what was spent before.
+    pub fn set_budget(&self, budget: Budget) {
+        let by_session = budget.per_session != Limit::default();
+        if by_session {
+            let today = day_of((self.0.clock)());
+            self.lock().ledger.look_back_to(SESSION_DAYS, today);
+        }
+        *self.0.budget.write().unwrap_or_else(PoisonError::into_inner) = budget;
     }
 
     /// Reserves what a request is likely to cost, if no limit is against it. It is refused only when its prompt alone does not fit
@@ -153,23 +176,41 @@ impl Spending {
         prompt: u32,
         answer: u32,
     ) -> Result<Reservation, OverBudget> {
+        let payer = Payer {
+            session: session.to_owned(),
+            ..Payer::default()
+        };
+        self.reserve_for(model, &payer, price, prompt, answer)
+    }
+
+    /// The same for whoever has a limit of their own.
+    pub fn reserve_for(
+        &self,
+        model: &ModelRef,
+        payer: &Payer,
+        price: Option<Price>,
+        prompt: u32,
+        answer: u32,
+    ) -> Result<Reservation, OverBudget> {
         let now = (self.0.clock)();
         let today = day_of(now);
-        let session = self.session_of(session);
+        let session = self.session_of(&payer.session);
+        let key = payer.key.as_deref();
         let costs = |answer: u32| Spent {
             usd: price.as_ref().map_or(0.0, |price| price.estimate(prompt, answer)),
             tokens: u64::from(prompt) + u64::from(answer),
         };
         let kind = price.as_ref().map_or(Known::Unknown, Price::kind);
+        let budget = self.budget();
         let mut state = self.lock();
         state.refresh(today);
-        let by_session = (self.0.budget.per_session != Limit::default()).then_some(session);
-        if self.0.book.is_some() && !state.known.is_known(today, now, by_session) {
-            limits::unseen(&self.0.budget, kind)?;
+        let by_session = (budget.per_session != Limit::default()).then_some(session);
+        if self.0.book.is_some() && !state.known.is_known(today, now, by_session, payer.limited_key()) {
+            limits::unseen(&budget, payer.key_per_day, kind)?;
         }
         let ledger = &mut state.ledger;
         check(
-            &self.0.budget,
+            &budget,
             Taken {
                 spent: ledger.spent_on(today),
                 reserved: ledger.held(),
@@ -181,13 +222,21 @@ impl Spending {
             costs(0),
             kind,
         )?;
+        if let Some((key, most)) = payer.limited_key().zip(payer.key_per_day) {
+            let taken = Taken {
+                spent: ledger.spent_with(today, key),
+                reserved: ledger.held_with(key),
+            };
+            limits::of_key(most, taken, costs(0), kind)?;
+        }
         let held = costs(answer);
-        ledger.hold(session, held);
+        ledger.hold(session, key, held);
         drop(state);
         Ok(Reservation {
             spending: self.clone(),
             model: model.clone(),
             session: session.to_owned(),
+            key: payer.key.clone(),
             price,
             prompt,
             held,
@@ -214,12 +263,19 @@ impl Spending {
         state.refresh(today);
         let after = state.ledger.spent_on(today).usd;
         let (_, before) = state.told.replace((today, after))?;
-        milestone(&self.0.budget, before, after)
+        milestone(&self.budget(), before, after)
     }
 
     /// The lock is held for a moment: a line is written, or those of other processes are read.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Payer {
+    /// The key, if it has a limit.
+    fn limited_key(&self) -> Option<&str> {
+        self.key.as_deref().filter(|_| self.key_per_day.is_some())
     }
 }
 
@@ -276,10 +332,11 @@ impl Reservation {
             written: usage.cache_write_tokens.unwrap_or(0),
             output,
             usd: said.or_else(|| Some(self.price.as_ref()?.of(&told))),
+            key: self.key.clone(),
             exact: self.heard.ended && usage.input_tokens.is_some() && usage.output_tokens.is_some(),
         };
         let mut state = self.spending.lock();
-        state.ledger.release(&self.session, self.held);
+        state.ledger.release(&self.session, self.key.as_deref(), self.held);
         state.ledger.enter(&entry);
         if let Some(book) = &self.spending.0.book {
             book.note(&mut state.known, &entry);
@@ -296,7 +353,8 @@ impl Drop for Reservation {
         if *self.sent.get_mut() {
             self.enter(&Usage::default());
         } else {
-            self.spending.lock().ledger.release(&self.session, self.held);
+            let mut state = self.spending.lock();
+            state.ledger.release(&self.session, self.key.as_deref(), self.held);
         }
     }
 }

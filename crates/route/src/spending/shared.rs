@@ -24,7 +24,7 @@ use tokio::{
 use yabby_config::Limit;
 
 use super::{
-    Entry, Spending, Spent,
+    Entry, Payer, Spending, Spent,
     ledger::{Day, day_of},
 };
 
@@ -45,12 +45,23 @@ pub trait Shared: fmt::Debug + Send + Sync {
     /// Enters answers, all or nothing at a time; what has an id that is known already is not counted again.
     fn enter(&self, expenses: Vec<Expense>) -> BoxFuture<'_, Result<(), Away>>;
 
-    /// What all replicas have spent on some days, by one session or by all; days on which it was nothing may be missing.
+    /// What all replicas have spent on some days; days on which it was nothing may be missing.
     fn spent_on<'a>(
         &'a self,
         days: RangeInclusive<Day>,
-        session: Option<&'a str>,
+        by: By<'a>,
     ) -> BoxFuture<'a, Result<BTreeMap<Day, Spent>, Away>>;
+}
+
+/// Whose spending is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By<'a> {
+    /// That of all.
+    All,
+    /// That of a session.
+    Session(&'a str),
+    /// That of a key of the gateway.
+    Key(&'a str),
 }
 
 /// One answer with its id.
@@ -95,6 +106,8 @@ pub(super) struct Known {
     failed: Option<u64>,
     /// When the sums of sessions were read, and of which day.
     sessions: BTreeMap<String, (Day, u64)>,
+    /// When those of keys were.
+    keys: BTreeMap<String, (Day, u64)>,
 }
 
 impl Book {
@@ -145,16 +158,17 @@ impl Book {
 }
 
 impl Known {
-    /// Whether the sums that decide about a request of this session may be relied on.
-    pub(super) fn is_known(&self, today: Day, now: u64, session: Option<&str>) -> bool {
-        self.is_read(today, now, session, STALE)
+    /// Whether the sums that decide about a request of this session and this key may be relied on.
+    pub(super) fn is_known(&self, today: Day, now: u64, session: Option<&str>, key: Option<&str>) -> bool {
+        self.is_read(today, now, (session, key), STALE)
     }
 
-    fn is_read(&self, today: Day, now: u64, session: Option<&str>, within: u64) -> bool {
+    fn is_read(&self, today: Day, now: u64, (session, key): (Option<&str>, Option<&str>), within: u64) -> bool {
         // A clock that was set back makes everything old.
         let recent = |&(day, at): &(Day, u64)| day == today && now.checked_sub(at).is_some_and(|age| age < within);
         self.all.as_ref().is_some_and(recent)
             && session.is_none_or(|session| self.sessions.get(session).is_some_and(recent))
+            && key.is_none_or(|key| self.keys.get(key).is_some_and(recent))
     }
 }
 
@@ -167,14 +181,23 @@ impl Spending {
     /// Makes sure that what others have spent is known, as of a second ago, before a request of a session is paid. Where it
     /// cannot be known, [`Spending::reserve`] refuses what a limit applies to.
     pub async fn look(&self, session: &str) {
+        let payer = Payer {
+            session: session.to_owned(),
+            ..Payer::default()
+        };
+        self.look_for(&payer).await;
+    }
+
+    /// The same for whoever has a limit of their own.
+    pub async fn look_for(&self, payer: &Payer) {
         let Some(book) = &self.0.book else { return };
-        let session = self.session_of(session).to_owned();
+        let session = self.session_of(&payer.session).to_owned();
         let asked_at = (self.0.clock)();
         let rests = |failed: u64| asked_at.checked_sub(failed).is_some_and(|since| since < REST);
         if self.lock().known.failed.is_some_and(rests) {
             return;
         }
-        let exchanged = timeout(PATIENCE, self.exchange(book, &session)).await;
+        let exchanged = timeout(PATIENCE, self.exchange(book, &session, payer.limited_key())).await;
         let failed = !matches!(exchanged, Ok(Ok(())));
         self.lock().known.failed = failed.then_some(asked_at);
     }
@@ -209,30 +232,40 @@ impl Spending {
         }
     }
 
-    async fn exchange(&self, book: &Book, session: &str) -> Result<(), Away> {
+    async fn exchange(&self, book: &Book, session: &str, key: Option<&str>) -> Result<(), Away> {
         let mut turn = book.turn.lock().await;
         let now = (self.0.clock)();
         let today = day_of(now);
-        let by_session = (self.0.budget.per_session != Limit::default()).then_some(session);
-        if self.lock().known.is_read(today, now, by_session, FRESH) {
+        let by_session = (self.budget().per_session != Limit::default()).then_some(session);
+        if self.lock().known.is_read(today, now, (by_session, key), FRESH) {
             return Ok(());
         }
         self.hand(book, &mut turn).await?;
-        let all = book.shared.spent_on(today..=today, None).await?;
+        let all = book.shared.spent_on(today..=today, By::All).await?;
         let of_session = match by_session {
             Some(session) => {
                 let first = today.before(super::SESSION_DAYS);
-                Some((session, book.shared.spent_on(first..=today, Some(session)).await?))
+                let found = book.shared.spent_on(first..=today, By::Session(session)).await?;
+                Some((session, found))
             }
+            None => None,
+        };
+        let of_key = match key {
+            Some(key) => Some((key, book.shared.spent_on(today..=today, By::Key(key)).await?)),
             None => None,
         };
         let mut guard = self.lock();
         let state = &mut *guard;
         state.ledger.refresh(today);
-        let pending = |days: &RangeInclusive<Day>, session: Option<&str>| {
+        let pending = |days: &RangeInclusive<Day>, by: By<'_>| {
             let counts = |expense: &&Expense| {
-                days.contains(&day_of(expense.entry.at))
-                    && session.is_none_or(|session| session == expense.entry.session)
+                let entry = &expense.entry;
+                let is_by = match by {
+                    By::All => true,
+                    By::Session(session) => session == entry.session,
+                    By::Key(key) => entry.key.as_deref() == Some(key),
+                };
+                is_by && days.contains(&day_of(entry.at))
             };
             let entries = state.known.pending.iter().filter(counts);
             entries.fold(BTreeMap::<Day, Spent>::new(), |mut sums, expense| {
@@ -245,14 +278,18 @@ impl Spending {
             let of = |sums: &BTreeMap<Day, Spent>| sums.get(&day).copied().unwrap_or_default();
             of(found) + of(own)
         };
-        let own = pending(&(today..=today), None);
+        let own = pending(&(today..=today), By::All);
         state.ledger.set_all(today, sum(&all, &own, today));
         if let Some((session, found)) = &of_session {
             let first = today.before(super::SESSION_DAYS);
-            let own = pending(&(first..=today), Some(session));
+            let own = pending(&(first..=today), By::Session(session));
             for day in (first.0..=today.0).map(Day) {
                 state.ledger.set_session(day, session, sum(found, &own, day));
             }
+        }
+        if let Some((key, found)) = &of_key {
+            let own = pending(&(today..=today), By::Key(key));
+            state.ledger.set_key(today, key, sum(found, &own, today));
         }
         // What others had spent before is no news.
         if state.known.all.is_none_or(|(day, _)| day != today) {
@@ -260,9 +297,12 @@ impl Spending {
         }
         let known = &mut state.known;
         known.all = Some((today, now));
-        known
-            .sessions
-            .retain(|_, (day, at)| *day == today && now.saturating_sub(*at) < STALE);
+        let recent = |_: &String, (day, at): &mut (Day, u64)| *day == today && now.saturating_sub(*at) < STALE;
+        known.sessions.retain(recent);
+        known.keys.retain(recent);
+        if let Some((key, _)) = of_key {
+            known.keys.insert(key.to_owned(), (today, now));
+        }
         if let Some((session, _)) = of_session {
             known.sessions.insert(session.to_owned(), (today, now));
         }

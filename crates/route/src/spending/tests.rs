@@ -360,3 +360,41 @@ proptest! {
         prop_assert_eq!(spending.lock().ledger.held(), Spent::default());
     }
 }
+
+#[test]
+fn a_key_has_a_limit_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let spending = open(folder.path(), Budget::default());
+    let payer = |key: &str| Payer {
+        session: "s".to_owned(),
+        key: Some(key.to_owned()),
+        key_per_day: Some(1.0),
+    };
+    let reserve =
+        |spending: &Spending, key: &str, price| spending.reserve_for(&model(), &payer(key), price, 400_000, 0);
+    let paid = || Some(price(1.0, 2.0, 0.1));
+    // What is under way counts.
+    let held = [(); 2].map(|()| reserve(&spending, "a", paid()).unwrap());
+    assert!(matches!(reserve(&spending, "a", paid()), Err(OverBudget::Money { .. })));
+    let [first, second] = held;
+    first.sent();
+    drop(first);
+    second.free();
+    let state = spending.lock();
+    assert_eq!(state.ledger.held_with("a"), Spent::default());
+    assert!(close(state.ledger.spent_with(Day::of(NOON), "a").usd, 0.4));
+    drop(state);
+    reserve(&spending, "a", paid()).unwrap().settle(&usage(400_000, 0, 0));
+    // It outlives the process, holds for a day, and concerns no other key and nothing that is free.
+    let spending = open(folder.path(), Budget::default());
+    assert!(reserve(&spending, "a", paid()).is_err());
+    assert!(matches!(
+        reserve(&spending, "a", None),
+        Err(OverBudget::UnknownPrice { .. })
+    ));
+    reserve(&spending, "a", Some(price(0.0, 0.0, 0.0))).unwrap().free();
+    reserve(&spending, "b", paid()).unwrap().free();
+    on_day(1);
+    reserve(&spending, "a", paid()).unwrap().free();
+    on_day(0);
+}

@@ -27,7 +27,7 @@ pub(crate) struct Credentials {
     pool: Pool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Key {
     secret: Secret,
     /// The environment variable that gave it, if one did.
@@ -83,6 +83,13 @@ impl Credentials {
             keys: Arc::new([key]),
             pool: Pool::default(),
         }
+    }
+}
+
+impl PartialEq for Credentials {
+    /// Whether they are the same keys, whatever is known of them.
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
     }
 }
 

@@ -27,7 +27,7 @@ use yabby_core::ErrorKind;
 pub use look::Doing;
 pub use observed::{Observed, Speed, Timing};
 
-use crate::{AdmissionQueue, Breaker, Endpoint, Http, ModelState, ServerFacts, probe};
+use crate::{AdmissionQueue, AdmissionStatus, Breaker, Endpoint, Http, ModelState, ServerFacts, probe};
 
 /// The live state of one endpoint. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -240,6 +240,12 @@ impl Live {
         let mut queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues.entry(model.to_owned());
         queue.or_insert_with(|| AdmissionQueue::new(usize::MAX)).clone()
+    }
+
+    /// The queues before all models that were asked for.
+    pub(crate) fn queues(&self) -> Vec<AdmissionStatus> {
+        let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.values().map(AdmissionQueue::status).collect()
     }
 
     /// Whether its name was found to have private addresses alone. That holds as long as the process: from then on it is

@@ -66,7 +66,7 @@ impl Endpoint {
     }
 
     /// The models of which something was observed.
-    pub(crate) fn observed_models(&self) -> Vec<(String, Observed)> {
+    pub fn observed_models(&self) -> Vec<(String, Observed)> {
         let now = self.live.lock();
         now.observed
             .iter()

@@ -1,7 +1,6 @@
 //! Servers that the config names a program for: `models.providers.<id>.localService`.
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -18,11 +17,12 @@ use super::{
 };
 use crate::{Endpoint, EndpointOrigin, Http};
 
-/// The services of this process, below its state directory. Made once: what it holds is shared by all endpoints.
-#[derive(Debug)]
+/// The services of this process, below its state directory. Made once: what it holds is shared by all endpoints, and by its
+/// clones.
+#[derive(Clone, Debug)]
 pub struct Services {
     state_dir: PathBuf,
-    known: Mutex<BTreeMap<PathBuf, Service>>,
+    known: Arc<Mutex<Vec<Service>>>,
 }
 
 /// The program that serves an endpoint. Clones are the same one.
@@ -47,7 +47,7 @@ impl Services {
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self {
             state_dir: state_dir.into(),
-            known: Mutex::default(),
+            known: Arc::default(),
         }
     }
 
@@ -62,35 +62,70 @@ impl Services {
         endpoints
     }
 
+    /// Lets go of the programs that a config no longer has, or has otherwise: each is stopped once the last request to it is
+    /// over.
+    pub fn release_others(&self, config: &Config) {
+        let is_there = |service: &Service| {
+            let place = &service.inner.site.place;
+            config.providers().any(|provider| {
+                provider.service.as_ref() == Some(&service.inner.local) && is_first_address(provider, place)
+            })
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|service| is_there(service) || !service.release());
+    }
+
     /// Gives an endpoint the program that serves it: a provider's program serves its first address.
     pub fn attach(&self, provider: &Provider, endpoint: &mut Endpoint) {
         let Some(local) = &provider.service else {
             return;
         };
-        if endpoint.base_url != provider.base_url.to_string().trim_end_matches('/') {
+        if !is_first_address(provider, &endpoint.base_url) {
             return;
         }
         let folder = service_folder(&self.state_dir, &endpoint.provider, &endpoint.base_url);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let service = known.get(&folder).filter(|service| service.inner.local == *local);
-        let service = service.cloned().unwrap_or_else(|| Service {
+        let is_it = |service: &&Service| service.inner.site.folder == folder && service.inner.local == *local;
+        if let Some(service) = known.iter().find(is_it) {
+            endpoint.service = Some(service.clone());
+            return;
+        }
+        let service = Service {
             inner: Arc::new(Inner {
                 site: Site {
-                    folder: folder.clone(),
+                    folder,
                     place: endpoint.base_url.clone(),
                 },
                 local: local.clone(),
                 lease: tokio::sync::Mutex::default(),
             }),
-        });
-        known.insert(folder, service.clone());
+        };
+        known.push(service.clone());
         endpoint.service = Some(service);
     }
+}
+
+/// Whether a base URL, as people see it, is the first one of a provider.
+fn is_first_address(provider: &Provider, base_url: &str) -> bool {
+    base_url == provider.base_url.to_string().trim_end_matches('/')
 }
 
 // === impl Service ===
 
 impl Service {
+    /// Whether another one is the same program with the same settings.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.inner.local == other.inner.local && self.inner.site.folder == other.inner.site.folder
+    }
+
+    /// Ends the hold of this process, unless somebody is about to take it; whether it could.
+    fn release(&self) -> bool {
+        self.inner.lease.try_lock().is_ok_and(|mut lease| {
+            *lease = None;
+            true
+        })
+    }
+
     /// How the server is now; nothing is started.
     pub fn status(&self) -> ServerStatus {
         self.inner.site.status()

@@ -28,7 +28,7 @@ use yabby_core::text;
 
 pub(crate) use apart::{backup, compact};
 pub(crate) use connection::unchanging;
-pub(crate) use opened::open;
+pub(crate) use opened::{open, open_beside};
 
 use self::lock::Lock;
 use crate::{

@@ -35,6 +35,30 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<Store> {
     Ok(Store::of(Box::new(backend), place))
 }
 
+/// Opens the store of a folder to write beside whoever has it for itself: only what has to do with nothing that they keep
+/// in mind, such as keys.
+pub(crate) async fn open_beside(folder: &Path) -> Result<Store> {
+    let place = Place::Folder(folder.to_owned());
+    let folder = folder.to_owned();
+    let backend = tokio::task::spawn_blocking(move || beside(&folder))
+        .await
+        .map_err(|error| StoreError::unusable(StoreErrorKind::Other, &error.to_string()))??;
+    Ok(Store::of(Box::new(backend), place))
+}
+
+fn beside(folder: &Path) -> Result<Sqlite> {
+    let version = || migrate::version(&connection::to_read(folder)?);
+    if !folder.join(DATABASE).exists() || version()? < schema::VERSION {
+        // Made, or brought up to date, by the one that has it for itself for a moment.
+        drop(to_write(folder)?);
+    }
+    let found = version()?;
+    if found > schema::VERSION {
+        return Err(schema::newer(found));
+    }
+    threads(folder, connection::to_write(folder)?, None)
+}
+
 fn to_write(folder: &Path) -> Result<Sqlite> {
     files::folder(folder).map_err(|error| files::failed(folder, error))?;
     let lock = Lock::take(folder)?;
@@ -47,13 +71,18 @@ fn to_write(folder: &Path) -> Result<Sqlite> {
     let owned = "UPDATE lanes SET owner = NULL, until = 0 WHERE owner IS NOT NULL";
     let freed = writer.execute(owned, []).map_err(errors::sqlite);
     freed.map_err(|error| damaged_or(folder, error))?;
+    threads(folder, writer, Some(lock))
+}
+
+/// The threads of a store that may be written.
+fn threads(folder: &Path, writer: Connection, lock: Option<Lock>) -> Result<Sqlite> {
     let reader = connection::to_read(folder)?;
     let mut sqlite = Sqlite {
         me: new_id(),
         wakes: Arc::new(Wakes::default()),
         writer: None,
         reader: None,
-        lock: Some(lock),
+        lock,
     };
     sqlite.writer = Some(start(&sqlite, folder, writer, "store", |runner, jobs| {
         runner.write(&jobs);

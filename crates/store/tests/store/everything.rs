@@ -157,12 +157,25 @@ pub(crate) fn rows() -> Vec<(&'static str, Value)> {
             "spending",
             json!({
                 "id": "p", "at": 1, "day": 0, "model": "far/m", "conversation": "agent:main:c", "input": 1, "cached": 2,
-                "written": 3, "output": 4, "usd": "0.30000000000000004", "exact": 1,
+                "written": 3, "output": 4, "usd": "0.30000000000000004", "exact": 1, "key": "k1",
             }),
         ),
         (
             "secrets",
             json!({"name": "k", "sealed": "", "value": STANDARD.encode([0, 255, 7]), "updated_at": 1}),
+        ),
+        (
+            "keys",
+            json!({
+                "id": "k1", "name": "laptop", "hash": hash(b"secret"), "kind": "client",
+                "scopes": "{\"models\":[\"a/*\"]}", "created_at": 1, "last_used_at": 2, "expires_at": 9,
+            }),
+        ),
+        (
+            "key_codes",
+            json!({
+                "hash": hash(b"code"), "name": "phone", "scopes": "{}", "made_at": 1, "expires_at": 2, "key": "k1",
+            }),
         ),
     ]
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use yabby_core::Time;
-use yabby_store::{Expense, Spent, day_of};
+use yabby_store::{Expense, Spent, SpentBy, day_of};
 
 use crate::both::{on_both, open};
 
@@ -21,6 +21,7 @@ fn expense(id: &str, at: i64, usd: Option<f64>) -> Expense {
         output: 7,
         usd,
         exact: false,
+        key: None,
     }
 }
 
@@ -46,6 +47,7 @@ async fn expenses_are_counted_once_by_day_and_conversation() {
             input: u32::MAX,
             output: u32::MAX,
             exact: true,
+            key: Some("k1".to_owned()),
             ..expense(id, at, Some(0.25))
         };
         let all = [
@@ -63,11 +65,14 @@ async fn expenses_are_counted_once_by_day_and_conversation() {
         }
         let tokens = 2 * u64::from(u32::MAX);
         assert_eq!(
-            store.spent_on(5..=6, None).await.unwrap(),
+            store.spent_on(5..=6, SpentBy::All).await.unwrap(),
             spent(&[(5, 0.75, 3 * 107 + tokens), (6, 1.0, 107)])
         );
         assert_eq!(
-            store.spent_on(5..=5, Some("agent:main:main")).await.unwrap(),
+            store
+                .spent_on(5..=5, SpentBy::Conversation("agent:main:main".to_owned()))
+                .await
+                .unwrap(),
             spent(&[(5, 0.5, 3 * 107)])
         );
         assert_eq!(
@@ -77,8 +82,15 @@ async fn expenses_are_counted_once_by_day_and_conversation() {
                 ("run:1".to_owned(), 0.25, tokens)
             ])
         );
-        assert_eq!(store.spent_on(7..=9, None).await.unwrap(), spent(&[(7, 0.0, 107)]));
-        assert_eq!(store.spent_on(8..=9, None).await.unwrap(), spent::<i64>(&[]));
+        assert_eq!(
+            store.spent_on(5..=6, SpentBy::Key("k1".to_owned())).await.unwrap(),
+            spent(&[(5, 0.25, tokens)])
+        );
+        assert_eq!(
+            store.spent_on(7..=9, SpentBy::All).await.unwrap(),
+            spent(&[(7, 0.0, 107)])
+        );
+        assert_eq!(store.spent_on(8..=9, SpentBy::All).await.unwrap(), spent::<i64>(&[]));
         let of_day = [all[0].clone(), all[3].clone(), all[2].clone(), all[1].clone()];
         assert_eq!(store.expenses(5).await.unwrap(), of_day);
         assert_eq!(store.expenses(7).await.unwrap(), [expense("f", 7 * DAY, None)]);

@@ -6,5 +6,5 @@ mod zone;
 
 pub(crate) use read::{at, later};
 pub(crate) use span::span;
-pub use zone::Zone;
 pub(crate) use zone::{Clock, Shown};
+pub use zone::{Hours, Zone};

@@ -13,6 +13,15 @@ const FARTHEST: i64 = 200_000_000_000;
 #[derive(Clone, Debug)]
 pub struct Zone(Arc<TimeZone>);
 
+/// How the hours of a day are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hours {
+    /// `8:10 PM`.
+    Twelve,
+    /// `20:10`.
+    TwentyFour,
+}
+
 /// What a clock and a calendar show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Clock {
@@ -65,12 +74,66 @@ impl Zone {
 
     /// `Wed 2026-11-25 20:10`.
     pub(crate) fn moment(&self, time: Time) -> String {
+        format!("{} {}", self.weekday_and_day(time), self.minute(time))
+    }
+
+    fn weekday_and_day(&self, time: Time) -> String {
         let weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
         let weekday = weekday
             .get(usize::from(self.weekday(time)))
             .copied()
             .unwrap_or_default();
-        format!("{weekday} {} {}", self.day(time), self.minute(time))
+        format!("{weekday} {}", self.day(time))
+    }
+
+    /// `2026-11-25 20:10`.
+    pub fn date_and_minute(&self, time: Time) -> String {
+        format!("{} {}", self.day(time), self.minute(time))
+    }
+
+    /// `Wed 2026-11-25 20:10 +08:00`, or `Wed 2026-11-25 8:10 PM +08:00`.
+    pub fn moment_with_offset(&self, time: Time, hours: Hours) -> String {
+        let offset = self.offset(time);
+        let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
+        let offset = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        match hours {
+            Hours::TwentyFour => format!("{} {offset}", self.moment(time)),
+            Hours::Twelve => {
+                let Clock { hour, minute, .. } = self.clock(time);
+                let half = if hour < 12 { "AM" } else { "PM" };
+                let hour = (hour + 11) % 12 + 1;
+                format!("{} {hour}:{minute:02} {half} {offset}", self.weekday_and_day(time))
+            }
+        }
+    }
+
+    /// The difference to UTC at a moment, in seconds.
+    pub fn offset(&self, time: Time) -> i32 {
+        let seconds = time.0.div_euclid(1000).clamp(-FARTHEST, FARTHEST);
+        // UTC where the zone says nothing of that time.
+        let local = self.0.find_local_time_type(seconds);
+        local.map_or(0, tz::LocalTimeType::ut_offset)
+    }
+
+    /// When a day like `2026-11-25` begins.
+    pub fn begin_of(&self, day: &str) -> Option<Time> {
+        let mut parts = day.split('-').map(|part| {
+            let plain = part.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| part.parse::<u16>().ok()).flatten()
+        });
+        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+        if parts.next().is_some() {
+            return None;
+        }
+        let midnight = Clock {
+            year: year.into(),
+            month: u8::try_from(month).ok()?,
+            day: u8::try_from(day).ok()?,
+            hour: 0,
+            minute: 0,
+            second: 0,
+        };
+        self.when(midnight).map(|shown| shown.first())
     }
 
     /// The day of the week, from Sunday on.
@@ -98,12 +161,7 @@ impl Zone {
     /// Seconds since 1970 as the clock here counts them.
     fn seconds(&self, time: Time) -> i64 {
         let seconds = time.0.div_euclid(1000).clamp(-FARTHEST, FARTHEST);
-        // UTC where the zone says nothing of that time.
-        let offset = self
-            .0
-            .find_local_time_type(seconds)
-            .map_or(0, tz::LocalTimeType::ut_offset);
-        seconds + i64::from(offset)
+        seconds + i64::from(self.offset(time))
     }
 
     /// When the clock shows this; `None` when the calendar has no such day.
@@ -206,6 +264,44 @@ mod tests {
         assert_eq!(clock(2024, 2, 28, 9, 0).days_later(2), Some(clock(2024, 3, 1, 9, 0)));
         assert_eq!(clock(2026, 1, 1, 9, 0).days_later(-1), Some(clock(2025, 12, 31, 9, 0)));
         assert_eq!(clock(2026, 1, 1, 9, 0).days_later(i64::MAX), None);
+    }
+
+    #[test]
+    fn the_clock_of_a_zone() {
+        let time = Time(1_795_637_445_678);
+        let zone = |name| Zone::named(name).unwrap();
+        let berlin = zone(BERLIN);
+        assert_eq!(berlin.date_and_minute(time), "2026-11-25 21:10");
+        assert_eq!(berlin.date_and_minute(Time(1_784_000_000_000)), "2026-07-14 05:33");
+        let shown = |name, time, hours| zone(name).moment_with_offset(time, hours);
+        assert_eq!(shown("CST-8", time, Hours::TwentyFour), "Thu 2026-11-26 04:10 +08:00");
+        assert_eq!(shown("CST-8", time, Hours::Twelve), "Thu 2026-11-26 4:10 AM +08:00");
+        assert_eq!(shown("EST5", Time(0), Hours::TwentyFour), "Wed 1969-12-31 19:00 -05:00");
+        assert_eq!(shown("EST5", Time(0), Hours::Twelve), "Wed 1969-12-31 7:00 PM -05:00");
+        let at = |hour: i64| shown("UTC0", Time(hour * 3_600_000), Hours::Twelve);
+        assert_eq!(at(0), "Thu 1970-01-01 12:00 AM +00:00");
+        assert_eq!(at(12), "Thu 1970-01-01 12:00 PM +00:00");
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_of_the_zone() {
+        let berlin = Zone::named(BERLIN).unwrap();
+        for day in ["2026-11-25", "2026-03-29", "2026-10-25", "2024-02-29"] {
+            let begin = berlin.begin_of(day).unwrap();
+            assert_eq!(berlin.date_and_minute(begin), format!("{day} 00:00"));
+            assert_ne!(berlin.date_and_minute(Time(begin.0 - 1)), format!("{day} 00:00"));
+        }
+        for other in [
+            "2026-13-01",
+            "2026-02-30",
+            "2026-1",
+            "26",
+            "",
+            "2026-01-01-01",
+            "+2026-01-01",
+        ] {
+            assert_eq!(berlin.begin_of(other), None, "{other}");
+        }
     }
 
     proptest! {

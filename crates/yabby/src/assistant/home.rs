@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use yabby_agent::{Frozen, Home, Limits, Model, QueueMode, Rules, Scene, Served, Wish, compact, fitted};
-use yabby_config::{AssistantSettings, Config, Environment, Paths, QueueMode as Queue, ReasoningShown};
-use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Time};
+use yabby_agent::{Circles, Frozen, Helpers, Home, Limits, Model, Rules, Scene, Served, Wish, compact, fitted};
+use yabby_config::{AssistantSettings, Config, Environment, LoopDetection, Paths, ReasoningShown, TimeFormat};
+use yabby_core::{ModelRef, ResetPolicy, ResetType, SessionKey, Thinking, Time};
 use yabby_route::resolve;
-use yabby_servers::{EndpointOrigin, Fleet};
-use yabby_tools::{Choice, Registry, Repeat, Zone};
+use yabby_servers::{EndpointOrigin, Fleet, capability::Tried};
+use yabby_tools::{Choice, Hours, Profile, Registry, Repeat, Zone};
 
 use super::furnished::{Furnished, chosen};
-use crate::{local_time::LocalTime, toolbox::Toolbox};
+use crate::toolbox::Toolbox;
 
 /// What the agents of the config have.
 pub(crate) struct Household {
@@ -21,13 +21,27 @@ pub(crate) struct Household {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) toolbox: Toolbox,
-    pub(crate) clock: LocalTime,
+    /// That of this machine, by which sessions start afresh.
+    pub(crate) machine: Zone,
+    /// That of the person.
     pub(crate) zone: Zone,
     /// Whether reasoning is shown, because the command line says so.
     pub(crate) reasoning: bool,
+    /// What models were tried out for.
+    pub(crate) tried: Tried,
 }
 
 impl Household {
+    /// Whether a model can do something with tools.
+    fn uses_tools(&self, model: &ModelRef) -> bool {
+        let mode = self.config.params_for(model).get("toolMode").cloned();
+        if let Some(mode) = mode {
+            return mode != "none";
+        }
+        let endpoint = self.fleet.endpoint(model.provider());
+        !self.is_embedded(model) && endpoint.is_none_or(|endpoint| endpoint.uses_tools(model.model(), &self.tried))
+    }
+
     /// Whether a model is the small one that comes along: it proves that everything works, and neither follows instructions
     /// nor calls tools.
     fn is_embedded(&self, model: &ModelRef) -> bool {
@@ -50,15 +64,12 @@ impl Home for Household {
                 tokens: settings.limits.tokens,
                 usd: settings.limits.usd,
             },
-            queue: match self.config.messages.queue_on(channel) {
-                Queue::Steer => QueueMode::Steer,
-                Queue::Followup => QueueMode::Followup,
-                Queue::Collect => QueueMode::Collect,
-                Queue::Interrupt => QueueMode::Interrupt,
-            },
+            queue: self.config.messages.queue_on(channel),
             compaction: compaction(&settings),
             // The page folds it away.
             reasoning: self.reasoning || channel == "web" || settings.reasoning != ReasoningShown::Off,
+            circles: circles(&settings.tools.loops),
+            helpers: helpers(&settings),
         }
     }
 
@@ -68,12 +79,12 @@ impl Home for Household {
     }
 
     fn offset(&self, at: Time) -> i32 {
-        self.clock.offset(at)
+        self.machine.offset(at)
     }
 
     fn tools<'a>(&'a self, agent: &'a str, served: Option<&'a Served>) -> BoxFuture<'a, Registry> {
         async move {
-            if served.is_some_and(|served| self.is_embedded(&served.model)) {
+            if served.is_some_and(|served| !self.uses_tools(&served.model)) {
                 return Registry::default();
             }
             chosen(&self.toolbox.tools(agent).await, &self.config.assistant(agent))
@@ -116,7 +127,11 @@ impl Home for Household {
         if served.is_some_and(|served| self.is_embedded(&served.model)) {
             return None;
         }
-        Some(format!("[{}]", self.clock.aside(at)))
+        let hours = match self.config.time_format() {
+            TimeFormat::Auto | TimeFormat::TwentyFour => Hours::TwentyFour,
+            TimeFormat::Twelve => Hours::Twelve,
+        };
+        Some(format!("[{}]", self.zone.moment_with_offset(at, hours)))
     }
 
     fn next(&self, cron: &str, after: Time) -> Option<Time> {
@@ -146,6 +161,34 @@ impl Home for Household {
     fn model(&self, name: &str) -> Option<String> {
         let model = resolve(&self.config, &self.fleet, name).ok()?;
         Some(model.to_string())
+    }
+}
+
+/// When a model goes round in a circle. OpenClaw warns first; Yabby refuses the call, which says the same.
+fn circles(said: &LoopDetection) -> Circles {
+    let usual = Circles::default();
+    let times = |times: Option<u32>, usual: usize| times.map_or(usual, |times| times as usize);
+    let refused = times(said.warn, usual.refused);
+    Circles {
+        enabled: said.enabled,
+        refused,
+        ended: times(said.end, refused),
+    }
+}
+
+/// What sub-tasks have.
+fn helpers(settings: &AssistantSettings) -> Helpers {
+    let (said, tools) = (&settings.subagents, &settings.tools.subagents);
+    Helpers {
+        model: said.model.as_ref().and_then(|model| model.primary.clone()),
+        thinking: said.thinking.map(Thinking::from),
+        time: said.timeout,
+        tools: Choice {
+            profile: Profile::Full,
+            allow: tools.allow.clone(),
+            also_allow: tools.also_allow.clone(),
+            deny: tools.deny.clone(),
+        },
     }
 }
 

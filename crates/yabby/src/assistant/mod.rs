@@ -12,4 +12,4 @@ pub(crate) use home::Household;
 pub(crate) use ports::Ports;
 pub(crate) use running::{Delivered, Running};
 pub(crate) use staff::{Chosen, Staff};
-pub(crate) use working::Working;
+pub(crate) use working::{Furnishing, Working};

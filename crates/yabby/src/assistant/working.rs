@@ -1,6 +1,6 @@
 //! The assistant at work for everybody who comes through the gateway.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet, time::Instant};
@@ -10,7 +10,7 @@ use yabby_gateway::Office;
 use yabby_store::{Alarms, Pace, Store, Turns};
 
 use super::{Chosen, Staff};
-use crate::app::App;
+use crate::{app::App, toolbox::Toolbox};
 
 /// So long after a turn nobody seems to wait.
 const QUIET: Duration = Duration::from_secs(5);
@@ -18,22 +18,49 @@ const QUIET: Duration = Duration::from_secs(5);
 /// The assistant at work. It ends when this is dropped.
 pub(crate) struct Working {
     pub(crate) office: Office,
+    toolbox: Toolbox,
     _loops: JoinSet<()>,
+}
+
+/// What is around an assistant at work, which may change.
+pub(crate) struct Furnishing {
+    assistant: Assistant,
+    toolbox: Toolbox,
 }
 
 impl Working {
     /// Begins to work for all conversations.
     pub(crate) fn start(app: &App, store: Store, chosen: Chosen) -> Self {
-        let Staff { assistant, home, .. } = Staff::of(app, &store, chosen);
+        let Staff { assistant, toolbox, .. } = Staff::of(app, &store, chosen);
         let never = || std::future::pending::<()>().boxed();
         let mut loops = JoinSet::new();
         loops.spawn(Turns::new(store.clone(), assistant.clone(), Pace::default()).run(never()));
         loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
         loops.spawn(rests(assistant.clone(), store.clone()));
         Self {
-            office: Office { store, assistant, home },
+            office: Office { store, assistant },
+            toolbox,
             _loops: loops,
         }
+    }
+
+    /// What is around it.
+    pub(crate) fn furnishing(&self) -> Furnishing {
+        Furnishing {
+            assistant: self.office.assistant.clone(),
+            toolbox: self.toolbox.clone(),
+        }
+    }
+}
+
+// === impl Furnishing ===
+
+impl Furnishing {
+    /// Another config: turns that begin from now on have it.
+    pub(crate) async fn change(&mut self, app: &App, chosen: Chosen) {
+        self.toolbox = self.toolbox.succeeded_by(Arc::new(app.config().clone())).await;
+        let Staff { model, home, .. } = Staff::with(app, self.toolbox.clone(), chosen);
+        self.assistant.refurnish(model, home);
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod hidden;
+pub(crate) mod keys;
 pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod prompt;

@@ -1,18 +1,25 @@
 //! `yabby serve`: the gateway, until Ctrl-C.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use yabby_core::text;
-use yabby_gateway::{BindError, Gateway, House};
-use yabby_store::Access;
+use yabby_core::{Text, text};
+use yabby_gateway::{Access, BindError, Gateway, House, Level, Settings, Upkeep};
+use yabby_store::{self as store, Store};
 
 use crate::{
     app::App,
     arguments::Serve,
     assistant::{Chosen, Working},
     exit::Exit,
+    gateway::{
+        address,
+        holder::{self, Holder},
+        token::Token,
+    },
     interrupt::Interrupt,
     models::{Look, here},
+    person,
+    serving::Following,
     shared, stored,
 };
 
@@ -20,6 +27,20 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
+    let token = match Token::of(&app.paths.state_dir) {
+        Ok(token) => token,
+        Err(unusable) => {
+            app.terminal.error(&unusable.message, Some(&unusable.hint));
+            return Exit::Usage;
+        }
+    };
+    let Some(address) = address::of(app.config(), arguments.port) else {
+        app.terminal.error(
+            &text!("this machine has no address of Tailscale, where the gateway is to listen"),
+            Some(&text!("connect it, or change gateway.bind in the config")),
+        );
+        return Exit::Usage;
+    };
     let mut interrupt = Interrupt::listen();
     let here = match here(app, None, Look::Needed).await {
         Ok(here) => here,
@@ -40,8 +61,8 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         reasoning: false,
         private: None,
     };
-    let working = match stored::open(app, Access::Write).await {
-        Ok(store) => Some(Working::start(app, store, chosen)),
+    let store = match stored::open(app, store::Access::Write).await {
+        Ok(store) => Some(store),
         Err(error) => {
             app.terminal.notice(&text!(
                 "the models are served, and the assistant is not: {reason}",
@@ -53,48 +74,165 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             None
         }
     };
-    let house = House {
+    let working = store.clone().map(|store| Working::start(app, store, chosen));
+    let access = access(app, &token, store.as_ref()).await;
+    let house = || House {
         config: app.config().clone(),
         fleet: fleet.clone(),
         http: app.http.clone(),
-        default: here.default,
+        default: here.default.clone(),
         spending: spending.clone(),
         office: working.as_ref().map(|working| working.office.clone()),
+        upkeep: Upkeep {
+            tally: app.tally.clone(),
+            log: app.log.clone(),
+            settings: Settings::of(&app.loaded),
+        },
+        access: access.clone(),
     };
-    // Others on the network could use the models, and nothing asks them who they are.
-    let address = (Ipv4Addr::LOCALHOST, arguments.port).into();
-    let gateway = match Gateway::bind(address, house).await {
+    let gateway = match bind(app, address, &house).await {
         Ok(gateway) => gateway,
-        Err(error) => {
-            cannot_listen(app, &error);
-            return Exit::Usage;
+        Err(exit) => return exit,
+    };
+    // From here on SIGHUP ends nothing.
+    let reload = gateway.reload();
+    let mut following = Following::new(app, reload.clone(), working.as_ref());
+    let listens = text!("Yabby listens on {url}", url = gateway.url());
+    app.log.tell(Level::Info, "gateway", &listens);
+    app.terminal.out(&app.terminal.say(&listens));
+    if app.config().gateway.auth.open {
+        app.terminal.notice(&text!(
+            "nobody is asked for a key: every program on this machine may use your models (gateway.auth.mode)"
+        ));
+    } else {
+        app.terminal.notice(&text!(
+            "your key is in {path}; make others with: yabby keys add",
+            path = token.path.display()
+        ));
+    }
+    let end = async {
+        tokio::select! {
+            () = interrupt.pressed() => {}
+            () = following.run() => {}
         }
     };
-    let url = format!("http://{}", gateway.address());
-    app.terminal
-        .out(&app.terminal.say(&text!("Yabby listens on {url}", url = url)));
     // Other replicas are to know soon what this one has spent.
     tokio::select! {
-        () = gateway.serve(interrupt.pressed()) => {}
+        () = gateway.serve(end) => {}
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
     drop(working);
-    app.keep(&fleet);
+    app.keep(&reload.fleet());
     Exit::Answered
 }
 
-fn cannot_listen(app: &App, error: &BindError) {
+/// Who may come in. Without the keys that are kept, the owner may.
+async fn access(app: &App, token: &Token, store: Option<&Store>) -> Access {
+    let opened = match store {
+        Some(store) => Ok(store.keys()),
+        // Another one has it for the assistant; keys are for all.
+        None => stored::keys(app).await,
+    };
+    let keys = match opened {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            app.terminal.notice(&text!(
+                "keys of yabby keys do not count until the next start: {reason}",
+                reason = error.message
+            ));
+            None
+        }
+    };
+    Access {
+        owners: vec![token.hash],
+        keys,
+    }
+}
+
+/// Listens, at another port if the person wants that.
+async fn bind(app: &App, mut address: SocketAddr, house: &impl Fn() -> House) -> Result<Gateway, Exit> {
+    loop {
+        let error = match Gateway::bind(address, house()).await {
+            Ok(gateway) => return Ok(gateway),
+            Err(error) => error,
+        };
+        let free = is_taken(&error).then(|| holder::next_free(address.port())).flatten();
+        let (message, hint) = told(address, &error, free);
+        let Some(free) = free.filter(|_| person::somebody(app.terminal)) else {
+            app.terminal.error(&message, Some(&hint));
+            return Err(Exit::Usage);
+        };
+        app.terminal.error(&message, None);
+        let question = text!("listen on port {port} instead?", port = free);
+        if !person::yes(app.terminal, &question, true).await.unwrap_or(false) {
+            return Err(Exit::Stopped);
+        }
+        address.set_port(free);
+    }
+}
+
+fn is_taken(error: &BindError) -> bool {
+    matches!(error, BindError::Io { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Why it cannot listen, and what to do.
+fn told(address: SocketAddr, error: &BindError, free: Option<u16>) -> (Text, Text) {
     match error {
-        BindError::Io { address, error } => app.terminal.error(
-            &text!("cannot listen on {address}: {error}", address = address, error = error),
-            Some(&text!(
-                "end the program that has the port, or choose another one with --port"
-            )),
+        BindError::Io { .. } if is_taken(error) => {
+            let message = match holder::of(address.port()) {
+                Some(Holder { pid, name }) => text!(
+                    "{address} is taken by {program} (process {pid})",
+                    address = address,
+                    program = name,
+                    pid = pid
+                ),
+                None => text!("{address} is taken by another program", address = address),
+            };
+            let hint = match free {
+                Some(port) => text!(
+                    "end that program, or use a free port: yabby serve --port {port}",
+                    port = port
+                ),
+                None => text!("end that program, or choose another port with --port"),
+            };
+            (message, hint)
+        }
+        BindError::Io { address, error } => (
+            text!("cannot listen on {address}: {error}", address = address, error = error),
+            text!("choose another port with --port, or another address with gateway.bind in the config"),
         ),
-        BindError::NotLoopback(address) => app.terminal.error(
-            &text!("{address} is not an address of this machine alone", address = address),
-            Some(&text!("use 127.0.0.1")),
+        BindError::Unprotected(address) => (
+            text!(
+                "the gateway does not listen on {address}: others on the network could read your keys and all that is said",
+                address = address
+            ),
+            text!(
+                "set gateway.tls with a certificate, or gateway.trustedProxies to the proxy that has one; or gateway.bind to loopback"
+            ),
+        ),
+        BindError::Open(address) => (
+            text!(
+                "the gateway does not listen on {address}: with gateway.auth.mode none, anybody on the network could use it",
+                address = address
+            ),
+            text!("remove gateway.auth.mode, or set gateway.bind to loopback"),
+        ),
+        BindError::TlsInDoubt => (
+            text!("the config wants TLS, and a mistake in it hides how"),
+            text!("run `yabby config check` for the place, and correct it"),
+        ),
+        BindError::Tls(error) => (
+            text!(
+                "the certificate or the key in {path} cannot be used: {error}",
+                path = error.path.display(),
+                error = error.error
+            ),
+            text!("gateway.tls.certPath and keyPath name PEM files that belong together"),
+        ),
+        BindError::Keys(error) => (
+            error.message.clone(),
+            error.hint.clone().unwrap_or(text!("run: yabby store check")),
         ),
     }
 }

@@ -4,7 +4,10 @@ use std::fs;
 
 use yabby_testkit::{ModelServer, script};
 
-use crate::home::Home;
+use crate::{
+    home::{Home, provider},
+    setup::llama_cpp,
+};
 
 /// A server that says this, and a home whose workspace has a file.
 fn desk() -> (ModelServer, Home) {
@@ -98,4 +101,44 @@ fn commands_are_obeyed_and_what_they_set_stays() {
     let again = home.pipe(&["up", "--session", "work"], "/queue\n");
     insta::assert_snapshot!(home.stable(&format!("{}{}", ran.stderr, again.stderr)));
     assert_eq!((ran.code, again.code), (Some(0), Some(0)));
+}
+
+#[test]
+fn the_clock_and_the_window_are_those_of_the_config() {
+    let server = ModelServer::start_on_thread();
+    let config = provider("box", &server.base_url(), "openai-completions");
+    let defaults = "agents: { defaults: { userTimezone: 'CST-8', timeFormat: '12', contextTokens: 4096 } },";
+    let home = Home::with_config(&config.replacen('{', &format!("{{ {defaults}"), 1));
+    server.chat("Hello.");
+    let ran = home.pipe(&["up"], "hi\n/status\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Hello.\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(" of 4096 tokens"), "{}", ran.stderr);
+    let said = server.model_calls()[0].body["messages"].to_string();
+    assert!(said.contains("M +08:00]"), "{said}");
+}
+
+/// The server as it is played has a model of 97 MB.
+#[test]
+fn a_tiny_model_gets_tools_when_the_config_says_so() {
+    let server = llama_cpp(8192);
+    server.default_reply("Hello.");
+    let config = provider("box", &server.base_url(), "openai-completions").replace("m1", "qwen3-8b");
+    let home = Home::with_config(&config);
+    let ran = home.pipe(&["up"], "/tools\nhi\n");
+    assert!(ran.stderr.contains("this agent has no tools"), "{}", ran.stderr);
+    // What the same conversation shows another model, it gets with its tools.
+    home.write(
+        "yabby.json5",
+        &config.replace("maxTokens", "compat: { supportsTools: true }, maxTokens"),
+    );
+    let ran = home.pipe(&["up"], "/tools\nhi\n");
+    assert!(ran.stderr.contains("tools: "), "{}", ran.stderr);
+    let calls = server.model_calls();
+    let tools = |at: usize| calls[at].body["tools"].as_array().map_or(0, Vec::len);
+    assert!(
+        tools(0) == 0 && tools(calls.len() - 1) > 2,
+        "{} {}",
+        tools(0),
+        tools(calls.len() - 1)
+    );
 }

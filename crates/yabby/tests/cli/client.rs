@@ -15,7 +15,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A gateway at work, and how to talk to it.
 pub(crate) struct Served {
-    pub(crate) running: Running,
+    /// It ends when this is dropped.
+    _running: Running,
     pub(crate) address: String,
     pub(crate) key: String,
 }
@@ -28,7 +29,7 @@ impl Served {
         let (running, address) = started(home);
         let key = std::fs::read_to_string(home.path().join("gateway-token")).unwrap();
         Self {
-            running,
+            _running: running,
             address,
             key: key.trim().to_owned(),
         }

@@ -12,6 +12,8 @@ fn in_english_and_traditional_chinese() {
             &["up", "--help"],
             &["ask", "--help"],
             &["serve", "--help"],
+            &["keys", "--help"],
+            &["keys", "add", "--help"],
             &["setup", "--help"],
             &["models", "--help"],
             &["models", "set", "--help"],

@@ -14,14 +14,17 @@ mod help;
 mod home;
 mod hosted;
 mod kept;
+mod keys;
 mod mcp;
 mod models;
+mod operators;
 mod page;
 mod privacy;
 mod probe;
 mod programs;
 mod prompt;
 mod real_sockets;
+mod reload;
 mod replicas;
 mod route;
 #[path = "../shared/running.rs"]

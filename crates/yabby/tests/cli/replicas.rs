@@ -1,15 +1,15 @@
 //! Several Yabbys with one database: what one has spent stops the others.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
+    fs,
+    os::unix::fs::PermissionsExt as _,
     thread,
     time::{Duration, Instant},
 };
 
 use yabby_testkit::{ModelServer, Postgres, script};
 
-use crate::{home::Home, running::Running};
+use crate::{home::Home, serve};
 
 /// What one question costs: 0.33 dollars.
 fn hosted() -> ModelServer {
@@ -52,11 +52,40 @@ fn a_budget_is_shared_by_runs_on_two_machines() {
             (&serde_json::json!(2), &serde_json::json!(204_000))
         );
         assert_eq!(
-            std::fs::read_dir(home.path().join("spending/unsent")).map_or(0, Iterator::count),
+            fs::read_dir(home.path().join("spending/unsent")).map_or(0, Iterator::count),
             0
         );
     }
     assert_eq!(hosted.model_calls().len(), 2);
+}
+
+/// The address stands in a file, as a password does that is in it.
+#[test]
+fn a_budget_is_shared_when_the_database_is_a_secret() {
+    let (hosted, own) = (hosted(), ModelServer::start_on_thread());
+    let url = Postgres::shared().new_database();
+    let homes = [(); 2].map(|()| {
+        let home = home("", &hosted, &own, "perDay: { usd: 0.3 }");
+        let file = home.write("database", &url);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let config = fs::read_to_string(home.path().join("yabby.json5")).unwrap();
+        let secret = format!(
+            // What a question does not need is not fetched, and does not keep it from sharing.
+            "secrets: {{ providers: {{ db: {{ source: 'file', path: '{}', mode: 'singleValue' }},
+                key: {{ source: 'file', path: '/nowhere/key', mode: 'singleValue' }} }} }},
+             store: {{ url: {{ source: 'file', provider: 'db', id: 'value' }},
+                secretsKey: {{ source: 'file', provider: 'key', id: 'value' }} }}",
+            file.display()
+        );
+        home.write("yabby.json5", &config.replace("store: { url: '' }", &secret));
+        home
+    });
+    assert_eq!(homes[0].run(&["ask", "Hello?"]).code, Some(0));
+    let ran = homes[1].run(&["ask", "Hello?"]);
+    assert_eq!((ran.code, hosted.model_calls().len()), (Some(3), 1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("$0.33 are spent"), "{}", ran.stderr);
+    let shown: serde_json::Value = serde_json::from_str(&homes[1].run(&["usage", "--json"]).stdout).unwrap();
+    assert_eq!(shown["today"]["tokens"], serde_json::json!(102_000));
 }
 
 #[test]
@@ -87,8 +116,8 @@ fn two_gateways_stay_within_one_budget() {
     let homes = [(); 2].map(|()| home(&url, &hosted, &own, "perDay: { usd: 0.5 }"));
     // The first one makes the tables.
     homes[0].run(&["usage"]);
-    let gateways = [&homes[0], &homes[1]].map(serving);
-    let ask = |at: usize| status(&gateways[at].1);
+    let gateways = [&homes[0], &homes[1]].map(serve::started);
+    let ask = |at: usize| status(&homes[at], &gateways[at].1);
     assert_eq!([ask(0), ask(1)], [200; 2]);
     let spent = || -> serde_json::Value {
         let shown = homes[0].run(&["usage", "--json"]).stdout;
@@ -111,10 +140,10 @@ fn what_was_spent_outlives_a_database_and_a_yabby_that_are_killed() {
     let (hosted, own) = (hosted(), ModelServer::start_on_thread());
     let postgres = Postgres::start();
     let home = home(&postgres.new_database(), &hosted, &own, "");
-    let (running, address) = serving(&home);
-    assert_eq!(status(&address), 200);
+    let (running, address) = serve::started(&home);
+    assert_eq!(status(&home, &address), 200);
     postgres.kill_hard();
-    assert_eq!(status(&address), 200, "there is no limit");
+    assert_eq!(status(&home, &address), 200, "there is no limit");
     drop(running);
     postgres.start_again();
     for _ in 0..2 {
@@ -126,24 +155,8 @@ fn what_was_spent_outlives_a_database_and_a_yabby_that_are_killed() {
     }
 }
 
-fn serving(home: &Home) -> (Running, String) {
-    let mut running = home.spawn(&["serve", "--port", "0"]);
-    let line = String::from_utf8(running.piece().unwrap()).unwrap();
-    let address = line.trim().strip_prefix("Yabby listens on http://").unwrap().to_owned();
-    (running, address)
-}
-
 /// Asks a gateway, and gives the status of its answer.
-fn status(address: &str) -> u16 {
+fn status(home: &Home, address: &str) -> u16 {
     let body = r#"{"model":"far/m","messages":[{"role":"user","content":"Hi"}]}"#;
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    serve::status(address, &serve::key(home), body)
 }

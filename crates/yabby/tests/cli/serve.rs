@@ -10,25 +10,39 @@ use yabby_testkit::{ModelServer, script};
 
 use crate::{home::Home, running::Running};
 
-fn started(home: &Home) -> (Running, String) {
+pub(crate) fn started(home: &Home) -> (Running, String) {
     let mut running = home.spawn(&["serve", "--port", "0"]);
     let line = String::from_utf8(running.piece().unwrap()).unwrap();
     let address = line.trim().strip_prefix("Yabby listens on http://").unwrap().to_owned();
     (running, address)
 }
 
-fn ask(address: &str, body: &str) -> TcpStream {
+fn ask(address: &str, key: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
         stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{body}"
     )
     .unwrap();
     stream
 }
 
-fn interrupt(running: &mut Running) {
+/// The status of the answer to a question with this key.
+pub(crate) fn status(address: &str, key: &str, body: &str) -> u16 {
+    let mut answer = String::new();
+    ask(address, key, body).read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The owner's key.
+pub(crate) fn key(home: &Home) -> String {
+    let key = std::fs::read_to_string(home.path().join("gateway-token")).unwrap();
+    key.trim().to_owned()
+}
+
+pub(crate) fn interrupt(running: &mut Running) {
     let id = i32::try_from(running.child().id()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
 }
@@ -40,7 +54,11 @@ fn it_says_where_it_listens_answers_and_ends_with_ctrl_c() {
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let (mut running, address) = started(&home);
     assert!(address.starts_with("127.0.0.1:"), "{address}");
-    let mut stream = ask(&address, r#"{"model":"box/m1","stream":true,"messages":[]}"#);
+    let mut stream = ask(
+        &address,
+        &key(&home),
+        r#"{"model":"box/m1","stream":true,"messages":[]}"#,
+    );
     let mut first = [0; 1024];
     let read = stream.read(&mut first).unwrap();
     // The answer that has begun comes to its end.
@@ -49,19 +67,48 @@ fn it_says_where_it_listens_answers_and_ends_with_ctrl_c() {
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.starts_with("HTTP/1.1 200 OK") && rest.contains("lo."), "{rest}");
     let ran = running.ran();
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ran.code, Some(0));
+    insta::assert_snapshot!(home.stable(&ran.stderr), @"· your key is in HOME/gateway-token; make others with: yabby keys add");
     assert_eq!(server.model_calls()[0].header("authorization"), Some("Bearer k-box"));
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn who_has_a_port_that_is_taken_is_told_and_another_one_is_named() {
     let server = ModelServer::start_on_thread();
     let home = Home::with_box(&server.base_url(), "openai-completions");
-    let (_running, address) = started(&home);
-    let ran = home.run(&["serve", "--port", address.rsplit(':').next().unwrap()]);
+    let (mut running, address) = started(&home);
+    let port = address.rsplit(':').next().unwrap();
+    let ran = home.run(&["serve", "--port", port]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
-    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
-    error: cannot listen on 127.0.0.1:PORT: Address already in use (os error 98)
-    hint: end the program that has the port, or choose another one with --port
-    ");
+    let told = ran.stderr.replace(&running.child().id().to_string(), "PID");
+    let free = told.rsplit("--port ").next().unwrap().trim().to_owned();
+    assert!(free.parse::<u16>().unwrap() > port.parse::<u16>().unwrap());
+    let told = home.stable(&told).replace(&free, "FREE");
+    if cfg!(target_os = "linux") {
+        insta::assert_snapshot!(told, @r"
+        error: 127.0.0.1:PORT is taken by yabby (process PID)
+        hint: end that program, or use a free port: yabby serve --port FREE
+        ");
+    }
+}
+
+#[test]
+fn the_port_is_that_of_the_command_line_the_environment_or_the_config() {
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let (of_config, of_env) = (free(), free());
+    let config = format!("{{ gateway: {{ port: {of_config} }}, models: {{ mode: 'replace', providers: {{}} }} }}");
+    let home = Home::with_config(&config);
+    let listens = |home: &Home| {
+        let mut running = home.spawn(&["serve"]);
+        String::from_utf8(running.piece().unwrap()).unwrap()
+    };
+    assert_eq!(
+        listens(&home),
+        format!("Yabby listens on http://127.0.0.1:{of_config}\n")
+    );
+    let home = home.var("OPENCLAW_GATEWAY_PORT", &of_env.to_string());
+    assert_eq!(listens(&home), format!("Yabby listens on http://127.0.0.1:{of_env}\n"));
 }

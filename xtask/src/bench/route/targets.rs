@@ -135,7 +135,7 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 fn yabby(port: &str) -> Result<Target, String> {
     let folder = folder("route")?;
     let config = format!(
-        r#"{{ models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
+        r#"{{ gateway: {{ auth: {{ token: "sk-bench" }} }}, models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(|error| error.to_string())?;
     let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));

@@ -50,8 +50,8 @@ pub(crate) struct Debounce {
 }
 
 /// What becomes of a message that comes while an answer is being made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", from = "WrittenQueueMode")]
 pub enum QueueMode {
     /// It goes into the answer at its next step.
     #[default]
@@ -102,6 +102,29 @@ pub(crate) struct Commands {
 }
 
 // === impl QueueMode ===
+
+impl QueueMode {
+    /// The mode of a word that a person types; OpenClaw's older words too.
+    pub fn of(word: &str) -> Option<Self> {
+        Some(match word.trim().to_ascii_lowercase().as_str() {
+            "steer" | "steer-backlog" | "steer+backlog" | "queue" => Self::Steer,
+            "followup" | "follow-up" => Self::Followup,
+            "collect" => Self::Collect,
+            "interrupt" | "abort" => Self::Interrupt,
+            _ => return None,
+        })
+    }
+
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steer => "steer",
+            Self::Followup => "followup",
+            Self::Collect => "collect",
+            Self::Interrupt => "interrupt",
+        }
+    }
+}
 
 impl From<WrittenQueueMode> for QueueMode {
     fn from(written: WrittenQueueMode) -> Self {

@@ -231,3 +231,33 @@ proptest! {
         on_day(0);
     }
 }
+
+#[test]
+fn limits_that_are_set_while_it_runs_count_what_was_spent_before() {
+    let folder = tempfile::tempdir().unwrap();
+    on_day(0);
+    answer(&open(folder.path(), Budget::default()), "s", 1000, 0);
+    on_day(3);
+    // Without a limit for sessions, earlier days are not read.
+    let spending = Spending::with(
+        Ledger::open(&folder.path().join("spending"), 0),
+        Budget::default(),
+        clock,
+    );
+    let reserve = |session: &str| spending.reserve(&model(), session, Some(price(1.0, 2.0, 0.1)), 10, 0);
+    answer(&spending, "t", 500, 0);
+    spending.set_budget(Budget {
+        per_session: Limit {
+            usd: None,
+            tokens: Some(1000),
+        },
+        ..Budget::default()
+    });
+    assert!(reserve("s").is_err());
+    assert!(reserve("t").is_ok());
+    spending.set_budget(budget(None, Some(500)));
+    assert!(reserve("t").is_err(), "today 500 tokens are spent");
+    spending.set_budget(Budget::default());
+    assert!(reserve("s").is_ok());
+    on_day(0);
+}

@@ -79,13 +79,18 @@ impl Shared for Together {
     fn spent_on<'a>(
         &'a self,
         days: RangeInclusive<Day>,
-        session: Option<&'a str>,
+        by: By<'a>,
     ) -> BoxFuture<'a, Result<BTreeMap<Day, Spent>, Away>> {
         let done = self.run(|entered| {
             let mut sums: BTreeMap<Day, Spent> = BTreeMap::new();
             for entry in entered.expenses.values() {
                 let day = Day::of(entry.at);
-                if days.contains(&day) && session.is_none_or(|session| session == entry.session) {
+                let is_by = match by {
+                    By::All => true,
+                    By::Session(session) => session == entry.session,
+                    By::Key(key) => entry.key.as_deref() == Some(key),
+                };
+                if days.contains(&day) && is_by {
                     let sum = sums.entry(day).or_default();
                     *sum = *sum + entry.spent();
                 }
@@ -255,4 +260,37 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn a_key_has_a_limit_of_its_own_with_all_replicas_together() {
+    let (together, folder) = (Together::default(), tempfile::tempdir().unwrap());
+    let [one, other] = ["one", "other"].map(|name| together.replica(&folder.path().join(name), Budget::default()));
+    let payer = |key: &str| Payer {
+        session: String::new(),
+        key: Some(key.to_owned()),
+        key_per_day: Some(1.0),
+    };
+    let reserve = async |spending: &Spending, key: &str| {
+        spending.look_for(&payer(key)).await;
+        spending.reserve_for(&model(), &payer(key), Some(price(1.0, 2.0, 0.1)), 10, 0)
+    };
+    let mut reservation = reserve(&one, "a").await.unwrap();
+    reservation.heard(&ModelEvent::End(EndReason::Stop));
+    reservation.settle(&usage(1_000_000, 0, 0));
+    let over = reserve(&one, "a").await.unwrap_err();
+    assert_eq!(
+        format!("{}; {}", over.text().english(), over.hint(&model()).english()),
+        "it is not asked: --budget of yabby keys allows $1.00, and $1.00 are spent; raise --budget of yabby keys, or wait \
+         until midnight (UTC)"
+    );
+    later(2);
+    one.hand_over(Duration::from_secs(1)).await;
+    // The other one hears of it; other keys are not concerned.
+    assert!(reserve(&other, "a").await.is_err());
+    reserve(&other, "b").await.unwrap().free();
+    // What is not known is not spent.
+    together.fails(Fails::Before);
+    later(20);
+    assert_eq!(reserve(&other, "b").await.unwrap_err(), OverBudget::Unseen);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yabby_agent::{Budget, HELLO, Prompt, Served, Tokens};
+use yabby_agent::{Budget, HELLO, Prompt, Served, Tokens, capped};
 use yabby_core::{Exactness, Message, ModelRequest, TokenCount, Tool};
 use yabby_route::Candidate;
 use yabby_servers::{Endpoint, EndpointOrigin, Http, Reach};
@@ -46,14 +46,15 @@ pub(super) async fn look(app: &App, candidate: &Candidate) {
 }
 
 impl<'a> Counter<'a> {
-    pub(super) fn new(app: &'a App, candidate: Option<&'a Candidate>) -> Self {
+    pub(super) fn new(app: &'a App, candidate: Option<&'a Candidate>, agent: &str) -> Self {
+        let most = app.config().assistant(agent).context_tokens;
         let served = candidate.map(|candidate| {
             let (endpoint, id) = (&candidate.endpoint, candidate.model.model());
             let known = endpoint.known();
             let said = known.as_ref().and_then(|facts| facts.model(id).or(facts.only_model()));
             Served {
                 model: candidate.model.clone(),
-                window: endpoint.window(id).map(|window| window.value),
+                window: capped(endpoint.window(id).map(|window| window.value), most),
                 prefill: endpoint.observed(id).speed.prefill,
                 slots: said.and_then(|said| Some(said.slots.as_ref()?.value)),
             }

@@ -49,7 +49,7 @@ pub(crate) async fn run(app: &App, arguments: &Prompt) -> Exit {
     let tools = chosen(&toolbox.tools(id).await, &app.config().assistant(id));
     let all = Choice::default();
     let from = furnished.ingredients(Scene::Private, &tools, &all);
-    let counter = Counter::new(app, candidate.as_ref());
+    let counter = Counter::new(app, candidate.as_ref(), id);
     let mut fitting = Fitting::new(&from, counter.budget(), counter.tokens());
     let (prompt, total) = loop {
         let prompt = fitting.prompt();

@@ -8,24 +8,21 @@ use std::{
 use serde_json::Value;
 use yabby_core::{Time, now, text};
 use yabby_store::{Session, SessionFilter, StoreError, StoreErrorKind};
+use yabby_tools::Zone;
 
 use super::{as_json, named::short, nothing, print_json, reading};
-use crate::{app::App, arguments::SessionsList, exit::Exit, explain::columns, local_time::LocalTime, table::cut};
+use crate::{app::App, arguments::SessionsList, clock, exit::Exit, explain::columns, table::cut};
 
 /// The widest title and the widest key, in columns.
 const TITLE: usize = 50;
 const KEY: usize = 36;
 
 pub(super) async fn run(app: &App, arguments: &SessionsList) -> Result<Exit, StoreError> {
-    let clock = LocalTime::of(&app.env);
+    let zone = clock::person(app.config(), &app.env);
     let filter = SessionFilter {
         agent: arguments.agent.clone(),
         conversation: None,
-        since: arguments
-            .since
-            .as_deref()
-            .map(|since| when(since, &clock))
-            .transpose()?,
+        since: arguments.since.as_deref().map(|since| when(since, &zone)).transpose()?,
     };
     let store = reading(app).await?;
     let most = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
@@ -42,7 +39,7 @@ pub(super) async fn run(app: &App, arguments: &SessionsList) -> Result<Exit, Sto
         nothing(app, store.as_ref());
         return Ok(Exit::Answered);
     }
-    let exit = app.print(&format!("{}\n", table(app, &sessions, &clock).join("\n")));
+    let exit = app.print(&format!("{}\n", table(app, &sessions, &zone).join("\n")));
     if more && io::stdout().is_terminal() {
         app.terminal.notice(&text!(
             "there are more: yabby sessions list --limit {more}",
@@ -52,7 +49,7 @@ pub(super) async fn run(app: &App, arguments: &SessionsList) -> Result<Exit, Sto
     Ok(exit)
 }
 
-fn table(app: &App, sessions: &[Session], clock: &LocalTime) -> Vec<String> {
+fn table(app: &App, sessions: &[Session], zone: &Zone) -> Vec<String> {
     let head = [
         text!("SESSION"),
         text!("LAST"),
@@ -64,7 +61,7 @@ fn table(app: &App, sessions: &[Session], clock: &LocalTime) -> Vec<String> {
     let rows = sessions.iter().map(|session| {
         vec![
             short(&session.id, sessions).to_owned(),
-            clock.minute(session.active_at),
+            zone.date_and_minute(session.active_at),
             session.items.to_string(),
             cut(session.conversation.as_str(), KEY),
             session.ended.as_ref().map(|(_, why)| why.clone()).unwrap_or_default(),
@@ -75,7 +72,7 @@ fn table(app: &App, sessions: &[Session], clock: &LocalTime) -> Vec<String> {
 }
 
 /// A time that a person writes: a day, or an age.
-fn when(text: &str, clock: &LocalTime) -> Result<Time, StoreError> {
+fn when(text: &str, zone: &Zone) -> Result<Time, StoreError> {
     let age = || {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let hours = match unit {
@@ -87,7 +84,7 @@ fn when(text: &str, clock: &LocalTime) -> Result<Time, StoreError> {
         let hours = number.parse::<u32>().ok()?.checked_mul(hours)?;
         Some(Time(0) + Duration::from_secs(now()) - Duration::from_secs(u64::from(hours) * 3600))
     };
-    clock.day(text).or_else(age).ok_or_else(|| {
+    zone.begin_of(text).or_else(age).ok_or_else(|| {
         let message = text!("{text} is neither a day nor an age", text = text);
         StoreError::new(StoreErrorKind::Invalid, message)
             .with_hint(text!("write a day as 2026-11-25, or an age as 12h, 7d or 4w"))

@@ -9,8 +9,8 @@ use yabby_store::{Hit, StoreError};
 use super::{named::SHORT, nothing, print, print_json, reading, screen};
 use crate::{
     app::App,
+    clock,
     exit::Exit,
-    local_time::LocalTime,
     table::table,
     terminal::{Terminal, visible},
 };
@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, words: &str, limit: u32, as_list: bool) -> Re
         }
         return Ok(Exit::Answered);
     }
-    let clock = LocalTime::of(&app.env);
+    let zone = clock::person(app.config(), &app.env);
     let terminal = screen(app);
     let head = [text!("WHEN"), text!("SESSION"), text!("WHO"), text!("TEXT")].map(|text| terminal.say(&text));
     let rows: Vec<Vec<String>> = hits
@@ -41,7 +41,12 @@ pub(super) async fn run(app: &App, words: &str, limit: u32, as_list: bool) -> Re
         .map(|hit| {
             let session: String = hit.session.chars().take(SHORT).collect();
             let who = who(terminal, &hit.kind);
-            vec![clock.minute(hit.at), visible(&session), who, marked(terminal, hit)]
+            vec![
+                zone.date_and_minute(hit.at),
+                visible(&session),
+                who,
+                marked(terminal, hit),
+            ]
         })
         .collect();
     Ok(print(app, &table(&head, &rows)))

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use yabby_core::{Integrity, Message, Outcome, Text, text};
 use yabby_store::{Content, Item, NewItem, Session, Store, StoreError};
+use yabby_tools::Zone;
 
 use super::{as_json, named, print, print_json, reading, screen};
 use crate::{
     app::App,
+    clock,
     exit::Exit,
-    local_time::LocalTime,
     terminal::{Terminal, visible},
 };
 
@@ -36,16 +37,16 @@ pub(super) async fn run(app: &App, name: &str, last: Option<u32>, as_object: boo
         return Ok(print_json(app, &object));
     }
     let items = store.last_items(&session.id, count(last.unwrap_or(LAST))).await?;
-    let clock = LocalTime::of(&app.env);
+    let zone = clock::person(app.config(), &app.env);
     let terminal = screen(app);
-    let mut lines = head(terminal, &session, &clock);
+    let mut lines = head(terminal, &session, &zone);
     if let Some(before) = items.first().map(|first| first.seq).filter(|before| *before > 0) {
         let before = text!("{count} items before these; --last N prints more", count = before);
         lines.push(terminal.dim(&terminal.say(&before)));
     }
     for Item { item, .. } in &items {
         lines.push(String::new());
-        let heading = format!("{}  {}", clock.minute(item.at), terminal.say(&who(item)));
+        let heading = format!("{}  {}", zone.date_and_minute(item.at), terminal.say(&who(item)));
         lines.push(terminal.bold(&heading));
         let said = said(terminal, item);
         lines.extend(
@@ -70,7 +71,7 @@ async fn all(store: &Store, session: &str) -> Result<Vec<Item>, StoreError> {
     }
 }
 
-fn head(terminal: Terminal, session: &Session, clock: &LocalTime) -> Vec<String> {
+fn head(terminal: Terminal, session: &Session, zone: &Zone) -> Vec<String> {
     let say = |text| terminal.say(&text);
     let mut lines = Vec::new();
     if let Some(title) = &session.title {
@@ -79,13 +80,17 @@ fn head(terminal: Terminal, session: &Session, clock: &LocalTime) -> Vec<String>
     lines.push(visible(&format!("{}  {}", session.conversation, session.id)));
     let times = text!(
         "from {begin} to {end}, {count} items",
-        begin = clock.minute(session.begun_at),
-        end = clock.minute(session.active_at),
+        begin = zone.date_and_minute(session.begun_at),
+        end = zone.date_and_minute(session.active_at),
         count = session.items
     );
     lines.push(say(times));
     if let Some((at, why)) = &session.ended {
-        lines.push(say(text!("ended {when}: {why}", when = clock.minute(*at), why = why)));
+        lines.push(say(text!(
+            "ended {when}: {why}",
+            when = zone.date_and_minute(*at),
+            why = why
+        )));
     }
     if let Some(source) = &session.source {
         lines.push(say(text!("imported from {source}", source = source)));

@@ -1,0 +1,250 @@
+//! The questions that each request has to answer.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, RwLock},
+    time::{Duration, SystemTime},
+};
+
+use hyper::{HeaderMap, StatusCode, http::request::Parts};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+use yabby_config::{GatewaySettings, Network};
+use yabby_core::Time;
+use yabby_store::{KeyHash, Keys, StoreError};
+
+use super::{
+    Caller, Peer,
+    hosts::Names,
+    lockout::Lockout,
+    presented::{Presented, presented},
+    ring::Ring,
+};
+use crate::api::Refusal;
+
+/// How often it is noted which keys were used.
+const NOTED: Duration = Duration::from_secs(20);
+/// How long it takes until a store that could not be read is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// No clock is waited for longer at once: it may be set.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// Who may come in, beside what the config says.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Keys of the owner's, which are kept nowhere else.
+    pub owners: Vec<KeyHash>,
+    /// The keys that are kept.
+    pub keys: Option<Keys>,
+}
+
+/// Who may come in. Every way in asks it: [`Gate::visitor`] first, and [`Gate::caller`] for all that is not open to everybody.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Whoever comes without a key that counts, where nobody is asked for one.
+    anybody: Option<Caller>,
+    owners: HashMap<KeyHash, Caller>,
+    keys: Option<Keys>,
+    ring: RwLock<Arc<Ring>>,
+    lockout: Lockout,
+    names: Names,
+    proxies: Vec<Network>,
+    signal: watch::Sender<Signal>,
+}
+
+/// Whoever has sent a request that is meant for the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visitor {
+    address: IpAddr,
+}
+
+/// What all connections are to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// The gateway ends.
+    pub(crate) stop: bool,
+    /// How often keys were revoked.
+    pub(crate) revoked: u64,
+}
+
+impl Gate {
+    /// Reads the keys that are kept.
+    pub(crate) async fn new(access: Access, settings: &GatewaySettings) -> Result<Self, StoreError> {
+        let owner = Caller::owner();
+        let written = settings.auth.owner.as_ref();
+        let written = written.map(|secret| KeyHash::of(secret.expose().as_bytes()));
+        let owners = access.owners.into_iter().chain(written);
+        let gate = Self {
+            anybody: settings.auth.open.then(|| owner.clone()),
+            owners: owners.map(|hash| (hash, owner.clone())).collect(),
+            keys: access.keys,
+            ring: RwLock::default(),
+            lockout: Lockout::new(settings.auth.lockout),
+            names: Names::new(&settings.allowed_origins),
+            proxies: settings.trusted_proxies.clone(),
+            signal: watch::Sender::default(),
+        };
+        gate.read().await?;
+        Ok(gate)
+    }
+
+    /// Who has sent this request, if it is meant for this gateway and comes from a page that may use it, or from no page, and
+    /// if its address was not locked out.
+    pub(crate) fn visitor(&self, peer: &Peer, head: &Parts) -> Result<Visitor, Refusal> {
+        self.names.check(head, peer.local)?;
+        let address = peer.client(&head.headers, &self.proxies);
+        match self.lockout.left(address, Instant::now()) {
+            None => Ok(Visitor { address }),
+            Some(left) => {
+                let message = "too many wrong keys came from this address; try again later";
+                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "locked_out", message);
+                Err(refusal.after(left))
+            }
+        }
+    }
+
+    /// Whether a request brings something that may be a key, or nobody is asked for one.
+    pub(crate) fn shows_key(&self, headers: &HeaderMap) -> bool {
+        self.anybody.is_some() || presented(headers) != Presented::None
+    }
+
+    /// Whose key this is, which has come in another way than in a head.
+    pub(crate) fn admit(&self, visitor: Visitor, key: &str) -> Option<Caller> {
+        self.lockout
+            .left(visitor.address, Instant::now())
+            .is_none()
+            .then_some(())?;
+        let caller = self.holder(visitor, key.as_bytes())?;
+        caller.comes(Instant::now()).ok().map(|()| caller)
+    }
+
+    /// Whose key a request brings.
+    pub(crate) fn caller(&self, visitor: Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let found = match presented(headers) {
+            Presented::None => Err("a key is needed: send it as Authorization: Bearer KEY, or as x-api-key: KEY \
+                                    (yabby keys add makes one)"),
+            Presented::One(key) => self.holder(visitor, key).ok_or(
+                "this key is not known here, or not any more (yabby keys list shows those that are; yabby keys add makes one)",
+            ),
+            Presented::Several(key) => {
+                self.wrong(visitor, key);
+                Err("there are several keys in this request; send one")
+            }
+        };
+        let caller = match (found, &self.anybody) {
+            (Ok(caller), _) => caller,
+            (Err(_), Some(anybody)) => anybody.clone(),
+            (Err(message), None) => {
+                return Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message).challenging());
+            }
+        };
+        caller.comes(Instant::now()).map_err(|left| {
+            let message = format!(
+                "the key {:?} has reached its {} requests a minute",
+                caller.name(),
+                caller.scopes().rate.unwrap_or_default()
+            );
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message).after(left)
+        })?;
+        Ok(caller)
+    }
+
+    /// Whose key this is. A wrong one counts against the address that it came from.
+    pub(super) fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
+        let hash = KeyHash::of(key);
+        let found = self.ring().find(&hash).cloned();
+        if found.is_none() && self.anybody.is_none() {
+            self.lockout.wrong(visitor.address, hash, Instant::now());
+        }
+        found
+    }
+
+    pub(super) fn wrong(&self, visitor: Visitor, key: &[u8]) {
+        self.lockout.wrong(visitor.address, KeyHash::of(key), Instant::now());
+    }
+
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
+    /// What connections are to know.
+    pub(crate) fn signal(&self) -> watch::Receiver<Signal> {
+        self.signal.subscribe()
+    }
+
+    /// Tells all connections that the gateway ends.
+    pub(crate) fn stop(&self) {
+        self.signal.send_modify(|signal| signal.stop = true);
+    }
+
+    pub(crate) fn proxies(&self) -> &[Network] {
+        &self.proxies
+    }
+
+    /// Keeps what is known of keys up to date, until it is dropped. While the store cannot be read, what was known counts.
+    pub(crate) async fn keep(&self) {
+        let Some(keys) = &self.keys else {
+            return std::future::pending().await;
+        };
+        let mut changes = keys.changes().await;
+        // What has changed since the beginning was not heard.
+        let mut failed = self.read().await.is_err();
+        let mut noted = Instant::now();
+        loop {
+            let now = Time::from(SystemTime::now());
+            let ends = self.ring().until.map_or(LONGEST, |until| until.since(now).min(LONGEST));
+            let pause = if failed { AGAIN } else { ends };
+            let due = pause.min(NOTED.saturating_sub(noted.elapsed()));
+            tokio::select! {
+                () = changes.next() => failed = self.read().await.is_err(),
+                // A moment later, so that a key has ended when it is looked at.
+                () = sleep(due + Duration::from_millis(5)) => {
+                    if due == pause {
+                        failed = self.read().await.is_err();
+                    }
+                }
+            }
+            if noted.elapsed() >= NOTED {
+                noted = Instant::now();
+                let used = self.ring().take_used();
+                if !used.is_empty() {
+                    // When a key was used is worth no error.
+                    let _ = keys.used(used).await;
+                }
+            }
+        }
+    }
+
+    /// Reads the keys, and lets those go that do not count any more.
+    pub(super) async fn read(&self) -> Result<(), StoreError> {
+        let read = match &self.keys {
+            Some(keys) => keys.list().await,
+            None => Ok(Vec::new()),
+        };
+        let before = self.ring();
+        // Of what cannot be read, what was known counts, but for what has ended.
+        let (kept, done) = match read {
+            Ok(kept) => (kept.into(), Ok(())),
+            Err(error) => (Arc::clone(&before.kept), Err(error)),
+        };
+        let now = Arc::new(Ring::new(&self.owners, kept, Time::from(SystemTime::now()), &before));
+        match self.ring.write() {
+            Ok(mut ring) => *ring = Arc::clone(&now),
+            Err(poisoned) => *poisoned.into_inner() = Arc::clone(&now),
+        }
+        if before.revoke_others(&now) {
+            self.signal.send_modify(|signal| signal.revoked += 1);
+        }
+        done
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        match self.ring.read() {
+            Ok(ring) => Arc::clone(&ring),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+}
