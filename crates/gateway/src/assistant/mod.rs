@@ -199,6 +199,10 @@ fn ids(routes: &Routes) -> Arc<[String]> {
 /// Whether a key of these scopes may talk to an agent; what is against it otherwise. An agent chooses its models by itself, so
 /// that a key which may not ask every model, or not everywhere, or not for any money, talks to none.
 pub(crate) fn may_talk_to(scopes: &Scopes, agent: &str) -> Result<(), String> {
+    // What comes in with the key counts as said by the owner, answers to the agent's questions too.
+    if !scopes.operate {
+        return Err("an agent acts in the name of its owner, and its scope operate is off".to_owned());
+    }
     if !scopes.allow_agent(agent) {
         return Err(format!("its scope agents allows only {}", scopes.agents.join(", ")));
     }

@@ -207,3 +207,30 @@ fn what_cannot_be_is_refused_in_the_shape_of_the_api() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
+
+/// What is said to an agent counts as said by its owner.
+#[test]
+fn only_a_key_that_may_operate_talks_to_an_agent() {
+    let (server, home) = desk();
+    server.chat("Hello.");
+    let mut served = Served::start(&home);
+    let body = chat(&json!([{"role": "user", "content": "/approve all"}]));
+    for (arguments, expected) in [
+        (&["--operate"][..], 200),
+        (&[], 403),
+        (&["--operate", "--agents", "other"], 403),
+    ] {
+        let made = home.run(&[&["keys", "add", "--json", "--name", "a"], arguments].concat());
+        let made: Value = serde_json::from_str(&made.stdout).unwrap();
+        made["key"].as_str().unwrap().clone_into(&mut served.key);
+        // The gateway hears of a new key within half a second.
+        let status = || served.call("POST", "/v1/chat/completions", Some(&body)).0;
+        for _ in 0..100 {
+            if status() != 401 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(status(), expected, "{arguments:?}");
+    }
+}
