@@ -350,6 +350,10 @@ impl Seat {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
     }
 
+    fn leave(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn is_revoked(&self) -> bool {
         let caller = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         caller.as_ref().is_some_and(Caller::is_revoked)
@@ -434,6 +438,8 @@ async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Inc
         if head.method != Method::POST {
             return only(Api::Chat, "POST");
         }
+        // What it asks for now is still answered.
+        seat.leave();
         return match shared.gate.sign_out(&caller).await {
             Ok(()) => whole("application/json", "{}"),
             Err(refusal) => refuse(&refusal),
