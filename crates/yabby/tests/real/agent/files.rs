@@ -21,6 +21,20 @@ fn files_are_read_and_changed() {
     }
 }
 
+/// What one tool gives goes into the next one.
+#[test]
+fn a_task_of_two_steps_is_done() {
+    let desk = desk();
+    desk.write("order.txt", "The code word is plum.\n");
+    let task = "Read the file order.txt and write its code word into the new file copy.txt.";
+    let said = desk.say("steps", &lines(&[task]));
+    assert!(desk.file("copy.txt").exists(), "{}", said.told);
+    assert!(desk.read("copy.txt").contains("plum"), "{}", desk.read("copy.txt"));
+    let kept = desk.kept("steps");
+    assert_eq!(kept.results().first(), Some(&"The code word is plum.\n"));
+    assert_reuse(&kept.asked());
+}
+
 /// A tool that fails ends nothing: the model is told why, and what it says to that reaches the person.
 #[test]
 fn a_tool_that_fails_is_told_to_the_model_which_goes_on() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Desk, LIMIT, tap::Tap};
+use super::{Desk, LIMIT, Manner, PLAIN, tap::Tap};
 use crate::{place::yabby, running::Running};
 
 /// What OpenClaw 2026.9.6 sends to its model for the same word, in bytes: measured for Yabby, and not in this run.
@@ -23,7 +23,7 @@ fn hello() {
     let mut told = String::new();
     for window in [8_192, 16_384] {
         let name = format!("hello-{window}");
-        let desk = Desk::open(&name, window, &[]);
+        let desk = Desk::open(&name, Manner { window, ..PLAIN });
         let tap = Tap::before(desk.llama.port());
         desk.point_at(tap.port());
         // The server has never seen the prompt.

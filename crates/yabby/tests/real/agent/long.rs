@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::Desk;
+use super::{Desk, Manner, PLAIN};
 
 const TURNS: usize = 30;
 
-/// With the whole prompt and all tools: `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture window_of_4k`
+/// With the whole prompt and all tools. A window of 8k takes ten minutes on two cores; it is the test below.
 #[test]
-#[ignore = "takes six minutes"]
+#[ignore = "takes more than four minutes"]
 fn thirty_turns_on_a_window_of_4k() {
     chat("long", 4_096, 72);
 }
@@ -25,7 +25,7 @@ fn thirty_turns_on_a_window_of_8k() {
 #[expect(clippy::print_stdout, reason = "what was measured, and what a model has made of it")]
 fn chat(name: &str, window: u32, words: usize) {
     let begin = Instant::now();
-    let desk = Desk::open(name, window, &[]);
+    let desk = Desk::open(name, Manner { window, ..PLAIN });
     let mut lines = vec!["My name is Mina Okafor and my locker has the number 4711. Answer with OK.".to_owned()];
     lines.extend((2..TURNS).map(|turn| format!("Keep this page and answer with OK: {}", page(turn, words))));
     lines.push("What is the number of my locker, and what is my name?".to_owned());

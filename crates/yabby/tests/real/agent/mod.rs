@@ -33,6 +33,9 @@ const LIMIT: Duration = Duration::from_mins(15);
 /// So small a model may write without end.
 const USUAL: &str = "{ maxTokens: 400 }";
 
+/// With more to choose from, so small a model now and then calls one that has nothing to do with the question.
+const FEW: &str = "{ allow: ['read', 'write', 'edit', 'exec'] }";
+
 /// The window of all but the long chat.
 const WINDOW: u32 = 8_192;
 
@@ -41,9 +44,29 @@ pub(crate) struct Desk {
     pub(crate) llama: Llama,
     /// The state folder.
     pub(crate) home: PathBuf,
-    /// Tools that the assistant does not have.
-    without: &'static [&'static str],
+    manner: Manner,
 }
+
+/// How a desk is set up.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    /// Tokens.
+    pub(crate) window: u32,
+    /// A chat template instead of the model's own.
+    pub(crate) template: Option<&'static str>,
+    /// What the config says of tools.
+    pub(crate) tools: &'static str,
+    /// What it says of limits.
+    pub(crate) limits: &'static str,
+}
+
+/// As it is without a word in the config.
+pub(crate) const PLAIN: Manner = Manner {
+    window: WINDOW,
+    template: None,
+    tools: "{}",
+    limits: "{}",
+};
 
 /// What was said in a chat.
 pub(crate) struct Said {
@@ -65,24 +88,28 @@ pub(crate) struct Asked {
     pub(crate) cached: u32,
 }
 
-/// The desk that tests share, without the tool that reads the rest of long results: a model as small as this one calls it in vain,
-/// for results that are whole. Each test has it for itself as long as it keeps this. The server ends with the process, because its
+/// The desk that tests share; each has it for itself as long as it keeps this. The server ends with the process, because its
 /// standard input does.
 fn desk() -> MutexGuard<'static, Desk> {
-    static DESK: LazyLock<Mutex<Desk>> = LazyLock::new(|| Mutex::new(Desk::open("agent", WINDOW, &["result"])));
+    static DESK: LazyLock<Mutex<Desk>> =
+        LazyLock::new(|| Mutex::new(Desk::open("agent", Manner { tools: FEW, ..PLAIN })));
     DESK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Desk ===
 
 impl Desk {
-    pub(crate) fn open(name: &str, window: u32, without: &'static [&'static str]) -> Self {
-        let llama = Llama::serve(&Served { window, ..QWEN });
+    pub(crate) fn open(name: &str, manner: Manner) -> Self {
+        let llama = Llama::serve(&Served {
+            window: manner.window,
+            template: manner.template,
+            ..QWEN
+        });
         let home = shared().join(name);
         // Of an earlier run.
         let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(home.join("workspace")).unwrap();
-        let desk = Self { llama, home, without };
+        let desk = Self { llama, home, manner };
         desk.point_at(desk.llama.port());
         desk
     }
@@ -101,10 +128,10 @@ impl Desk {
     }
 
     fn configure(&self, port: u16, parameters: &str) {
-        let without = self.without;
+        let Manner { tools, limits, .. } = self.manner;
         let config = format!(
             "{{ models: {{ providers: {{ box: {{ baseUrl: 'http://127.0.0.1:{port}/v1', models: [{{ id: 'qwen', params: {{ temperature: 0 }} }}] }} }} }},
-               agents: {{ defaults: {{ model: 'box/qwen', models: {{ 'box/qwen': {{ params: {parameters} }} }} }} }}, tools: {{ deny: {without:?} }} }}"
+               agents: {{ defaults: {{ model: 'box/qwen', limits: {limits}, models: {{ 'box/qwen': {{ params: {parameters} }} }} }} }}, tools: {tools} }}"
         );
         fs::write(self.home.join("yabby.json5"), config).unwrap();
     }
