@@ -16,6 +16,7 @@ mod passing;
 mod ready;
 mod relay;
 mod reload;
+mod respond;
 mod routes;
 mod server;
 mod site;

@@ -111,7 +111,7 @@ impl Passing {
         self.slot = None;
         let message = format!("{}: {}", self.trial.target.model, error.message.english());
         if self.stream {
-            return Poll::Ready(Some(Ok(self.api.error_event(&Refusal::of_kind(error.kind, message)))));
+            return Poll::Ready(Some(Ok(Refusal::of_kind(error.kind, message).event(self.api))));
         }
         // An error throws away what hyper has not written yet; before the next call it writes.
         self.cut = Some(message.into());

@@ -405,7 +405,7 @@ fn passes(name: &HeaderName) -> bool {
 
 /// A response that says no.
 pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
-    let mut response = Response::new(Out::Whole(Some(api.error(refusal))));
+    let mut response = Response::new(Out::Whole(Some(refusal.body(api))));
     *response.status_mut() = refusal.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -18,7 +18,7 @@ use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_store::Scopes;
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     line::Place,
     metrics::{Counts, Metrics},
 };
@@ -231,7 +231,7 @@ impl Routes {
             USER_AGENT,
             HeaderValue::from_static(concat!("yabby/", env!("CARGO_PKG_VERSION"))),
         );
-        common.extend(api.adds());
+        common.extend(api::adds(api));
         let (mut headers, mut sets) = (Vec::new(), Vec::new());
         for of_key in &passage.headers {
             let mut all = common.clone();

@@ -1,51 +1,33 @@
-//! Listens, and answers each request with what its path stands for.
+//! Listens, and lets connections live and end.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
-use tower_service::Service as _;
 use yabby_config::{Config, GatewayTls};
 use yabby_core::{Attempt, ModelRef};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
-use yabby_store::{Deliveries, Keys, Pace, Place, Scopes, StoreError};
+use yabby_store::{Deliveries, Pace, Place, StoreError};
 
 use crate::{
-    api::{Api, Refusal},
     app::{self, Desk, History, Page},
     assistant::Programs,
-    auth::{Access, Caller, Crowd, Gate, Peer, Signal},
+    auth::{Access, Crowd, Gate, Peer, Signal},
     budget::Budget,
     feed::Feed,
     metrics::Metrics,
     office::Office,
-    passing::Out,
-    ready::readiness,
-    relay::{Relay, refused},
+    relay::Relay,
     reload::{Now, Reload},
+    respond::{Seat, Shared, respond},
     routes::Routes,
-    site,
     stream::{Stream, Tls, TlsError},
     upkeep::Upkeep,
 };
@@ -122,19 +104,6 @@ pub enum BindError {
         error: io::Error,
     },
 }
-
-#[derive(Debug)]
-struct Shared {
-    now: Arc<Now>,
-    budget: Budget,
-    gate: Arc<Gate>,
-    /// The API of the page, where there is an assistant.
-    app: Option<Router>,
-}
-
-/// Who has asked last on a connection.
-#[derive(Debug, Default)]
-struct Seat(Mutex<Option<Caller>>);
 
 // === impl Gateway ===
 
@@ -341,172 +310,4 @@ async fn connection(
             }
         }
     }
-}
-
-// === impl Seat ===
-
-impl Seat {
-    fn take(&self, caller: &Caller) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
-    }
-
-    fn leave(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn is_revoked(&self) -> bool {
-        let caller = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        caller.as_ref().is_some_and(Caller::is_revoked)
-    }
-}
-
-async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let refuse = |refusal: &Refusal| refused(Api::of_errors(path), refusal);
-    let visitor = match shared.gate.visitor(peer, &head) {
-        Ok(visitor) => visitor,
-        Err(refusal) => return refuse(&refusal),
-    };
-    let get = |answer: &dyn Fn() -> Response<Out>| {
-        if head.method == Method::GET {
-            answer()
-        } else {
-            only(Api::Chat, "GET")
-        }
-    };
-    // What is open to everybody.
-    if matches!(head.method, Method::GET | Method::HEAD)
-        && let Some(page) = site::respond(path, &head.headers)
-    {
-        return page;
-    }
-    match path {
-        "/health" => return get(&|| whole("application/json", json!({"status": "ok"}).to_string())),
-        "/ready" => return get(&|| ready(&shared.now)),
-        "/api/sign-in" => {
-            if head.method != Method::POST {
-                return only(Api::Chat, "POST");
-            }
-            let signed_in = async {
-                let body = shared.budget.read_short(body).await?;
-                shared.gate.sign_in(visitor, &head.headers, &body.bytes()).await
-            };
-            return match signed_in.await {
-                Ok(signed_in) => {
-                    let mut response = whole("application/json", serde_json::to_vec(&signed_in).unwrap_or_default());
-                    response
-                        .headers_mut()
-                        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                    response
-                }
-                Err(refusal) => refuse(&refusal),
-            };
-        }
-        _ => {}
-    }
-    // A browser cannot send a key with the head of a WebSocket: it says it in its first message.
-    if let (Some(app), "/api/socket", false) = (&shared.app, path, shared.gate.shows_key(&head.headers)) {
-        let mut request = Request::from_parts(head, body);
-        request.extensions_mut().insert(visitor);
-        let Ok(response) = app.clone().call(request).await;
-        return response.map(Out::App);
-    }
-    let caller = match shared.gate.caller(visitor, &head.headers) {
-        Ok(caller) => caller,
-        Err(refusal) => return refuse(&refusal),
-    };
-    seat.take(&caller);
-    if path == "/api/me" {
-        let me = json!({
-            "name": caller.name(),
-            "kind": caller.kind().name(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "replica": shared.gate.keys().map(Keys::me),
-        });
-        return get(&|| whole("application/json", me.to_string()));
-    }
-    let is_of_page = path.starts_with("/api/");
-    if (is_of_page || path == "/metrics") && !caller.may_operate() {
-        let message = format!(
-            "the key {:?} may not operate the gateway: its scope operate is off",
-            caller.name()
-        );
-        return refuse(&Refusal::new(StatusCode::FORBIDDEN, "operate_not_allowed", message));
-    }
-    if path == "/api/sign-out" {
-        if head.method != Method::POST {
-            return only(Api::Chat, "POST");
-        }
-        // What it asks for now is still answered.
-        seat.leave();
-        return match shared.gate.sign_out(&caller).await {
-            Ok(()) => whole("application/json", "{}"),
-            Err(refusal) => refuse(&refusal),
-        };
-    }
-    if let (Some(app), true) = (&shared.app, is_of_page) {
-        let mut request = Request::from_parts(head, body);
-        request.extensions_mut().insert(caller);
-        let Ok(response) = app.clone().call(request).await;
-        return response.map(Out::App);
-    }
-    if let Some(api) = Api::of_path(path) {
-        if head.method != Method::POST {
-            return only(api, "POST");
-        }
-        return match shared.budget.read(body).await {
-            Ok(body) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
-            Err(refusal) => refused(api, &refusal),
-        };
-    }
-    match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay(), caller.scopes()))),
-        "/metrics" => get(&|| {
-            whole(
-                "text/plain; version=0.0.4; charset=utf-8",
-                shared.now.relay().metrics.text(),
-            )
-        }),
-        _ => {
-            let message = format!("there is no {path} here");
-            refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
-        }
-    }
-}
-
-/// platform.openai.com/docs/api-reference/models/list
-fn models(relay: &Relay, scopes: &Scopes) -> String {
-    let entry = |id: String| {
-        let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
-        json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
-    };
-    let agents = relay.programs.iter().flat_map(|programs| programs.names_for(scopes));
-    let names = relay.routes.names(scopes).into_iter().chain(agents);
-    let entries: Vec<_> = names.map(entry).collect();
-    json!({"object": "list", "data": entries}).to_string()
-}
-
-fn ready(now: &Now) -> Response<Out> {
-    let readiness = readiness(now);
-    let status = readiness.status();
-    let mut response = whole("application/json", json!(readiness).to_string());
-    *response.status_mut() = status;
-    response
-}
-
-fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {
-    let mut response = Response::new(Out::Whole(Some(body.into())));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
-fn only(api: Api, method: &'static str) -> Response<Out> {
-    let message = format!("only {method} is understood here");
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
-    let mut response = refused(api, &refusal);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
-    response
 }

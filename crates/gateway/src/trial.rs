@@ -15,7 +15,7 @@ use yabby_servers::{Http, KeyUse};
 use yabby_wire::ResponseHeaders;
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     line::{Line, Sent},
     metrics::{InFlight, Metrics, Record},
     routes::{Target, Way},
@@ -328,7 +328,7 @@ fn request(way: &Way, key: KeyUse, api: Api, client: &HeaderMap, sent: &Sent) ->
         headers.clone_from(of_key);
     }
     // What the config says goes before what the client says.
-    for name in api.passed() {
+    for name in api::passed(api) {
         if let (Some(value), false) = (client.get(name), way.sets.contains(name)) {
             headers.insert(name, value.clone());
         }

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
 use yabby_core::EndReason;
 use yabby_store::{Deliveries, Pace, Scopes, StoreError};
-use yabby_wire::clients::{self, ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
+use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
 use crate::{api::Api, office::Office, passing::Out, routes::Routes};
 
@@ -97,7 +97,6 @@ impl Programs {
 
     /// Answers a request in the name of an agent.
     pub(crate) async fn answer(&self, api: Api, agent: &str, headers: &HeaderMap, body: &[u8]) -> Response<Out> {
-        let api = clients_api(api);
         let request = match api.parse(body) {
             Ok(request) => request,
             Err(invalid) => return failed(api, &Failure::from(invalid)),
@@ -220,20 +219,12 @@ pub(crate) fn may_talk_to(scopes: &Scopes, agent: &str) -> Result<(), String> {
 }
 
 /// A response that says no.
-fn failed(api: clients::Api, failure: &Failure) -> Response<Out> {
+fn failed(api: Api, failure: &Failure) -> Response<Out> {
     let mut response = Response::new(Out::Whole(Some(failure.body(api).into())));
     *response.status_mut() = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
-}
-
-fn clients_api(api: Api) -> clients::Api {
-    match api {
-        Api::Chat => clients::Api::Chat,
-        Api::Responses => clients::Api::Responses,
-        Api::Messages => clients::Api::Messages,
-    }
 }
 
 /// The store does not take a request.
