@@ -140,6 +140,12 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
             Err(refusal) => refuse(&refusal),
         };
     }
+    if let Some(which) = path.strip_prefix("/api/keys") {
+        return match keys(shared, &caller, &head.method, which, body).await {
+            Ok(response) => response,
+            Err(refusal) => refuse(&refusal),
+        };
+    }
     if let (Some(app), true) = (&shared.app, is_of_page) {
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(caller);
@@ -204,4 +210,37 @@ fn only(api: Api, method: &'static str) -> Response<Out> {
     let mut response = refused(api, &refusal);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
     response
+}
+
+/// The keys, a new one, or the end of one.
+async fn keys(
+    shared: &Shared,
+    caller: &Caller,
+    method: &Method,
+    which: &str,
+    body: Incoming,
+) -> Result<Response<Out>, Refusal> {
+    let json = |value: Result<Vec<u8>, _>| whole("application/json", value.unwrap_or_default());
+    let mut response = match (method, which.strip_prefix('/')) {
+        (&Method::GET, None) if which.is_empty() => json(serde_json::to_vec(&shared.gate.list_keys().await?)),
+        (&Method::POST, None) if which.is_empty() => {
+            let body = shared.budget.read_short(body).await?;
+            json(serde_json::to_vec(&shared.gate.make_key(caller, &body.bytes()).await?))
+        }
+        (&Method::DELETE, Some(id)) => {
+            shared.gate.revoke_key(id).await?;
+            whole("application/json", "{}")
+        }
+        _ => {
+            let message = "GET and POST /api/keys, and DELETE /api/keys/ID, are understood here";
+            return Err(Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                message,
+            ));
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

@@ -9,6 +9,7 @@ mod caller;
 mod gate;
 mod hosts;
 mod lockout;
+mod manage;
 mod peer;
 mod presented;
 mod ring;

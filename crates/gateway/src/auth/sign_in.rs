@@ -121,7 +121,7 @@ impl Gate {
     }
 }
 
-fn unavailable() -> Refusal {
+pub(super) fn unavailable() -> Refusal {
     let message = "keys cannot be changed now; try again later";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
 }

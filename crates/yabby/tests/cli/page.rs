@@ -141,3 +141,36 @@ fn what_is_wrong_is_told_with_what_to_do() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
+
+#[test]
+fn keys_are_made_and_taken_back_and_give_no_more_than_their_maker_has() {
+    let (_server, home) = desk();
+    let mut served = Served::start(&home);
+    let wanted = json!({"name": "laptop", "models": ["box/*"], "days": 30, "operate": true});
+    let (status, made) = served.call("POST", "/api/keys", Some(&wanted));
+    assert_eq!(status, 200, "{made}");
+    let id = made["id"].as_str().unwrap().to_owned();
+    let list = served.get("/api/keys");
+    assert_eq!(
+        (&list[0]["id"], &list[0]["scopes"]["models"], &list[0]["key"]),
+        (&json!(id), &json!(["box/*"]), &json!(null))
+    );
+    let owner = std::mem::replace(&mut served.key, made["key"].as_str().unwrap().to_owned());
+    let until = |served: &Served, wanted: u16| {
+        let there = |_: &i32| served.call("GET", "/api/me", None).0 == wanted;
+        assert!(
+            (0..100)
+                .inspect(|_| std::thread::sleep(std::time::Duration::from_millis(20)))
+                .any(|n| there(&n))
+        );
+    };
+    until(&served, 200);
+    let (status, refused) = served.call("POST", "/api/keys", Some(&json!({"name": "more"})));
+    assert_eq!((status, &refused["error"]["code"]), (403, &json!("scope_not_allowed")));
+    let taken = std::mem::replace(&mut served.key, owner);
+    assert_eq!(served.call("DELETE", &format!("/api/keys/{id}"), None).0, 200);
+    assert_eq!(served.call("DELETE", "/api/keys/none", None).0, 404);
+    assert_eq!(served.get("/api/keys"), json!([]));
+    served.key = taken;
+    until(&served, 401);
+}
