@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::{
     path::Seg,
-    secret::{credentials, is_secret_key, is_secret_value, is_url_key},
+    secret::{credentials, is_manner, is_secret_key, is_secret_value, is_url_key},
     variables::is_variable_name,
 };
 
@@ -167,7 +167,9 @@ impl Scanner<'_> {
                     "id" => is_variable_name(&content),
                     _ => false,
                 });
-        if (self.is_secret() || is_secret_value(&content)) && !is_reference_part {
+        let keys = self.frames.iter().filter_map(|frame| frame.key.as_deref());
+        let is_harmless_part = is_reference_part || is_manner(keys, &content);
+        if (self.is_secret() || is_secret_value(&content)) && !is_harmless_part {
             if !is_harmless(&content) {
                 self.hide(start, end);
             }
@@ -258,6 +260,10 @@ mod tests {
             ("{u: 'http://me@h/v1?key=s'}", "{u: 'http://*************'}"),
             ("{u: 'host=h password=s'}", "{u: '****** **********'}"),
             ("{} // sk-1\n", "{} // ****\n"),
+            (
+                "{gateway: {auth: {mode: 'token', token: 'none', rateLimit: {maxAttempts: 5}}}}",
+                "{gateway: {auth: {mode: 'token', token: '****', rateLimit: {maxAttempts: 5}}}}",
+            ),
         ];
         for (text, masked) in cases {
             assert_eq!(mask(text, &[Vec::new()]), masked);

@@ -73,8 +73,9 @@ pub(crate) fn credentials(text: &str, expected: bool) -> Option<std::ops::Range<
 
 /// Replaces every secret below `path` with `***`, the value at `path` included.
 pub(crate) fn mask_at(value: &mut Value, path: &[Seg]) {
-    let keys = || path.iter().filter_map(Seg::key);
-    mask_below(value, keys().any(is_secret_key), keys().next_back().unwrap_or_default());
+    let mut keys: Vec<String> = path.iter().filter_map(Seg::key).map(str::to_owned).collect();
+    let secret = keys.iter().any(|key| is_secret_key(key));
+    mask_below(value, secret, &mut keys);
 }
 
 /// Replaces every secret in a whole JSON value with `***`.
@@ -82,19 +83,38 @@ pub(crate) fn mask_json(value: &mut Value) {
     mask_at(value, &[]);
 }
 
-fn mask_below(value: &mut Value, secret: bool, key: &str) {
+/// Whether a value says how keys are asked for, and is none: `gateway.auth` has both. What is written there by mistake is none of
+/// its words.
+pub(crate) fn is_manner<'a>(keys: impl DoubleEndedIterator<Item = &'a str>, value: &str) -> bool {
+    const MODES: [&str; 4] = ["none", "token", "password", "trusted-proxy"];
+    let mut keys = keys.rev();
+    match (keys.next(), keys.next(), keys.next()) {
+        (Some("mode"), Some("auth"), Some("gateway")) => MODES.contains(&value),
+        (Some(_), Some("rateLimit"), Some("auth")) => value.bytes().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+/// `keys` lead to the value.
+fn mask_below(value: &mut Value, secret: bool, keys: &mut Vec<String>) {
+    let is_manner = |value: &str| is_manner(keys.iter().map(String::as_str), value);
     match value {
+        Value::String(text) if secret && is_manner(text) => {}
+        Value::Number(number) if secret && is_manner(&number.to_string()) => {}
         Value::String(text) if secret || is_secret_value(text) => "***".clone_into(text),
         Value::Number(_) if secret => *value = "***".into(),
         Value::String(text) => {
+            let key = keys.last().map_or("", String::as_str);
             if let Some(range) = credentials(text, is_url_key(key)) {
                 text.replace_range(range, "***");
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| mask_below(item, secret, key)),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_below(item, secret, keys)),
         Value::Object(members) => {
             for (key, value) in members {
-                mask_below(value, secret || is_secret_key(key), key);
+                keys.push(key.clone());
+                mask_below(value, secret || is_secret_key(key), keys);
+                keys.pop();
             }
         }
         _ => {}
@@ -189,6 +209,25 @@ mod tests {
         for name in ["maxTokens", "authHeader", "baseUrl", "models", "id", "author"] {
             assert!(!is_secret_key(name), "{name}");
         }
+    }
+
+    #[test]
+    fn how_keys_are_asked_for_is_no_secret() {
+        let mut value = serde_json::json!({"gateway": {"auth": {
+            "mode": "password", "password": "hunter2", "token": "none", "rateLimit": {"maxAttempts": 5, "windowMs": "x"}}},
+            "auth": {"mode": "token", "rateLimit": {"maxAttempts": 5}}});
+        mask_json(&mut value);
+        let expected = serde_json::json!({"gateway": {"auth": {
+            "mode": "password", "password": "***", "token": "***", "rateLimit": {"maxAttempts": 5, "windowMs": "***"}}},
+            "auth": {"mode": "***", "rateLimit": {"maxAttempts": 5}}});
+        assert_eq!(value, expected);
+        // A secret where a word belongs.
+        let mut value = serde_json::json!("hunter2");
+        mask_at(&mut value, &at!["gateway", "auth", "mode"]);
+        assert_eq!(value, "***");
+        let mut value = serde_json::json!("token");
+        mask_at(&mut value, &at!["gateway", "auth", "mode"]);
+        assert_eq!(value, "token");
     }
 
     #[test]
