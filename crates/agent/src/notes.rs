@@ -40,6 +40,9 @@ pub enum Note {
     Told {
         /// The words.
         text: Text,
+        /// The id of the question, when it is one to the owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asks: Option<String>,
     },
     /// The results and pictures of these items are shown as stubs from here on.
     Stubs {

@@ -40,6 +40,13 @@ pub struct Attempt {
     pub cost: Option<f64>,
 }
 
+impl Attempt {
+    /// Whether something was asked.
+    pub const fn was_asked(&self) -> bool {
+        !matches!(self.outcome, Outcome::PassedOver { .. })
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -48,6 +55,13 @@ pub enum Outcome {
     Answered,
     /// It was given up for another candidate that was quicker.
     Outrun,
+    /// It was not asked: what was known of it already was enough. Kept with answers for people, and counted nowhere.
+    PassedOver {
+        /// What kind of failure it would have been.
+        error: ErrorKind,
+        /// In words.
+        message: String,
+    },
     /// It failed; the next candidate may have been tried.
     Failed {
         /// What kind of failure.

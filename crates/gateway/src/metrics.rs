@@ -91,6 +91,8 @@ impl Metrics {
         let counts = &record.target.counts;
         match &record.outcome {
             Outcome::Answered | Outcome::Outrun => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
+            // Nothing was asked.
+            Outcome::PassedOver { .. } => {}
             Outcome::Failed { error, .. } => {
                 *lock(&counts.failed).entry(name(*error)).or_default() += 1;
                 // Its message may repeat what was said.

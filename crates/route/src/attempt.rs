@@ -132,6 +132,15 @@ impl Running {
         self.end(outcome, Some(decision))
     }
 
+    /// It was not asked because of this.
+    pub(crate) fn passed_over(self, error: &ModelError) -> Attempt {
+        let outcome = Outcome::PassedOver {
+            error: error.kind,
+            message: error.message.english(),
+        };
+        self.end(outcome, Some(Decision::Next))
+    }
+
     /// Another candidate was quicker.
     pub(crate) fn outrun(self) -> Attempt {
         self.end(Outcome::Outrun, None)

@@ -422,6 +422,11 @@ pub(crate) fn outrun(asked: Asked, started: Instant) -> Attempt {
     attempt
 }
 
+/// The record of a candidate that was passed over because of what is known of it already.
+pub(crate) fn not_asked(asked: Asked, error: &ModelError) -> Attempt {
+    Running::start(asked, Duration::ZERO).passed_over(error)
+}
+
 pub(crate) fn asked(up: &dyn Upstream) -> Asked {
     Asked {
         model: up.model().clone(),

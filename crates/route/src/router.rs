@@ -63,6 +63,8 @@ pub struct Answer {
     pub cost: Option<f64>,
     /// Everything that was tried, in order.
     pub attempts: Vec<Attempt>,
+    /// The same, with those candidates that were passed over without being asked: what a person is to know of it.
+    pub considered: Vec<Attempt>,
     /// The error of each candidate that failed before, in order.
     pub errors: Vec<(ModelRef, ModelError)>,
 }

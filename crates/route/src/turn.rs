@@ -10,7 +10,7 @@ use yabby_core::{Attempt, Caller, ModelError, ModelEvent, ModelRef, ModelRequest
 use crate::{
     Answer, Refit, RouteEvent, RouteFailure,
     attempt::Asked,
-    course::{Course, Step, asked, outrun},
+    course::{Course, Step, asked, not_asked, outrun},
     deadlines::TurnTime,
     sessions::Sessions,
     spending::{Spending, spent_line},
@@ -58,6 +58,8 @@ struct Lane {
     /// The last word of the model, also one of its reasoning.
     heard: Instant,
     steps: BoxStream<'static, Step>,
+    /// Whether an attempt at it is on record.
+    tried: bool,
     /// The same candidate, for later: this one was only asked beside another.
     spare: Option<Box<dyn Upstream>>,
 }
@@ -106,6 +108,7 @@ pub(crate) fn run(
         let primary = behind.waiting.front().map(|up| up.model().clone());
         let near = behind.waiting.front().is_some_and(|up| up.zone().is_own());
         let mut attempts = Vec::new();
+        let mut considered: Vec<Attempt> = Vec::new();
         let mut errors: Vec<(ModelRef, ModelError)> = Vec::new();
         let mut unfinished = Unfinished::default();
         let mut first = behind.next(unfinished.so_far());
@@ -146,6 +149,8 @@ pub(crate) fn run(
                 Some(Step::Notice(notice)) => yield RouteEvent::Notice(notice),
                 Some(Step::Anew) => unfinished = Unfinished::default(),
                 Some(Step::Attempt(attempt)) => {
+                    from.tried = true;
+                    considered.push(attempt.clone());
                     attempts.push(attempt.clone());
                     yield RouteEvent::Attempt(attempt);
                 }
@@ -158,6 +163,7 @@ pub(crate) fn run(
                         // The first visible word wins; the other one is stopped.
                         if let Some(loser) = settle(which, &mut first, &mut beside) {
                             let attempt = behind.outrun(loser);
+                            considered.push(attempt.clone());
                             attempts.push(attempt.clone());
                             yield RouteEvent::Attempt(attempt);
                         }
@@ -172,6 +178,7 @@ pub(crate) fn run(
                     let model = from.asked.model.clone();
                     if let Some(loser) = settle(which, &mut first, &mut beside) {
                         let attempt = behind.outrun(loser);
+                        considered.push(attempt.clone());
                         attempts.push(attempt.clone());
                         yield RouteEvent::Attempt(attempt);
                     }
@@ -214,12 +221,16 @@ pub(crate) fn run(
                         usage: answered.usage,
                         cost: answered.cost,
                         attempts,
+                        considered,
                         errors,
                     });
                     return;
                 }
                 Some(Step::Failed(error)) => {
                     let model = from.asked.model.clone();
+                    if !from.tried {
+                        considered.push(not_asked(from.asked.clone(), &error));
+                    }
                     match which {
                         Which::First => first = beside.take(),
                         Which::Beside => beside = None,
@@ -308,6 +319,7 @@ impl Behind {
             started: now,
             heard: now,
             spare: None,
+            tried: false,
             steps: Course {
                 request: self.request.clone(),
                 said: said.to_owned(),

@@ -30,7 +30,7 @@ impl Scene<'_> {
 
     /// Asks about calls, and ends the turn: the answer to the question goes on with it, whenever it comes.
     pub(super) async fn ask(&self, calls: &[Pending]) -> Result<Ending, StoreError> {
-        let mut says = Vec::new();
+        let (mut says, mut asks) = (Vec::new(), Vec::new());
         for pending in calls {
             let id = id(&pending.key);
             let question = question(&self.meant(pending));
@@ -46,10 +46,12 @@ impl Scene<'_> {
             self.tell(Live::Asked(asked));
             let how = text!("yes: /approve {id}    no: /deny {id}", id = id);
             says.push(Said::Notice(lines([question, how])));
+            asks.push(id);
         }
         Ok(Ending {
-            items: Vec::new(),
             says,
+            asks,
+            ..Ending::default()
         })
     }
 }

@@ -66,7 +66,7 @@ impl Work<'_> {
             tool_calls,
             malformed_calls,
             opaque,
-            attempts,
+            considered,
             ..
         } = answer;
         // What the model was only told to find, it may call by its own name.
@@ -88,7 +88,7 @@ impl Work<'_> {
             opaque,
         };
         let said = NewItem {
-            attempts,
+            attempts: considered,
             ..item(id.clone(), &scene.turn, Content::Message { message }, label.clone())
         };
         if ends {
@@ -183,6 +183,7 @@ impl Scene<'_> {
         Ok(After::End(Ending {
             items: vec![said],
             says,
+            ..Ending::default()
         }))
     }
 }

@@ -203,7 +203,8 @@ impl Scene<'_> {
 
     async fn used(&self) -> Result<Text, StoreError> {
         let items = self.store.items(&self.session.id, 0, 100_000).await?;
-        let attempts = items.iter().flat_map(|item| &item.item.attempts);
+        let kept = items.iter().flat_map(|item| &item.item.attempts);
+        let attempts = kept.filter(|attempt| attempt.was_asked());
         let (mut read, mut cached, mut written, mut usd, mut count) = (0_u64, 0_u64, 0_u64, 0.0, 0_usize);
         for attempt in attempts {
             count += 1;

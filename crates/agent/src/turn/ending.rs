@@ -14,14 +14,16 @@ pub(super) struct Ending {
     pub(super) items: Vec<NewItem>,
     /// What the person is sent.
     pub(super) says: Vec<Said>,
+    /// The ids of the questions to the owner; `says` begins with them.
+    pub(super) asks: Vec<String>,
 }
 
 impl Ending {
     /// Yabby itself says something.
     pub(super) fn notice(text: Text) -> Self {
         Self {
-            items: Vec::new(),
             says: vec![Said::Notice(text)],
+            ..Self::default()
         }
     }
 }
@@ -38,6 +40,7 @@ impl Scene<'_> {
                 Label::of_nothing(),
             )],
             says: vec![Said::Notice(notice)],
+            ..Ending::default()
         }
     }
 

@@ -88,6 +88,7 @@ impl Scene<'_> {
                 let kept = Ending {
                     items: std::mem::take(&mut ending.items),
                     says: ending.says.clone(),
+                    ..Ending::default()
                 };
                 self.end_command(*claimed, kept).await?;
                 by

@@ -127,7 +127,10 @@ impl Scene<'_> {
         let notices = ending.says.iter().enumerate().filter_map(|(n, said)| match said {
             // What others are told does not stand in the owner's conversation.
             Said::Notice(text) if self.owners => {
-                let told = Note::Told { text: text.clone() };
+                let told = Note::Told {
+                    text: text.clone(),
+                    asks: ending.asks.get(n).cloned(),
+                };
                 let id = format!("{}/told/{n}", self.reply);
                 Some(item(id, &self.turn, told.content(), Label::of_nothing()))
             }

@@ -12,7 +12,7 @@ use yabby_core::{Image, Integrity, Message};
 use yabby_store::{Content, Item};
 
 use super::{Answer, Desk};
-use crate::feed::{Running, Words, attempt};
+use crate::feed::{Question, Running, Words, attempt};
 
 const USUAL: usize = 100;
 const MOST: usize = 500;
@@ -76,6 +76,9 @@ struct Entry {
     call: Option<Call>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<Value>,
+    /// The question that a notice is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Question>,
 }
 
 pub(super) async fn list(
@@ -106,8 +109,15 @@ pub(super) async fn list(
         }
     };
     let more = items.first().is_some_and(|first| first.seq > 0);
+    let mut list = Vec::with_capacity(items.len());
+    for (item, mut entry) in items.iter().filter_map(|item| Some((item, entry(item)?))) {
+        if let Some(id) = asked(item) {
+            entry.approval = store.approval(&id).await?.as_ref().map(Question::of);
+        }
+        list.push(entry);
+    }
     Ok(Json(Entries {
-        list: items.iter().filter_map(entry).collect(),
+        list,
         more,
         turn,
         event,
@@ -128,6 +138,7 @@ fn entry(item: &Item) -> Option<Entry> {
         calls: Vec::new(),
         call: None,
         attempts: Vec::new(),
+        approval: None,
     };
     Some(match &item.item.content {
         Content::Message { message } => match message {
@@ -162,7 +173,7 @@ fn entry(item: &Item) -> Option<Entry> {
         },
         Content::Summary { text, .. } => new(Kind::Summary, text),
         content @ Content::Note { .. } => match Note::of(content)? {
-            Note::Told { text } => {
+            Note::Told { text, .. } => {
                 let words = Words::of(&text);
                 Entry {
                     text: words.english().to_owned(),
@@ -174,6 +185,14 @@ fn entry(item: &Item) -> Option<Entry> {
             _ => return None,
         },
     })
+}
+
+/// The id of the question to the owner that an item is.
+fn asked(item: &Item) -> Option<String> {
+    match Note::of(&item.item.content)? {
+        Note::Told { asks, .. } => asks,
+        _ => None,
+    }
 }
 
 fn picture(image: &Image) -> Picture {

@@ -301,6 +301,7 @@ impl Oracle<'_> {
                 self.seen[at].begun = None;
                 Ok(())
             }
+            Outcome::PassedOver { .. } => check(false, "who was not asked has no attempt"),
             Outcome::Failed { error, message } => {
                 let loaded = std::mem::take(&mut self.seen[at].loads);
                 check(decision.is_some(), "nothing was decided about a failed attempt")?;

@@ -235,7 +235,7 @@ impl Seen {
         let outcome = |outcome: &Outcome| match outcome {
             Outcome::Answered => "answered".to_owned(),
             Outcome::Outrun => "outrun".to_owned(),
-            Outcome::Failed { error, .. } => {
+            Outcome::PassedOver { error, .. } | Outcome::Failed { error, .. } => {
                 let kind = serde_json::to_value(error).unwrap();
                 kind.as_str().unwrap().to_owned()
             }

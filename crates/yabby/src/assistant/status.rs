@@ -44,7 +44,8 @@ impl Conversations {
         let origin = known.as_ref().and_then(|known| known.origin.clone());
         let state = known.map_or_else(State::default, |known| State::of(&known.state));
         let items = self.store.items(&at.session, 0, WHOLE).await?;
-        let attempts: Vec<&Attempt> = items.iter().flat_map(|item| &item.item.attempts).collect();
+        let kept = items.iter().flat_map(|item| &item.item.attempts);
+        let attempts: Vec<&Attempt> = kept.filter(|attempt| attempt.was_asked()).collect();
         let mut told = vec![format!("time: {}", clock::moment(&self.config, &self.zone, at.now))];
         let window = self.model(at, &state, &mut told).await;
         told.extend(used(&attempts, window));

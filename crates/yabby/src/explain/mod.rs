@@ -170,7 +170,7 @@ fn attempts(terminal: Terminal, turn: &TurnRecord) -> Vec<String> {
         let Some(attempt) = turn.attempts.get(at) else { continue };
         marks.push(match attempt.outcome {
             Outcome::Answered => Mark::Good,
-            Outcome::Outrun => Mark::Note,
+            Outcome::Outrun | Outcome::PassedOver { .. } => Mark::Note,
             Outcome::Failed { .. } => Mark::Bad,
         });
         // The same in the person's language, where it was the candidate's last word.
@@ -194,6 +194,7 @@ fn row(terminal: Terminal, attempt: &Attempt, elsewhere: bool) -> Vec<String> {
     let outcome = match &attempt.outcome {
         Outcome::Answered => text!("answered"),
         Outcome::Outrun => text!("another one was quicker"),
+        Outcome::PassedOver { error, .. } => text!("not asked: {why}", why = words_of(*error)),
         Outcome::Failed { error, .. } => words_of(*error),
     };
     vec![

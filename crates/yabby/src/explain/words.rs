@@ -70,7 +70,7 @@ pub(super) fn said(attempt: &Attempt) -> Option<&str> {
         }
         | Outcome::Answered
         | Outcome::Outrun => None,
-        Outcome::Failed { message, .. } => Some(message),
+        Outcome::PassedOver { message, .. } | Outcome::Failed { message, .. } => Some(message),
     }
 }
 

@@ -3,10 +3,12 @@ import { html } from "../../vendor/ui.js";
 import { said, t } from "../i18n.js";
 import { thoughts } from "../state/chat.js";
 import { isWritten, plainAnswer } from "../state/entries.js";
+import { asItIs } from "../state/house.js";
 import { GrowingProse, Prose } from "../text/prose.js";
 import { copyText } from "../ui/copy.js";
 import { Icon } from "../ui/icons.js";
 import { toast } from "../ui/toast.js";
+import { Approval } from "./approval.js";
 import { Attempts } from "./attempts.js";
 import { Progress } from "./progress.js";
 import { Images } from "./question.js";
@@ -40,7 +42,7 @@ function Part({ part, live }) {
       return part.entry.text.trim() ? html`<${Prose} text=${part.entry.text} />` : null;
     case "tool": {
       const running = live?.tools.find((tool) => tool.id === part.call.id);
-      const state = running?.state ?? (part.result || !live ? "done" : "running");
+      const state = running?.state ?? (part.result ? "done" : live ? "running" : "waiting");
       const output = part.result?.text ?? running?.output ?? "";
       return html`<${Tool} call=${part.call} state=${state} output=${output} summary=${running?.summary} />`;
     }
@@ -49,6 +51,7 @@ function Part({ part, live }) {
     case "summary":
       return html`<details class="summary"><summary>${t("summary")}</summary><${Prose} text=${part.entry.text} /></details>`;
     default:
+      if (part.entry.approval) return html`<${Approval} question=${asItIs(part.entry.approval)} />`;
       return html`<p class="notice">${said(part.entry.words) || part.entry.text}</p>`;
   }
 }

@@ -4,7 +4,7 @@ import { t } from "../i18n.js";
 import { dollars, duration, number } from "../ui/format.js";
 import { Icon } from "../ui/icons.js";
 
-const failed = (attempt) => attempt.outcome === "failed";
+const failed = (attempt) => attempt.outcome === "failed" || attempt.outcome === "passed_over";
 const reason = (attempt) => attempt.message || attempt.error || t("attempt.failed");
 
 /** The line for all attempts of an answer, in the order in which they were made. */

@@ -35,7 +35,9 @@ export function Thread({ onEdit, onSay }) {
   // What comes belongs below the last message, or to the parts of its turn that are there already.
   const continues = live && last?.kind === "answer" && last.turn === live.turn;
   const written = all.slice(all.findLastIndex((group) => group.kind === "user") + 1).flatMap((group) => group.parts);
-  const asked = approvals.value.filter((question) => question.conversation === openKey.value);
+  // Those that are no entries yet.
+  const drawn = new Set(entries.value.map((entry) => entry.approval?.id));
+  const asked = approvals.value.filter((question) => question.conversation === openKey.value && !drawn.has(question.id));
   const unsent = outbox.value.filter((message) => message.conversation === openKey.value);
   const isEmpty = loading.value === "ready" && !all.length && !live && !unsent.length;
   const earlier = () => steady(readEarlier).catch((error) => toast(problem(error), "bad"));

@@ -17,7 +17,7 @@ export function Tool({ call, state, output = "", summary = null }) {
   return html`
     <details class="tool ${state}" open=${open} onToggle=${(event) => (chosen.value = event.target.open)}>
       <summary>
-        <${Icon} name=${state === "failed" ? "warn" : isRunning ? "tool" : "check"} size="16" />
+        <${Icon} name=${state === "failed" ? "warn" : state === "done" ? "check" : "tool"} size="16" />
         <code>${call.name}</code>
         <span class="short">${shortened(args)}</span>
         <span class="state ${isRunning ? "shimmer" : ""}">${said(summary) || t(`tool.${state}`)}</span>

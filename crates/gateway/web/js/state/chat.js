@@ -3,6 +3,7 @@ import { batch, effect, signal } from "../../vendor/ui.js";
 import { conversationPath, get, withQuery } from "../net/api.js";
 import { merge } from "./entries.js";
 import { perFrame } from "./frames.js";
+import { approvals, readApprovals } from "./house.js";
 import { settle } from "./outbox.js";
 import * as turns from "./running.js";
 
@@ -69,6 +70,8 @@ async function read(key) {
   try {
     const page = await get(withQuery(conversationPath(key, "/entries"), { limit: PAGE }));
     if (key !== openKey.value) return;
+    // Asked by another replica, it came with no event.
+    if (page.entries.some(({ approval }) => approval?.state === "open" && !approvals.value.some((one) => one.id === approval.id))) readApprovals();
     batch(() => {
       entries.value = merge(entries.value, page);
       if (entries.value.length === page.entries.length) more.value = page.more;

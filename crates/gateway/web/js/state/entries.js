@@ -2,11 +2,12 @@
 
 /**
  * What is known together with the latest page. Older entries stay only when the page goes on where they end: after `/new`
- * or an edit the conversation has another session, whose numbers begin anew. Entries never change, so known ones are kept.
+ * or an edit the conversation has another session, whose numbers begin anew. Entries never change, so known ones are kept; but
+ * for questions, which get answers.
  */
 export function merge(known, page) {
   const ids = new Map(known.map((entry) => [entry.id, entry]));
-  const latest = page.entries.map((entry) => ids.get(entry.id) ?? entry);
+  const latest = page.entries.map((entry) => (entry.approval ? entry : (ids.get(entry.id) ?? entry)));
   const at = page.more ? known.findIndex((entry) => entry.id === latest[0]?.id) : -1;
   return at > 0 ? [...known.slice(0, at), ...latest] : latest;
 }

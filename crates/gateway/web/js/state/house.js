@@ -9,6 +9,7 @@ export const conversations = signal([]);
 export const moreConversations = signal(false);
 export const search = signal("");
 export const approvals = signal([]);
+const approvalsRead = signal(false);
 /** As the event says it; null until the first one. */
 export const servers = signal(null);
 /** The last news of the config. */
@@ -54,7 +55,17 @@ export async function readApprovals() {
   if (!list) return;
   // Those that were answered here are shown with their answer until the page is left, also when the list was made before.
   const gone = approvals.value.filter((one) => answers.has(one.id) && !list.some((open) => open.id === one.id));
-  approvals.value = [...gone, ...list].map(withAnswer);
+  batch(() => {
+    approvals.value = [...gone, ...list].map(withAnswer);
+    approvalsRead.value = true;
+  });
+}
+
+/** A question as far as it has come by now, which may be farther than when its entry was read. */
+export function asItIs(question) {
+  const known = approvals.value.find((one) => one.id === question.id);
+  if (known || question.state !== "open" || !approvalsRead.value) return known ?? question;
+  return { ...question, state: "settled" };
 }
 
 export async function readModels() {

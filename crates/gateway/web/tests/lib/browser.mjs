@@ -27,7 +27,8 @@ export async function open() {
 async function page(house, { viewport = DESK, colorScheme = "light", locale = "en-US", signedIn = true, hasTouch = false, allow = [], path = "/" } = {}) {
   const context = await house.browser.newContext({ viewport, colorScheme, locale, hasTouch, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
-  page.setDefaultTimeout(REAL ? 60_000 : 8_000);
+  // Whoever waits for a state has time: other things run on the machine too.
+  page.setDefaultTimeout(REAL ? 240_000 : 30_000);
   const trouble = [];
   const fine = (text) => allow.some((pattern) => pattern.test(text));
   page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
@@ -58,6 +59,16 @@ export async function fresh(page) {
   await page.locator(".welcome").waitFor();
 }
 
+/** Begins a conversation with a model that goes on writing: the real one has another name for that. */
+export async function freshAndLong(page) {
+  await fresh(page);
+  if (!REAL) return;
+  await page.locator("#composer").fill("/model long/smollm2");
+  // Enter would take what is proposed.
+  await page.locator(".composer button.send").click();
+  await page.locator(".notice", { hasText: "long/smollm2" }).waitFor();
+}
+
 export async function say(page, text) {
   await page.locator("#composer").fill(text);
   await page.locator("#composer").press("Enter");
@@ -68,6 +79,18 @@ export async function answered(page) {
   await page.locator(".answer .attempts").last().waitFor();
   await page.locator("button.stop").waitFor({ state: "hidden" });
   return page.locator(".answer").last();
+}
+
+/** Waits until nothing runs in the conversation that is open, what was asked is answered, and what was said last too: by its API. */
+export async function idle(page, house) {
+  const [, key] = new URL(page.url()).hash.match(/^#\/c\/(.+)$/);
+  const headers = { authorization: `Bearer ${house.token}` };
+  for (const until = Date.now() + (REAL ? 240_000 : 30_000); Date.now() < until; await new Promise((done) => setTimeout(done, 100))) {
+    const { entries, turn } = await (await fetch(`${house.url}/api/conversations/${key}/entries`, { headers })).json();
+    const asks = entries.some((entry) => entry.approval?.state === "open");
+    if (!turn && !asks && entries.length && entries.at(-1).kind !== "user" && entries.at(-1).kind !== "tool") return;
+  }
+  assert.fail("it does not come to an end");
 }
 
 export async function shot(page, name, options = {}) {

@@ -54,7 +54,7 @@ export async function scene(text, steps) {
   if (word.includes("fallback")) return fallback(steps);
   if (word.includes("approval") || word.includes("delete the old")) return approval(steps);
   if (word.includes("tool") || word.includes("list the files")) return tools(steps);
-  if (word.includes("slow") || word.includes("count")) return slow(steps);
+  if (word.includes("slow") || word.includes("count")) return slow(steps, Number(/1 to (\d+)/.exec(word)?.[1] ?? 0));
   if (word.includes("hostile")) return plain(steps, HOSTILE);
   if (word.includes("long")) return plain(steps, Array.from({ length: 60 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join("\n\n"));
   if (word.includes("queue")) return queue(steps);
@@ -75,11 +75,15 @@ async function plain(steps, text, thinks = false) {
   answer(steps, text);
 }
 
-async function slow(steps) {
+/** With a number it counts to there, and waits before the end until the test lets it go on. */
+async function slow(steps, to) {
   steps.trying("llamacpp/qwen2.5-coder-1.5b");
   let text = "";
-  for (let n = 1; n <= 40; n += 1) text += `${n}. the number ${n}\n`;
-  await steps.say(text, { pause: 90, size: 9 });
+  for (let n = 1; n <= (to || 40); n += 1) text += `${n}. the number ${n}\n`;
+  const most = to ? Math.min(text.length - 40, 400) : 0;
+  await steps.say(text.slice(0, most), { pause: 90, size: 9 });
+  while (to && !steps.world.hurry) await steps.wait(50);
+  await steps.say(text.slice(most), { pause: to ? 0 : 90, size: 9 });
   answer(steps, text);
 }
 
@@ -138,8 +142,13 @@ async function approval(steps) {
     en: "run a command on this machine:\n\n  rm -r notes/old\n\nin /home/me/notes",
     "zh-TW": "在這台機器上執行指令：\n\n  rm -r notes/old\n\n於 /home/me/notes",
   });
-  steps.write({ kind: "assistant", text: "I have asked you about that.", attempts: [steps.attempt({})] });
+  const call = { id: `c${steps.world.seq}`, name: "exec", arguments: { command: "rm -r notes/old" } };
+  steps.write({ kind: "assistant", text: "", calls: [call], attempts: [steps.attempt({})] });
+  const how = `\n\nyes: /approve ${asked.id}    no: /deny ${asked.id}`;
+  const words = { en: asked.question.en + how, "zh-TW": asked.question["zh-TW"] + how };
+  steps.write({ kind: "notice", text: words.en, words, approval: asked });
   asked.answered = (allowed) => {
+    steps.write({ kind: "tool", text: allowed ? "" : "[not run: the owner does not want that]", call: { id: call.id, name: call.name } });
     const words = allowed ? { en: "allowed: rm -r notes/old", "zh-TW": "已允許：rm -r notes/old" } : { en: "denied: rm -r notes/old", "zh-TW": "已拒絕：rm -r notes/old" };
     steps.world.add(steps.key, { kind: "notice", text: words.en, words });
   };

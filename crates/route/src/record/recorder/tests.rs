@@ -112,6 +112,7 @@ async fn an_answer_and_its_first_word() {
             ..Usage::default()
         },
         attempts: Vec::new(),
+        considered: Vec::new(),
         errors: Vec::new(),
         cost: None,
     }));

@@ -183,7 +183,7 @@ impl Told {
         let word = |outcome: &Outcome| match outcome {
             Outcome::Answered => "answered".to_owned(),
             Outcome::Outrun => "outrun".to_owned(),
-            Outcome::Failed { error, .. } => format!("{error:?}"),
+            Outcome::PassedOver { error, .. } | Outcome::Failed { error, .. } => format!("{error:?}"),
         };
         let one = |attempt: &yabby_core::Attempt| (attempt.model.to_string(), word(&attempt.outcome));
         attempts.iter().map(one).collect()
