@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a model available and chat with it
+    /// Make a model available and chat with it, here and on a web page
     Up(Up),
     /// Ask one question and print the answer
     Ask(Ask),
@@ -245,6 +245,10 @@ pub(crate) struct Up {
     /// Go on with this conversation: main, or a name of your own
     #[arg(long, value_name = "NAME")]
     pub(crate) session: Option<String>,
+
+    /// The port of the page; otherwise the config's, 18789 or the next free one
+    #[arg(long, value_name = "N", conflicts_with = "private")]
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Args, Debug)]

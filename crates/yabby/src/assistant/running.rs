@@ -4,19 +4,22 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc, oneshot},
+    sync::{
+        broadcast::error::{RecvError, TryRecvError},
+        mpsc, oneshot,
+    },
     task::JoinSet,
 };
 use yabby_agent::{Assistant, Body, Live, Watcher};
-use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Time, text};
+use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Text, Time, text};
 use yabby_route::Spending;
 use yabby_store::{
     Accepted, Alarms, ClaimedDelivery, Deliver, Deliveries, InboundState, NewInbound, Pace, Place, Said, Sending,
     Store, StoreError, Target, Turns, new_id,
 };
 
-use super::{Chosen, Staff};
-use crate::{app::App, toolbox::Toolbox};
+use super::{Chosen, Staff, Working};
+use crate::{app::App, shared, toolbox::Toolbox};
 
 /// The channel of a person at a terminal.
 const CHANNEL: &str = "terminal";
@@ -34,7 +37,7 @@ pub(crate) struct Running {
     pub(crate) deliveries: mpsc::Receiver<Delivered>,
     /// What hosted models cost, for others to know.
     pub(crate) spending: Spending,
-    _loops: JoinSet<()>,
+    loops: JoinSet<()>,
 }
 
 /// Something for the person.
@@ -68,8 +71,9 @@ impl Deliver for Screen {
     }
 }
 
-/// Makes the conversation smaller some time after a turn, and notes findable by their meaning, while nobody waits.
-async fn rests(assistant: Assistant, store: Store, toolbox: Toolbox, conversation: SessionKey) {
+/// Some time after a turn, while nobody waits, makes the conversation smaller, unless somebody else does, and notes findable by
+/// their meaning.
+async fn rests(assistant: Assistant, store: Option<Store>, toolbox: Toolbox, conversation: SessionKey) {
     let mut live = assistant.hub().watch(&conversation);
     // Told once, until it is well again.
     let mut away = false;
@@ -81,8 +85,10 @@ async fn rests(assistant: Assistant, store: Store, toolbox: Toolbox, conversatio
         }
         tokio::time::sleep(QUIET).await;
         if live.is_empty() {
-            // It is only for the sake of speed.
-            let _ = assistant.rest(&store, &conversation).await;
+            if let Some(store) = &store {
+                // It is only for the sake of speed.
+                let _ = assistant.rest(store, &conversation).await;
+            }
             let refreshed = tokio::select! {
                 refreshed = toolbox.refresh_memory(conversation.agent(), &conversation) => refreshed,
                 // Somebody waits.
@@ -109,32 +115,65 @@ impl Running {
             spending,
             ..
         } = Staff::of(app, &store, chosen);
-        let live = assistant.hub().watch(&conversation);
+        let resting = rests(assistant.clone(), Some(store.clone()), toolbox, conversation.clone());
+        let turns = Turns::new(store.clone(), assistant.clone(), Pace::default()).only(&conversation);
+        let mut running = Self::new(store, &assistant, conversation, spending);
+        let never = || std::future::pending::<()>().boxed();
+        running.loops.spawn(turns.run(never()));
+        running
+            .loops
+            .spawn(Alarms::new(running.store.clone(), &Pace::default()).run(never()));
+        running.loops.spawn(resting);
+        running
+    }
+
+    /// Begins to show a conversation of an assistant that works already, for others too.
+    pub(crate) fn beside(app: &App, working: &Working, store: Store, conversation: SessionKey) -> Self {
+        let assistant = &working.office.assistant;
+        let resting = rests(assistant.clone(), None, working.toolbox.clone(), conversation.clone());
+        let mut running = Self::new(store, assistant, conversation, shared::spending(app));
+        running.loops.spawn(resting);
+        running
+    }
+
+    /// With everything but who answers.
+    fn new(store: Store, assistant: &Assistant, conversation: SessionKey, spending: Spending) -> Self {
         // Where several processes deliver, each has its own terminal.
         let account = match store.place() {
             Place::Folder(_) => String::new(),
             Place::Postgres { .. } => store.me().to_owned(),
         };
         let (sender, deliveries) = mpsc::channel(16);
-        let resting = rests(assistant.clone(), store.clone(), toolbox, conversation.clone());
+        let never = std::future::pending::<()>().boxed();
         let mut loops = JoinSet::new();
-        let turns = Turns::new(store.clone(), assistant, Pace::default()).only(&conversation);
-        let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
-        let never = || std::future::pending::<()>().boxed();
-        loops.spawn(turns.run(never()));
-        loops.spawn(resting);
         let sharing = spending.clone();
         loops.spawn(async move { sharing.keep_sharing().await });
-        loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
-        loops.spawn(sending.run(never()));
+        let sending = Deliveries::new(store.clone(), Screen(sender), Pace::default()).only(CHANNEL, &account);
+        loops.spawn(sending.run(never));
         Self {
+            live: assistant.hub().watch(&conversation),
             store,
             conversation,
             account,
-            live,
             deliveries,
             spending,
-            _loops: loops,
+            loops,
+        }
+    }
+
+    /// Passes over the turns that others have had in the conversation meanwhile, such as the page, which has shown them. Returns
+    /// what was told beside them.
+    pub(crate) fn catch_up(&mut self) -> Vec<Text> {
+        let mut told = Vec::new();
+        let mut in_turn = false;
+        loop {
+            match self.live.try_recv() {
+                Ok(Live::Began(_)) => in_turn = true,
+                Ok(Live::Ended) => in_turn = false,
+                Ok(Live::Notice(notice)) if !in_turn => told.push(notice),
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return told,
+            }
         }
     }
 

@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_secs(5);
 /// The assistant at work. It ends when this is dropped.
 pub(crate) struct Working {
     pub(crate) office: Office,
-    toolbox: Toolbox,
+    pub(super) toolbox: Toolbox,
     _loops: JoinSet<()>,
 }
 

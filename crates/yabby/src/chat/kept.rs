@@ -15,10 +15,15 @@ const WAIT: std::time::Duration = std::time::Duration::from_millis(100);
 pub(super) struct Kept {
     pub(super) store: Store,
     /// Removed when it is dropped.
-    _until_its_end: Option<TempDir>,
+    until_its_end: Option<TempDir>,
 }
 
 impl Kept {
+    /// Whether it stays when the chat is over.
+    pub(super) const fn stays(&self) -> bool {
+        self.until_its_end.is_none()
+    }
+
     /// Opens the store. When that cannot be, it is told once, and the chat goes on without.
     pub(super) async fn open(app: &App) -> Result<Self, StoreError> {
         match stored::open(app, Access::Write).await {
@@ -28,7 +33,7 @@ impl Kept {
                 let _ = tokio::time::timeout(WAIT, store.prune(stored::keep_for(app), now)).await;
                 Ok(Self {
                     store,
-                    _until_its_end: None,
+                    until_its_end: None,
                 })
             }
             Err(error) => {
@@ -37,7 +42,7 @@ impl Kept {
                 let store = Store::open(&Place::Folder(folder.path().to_owned()), Access::Write).await?;
                 Ok(Self {
                     store,
-                    _until_its_end: Some(folder),
+                    until_its_end: Some(folder),
                 })
             }
         }

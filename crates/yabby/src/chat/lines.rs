@@ -28,6 +28,8 @@ pub(super) enum Next {
     /// A message, or a command that the assistant obeys.
     Message(String),
     Help,
+    /// Another link to the page.
+    Link,
     Private(Private),
     Unknown(String),
     Leave,
@@ -128,6 +130,7 @@ impl Lines {
             match line.trim() {
                 "" => {}
                 "/help" | "/?" => return Next::Help,
+                "/link" => return Next::Link,
                 "/exit" | "/quit" => return Next::Leave,
                 // What the assistant obeys.
                 command if yabby_agent::Command::of(&Body::text(command)).is_some() => {

@@ -3,12 +3,12 @@
 mod follow;
 mod kept;
 mod lines;
+mod page;
 mod private;
 
 pub(crate) use lines::read_line;
+pub(crate) use page::Place;
 pub(crate) use private::Chat;
-
-use std::sync::Arc;
 
 use yabby_core::{SessionKey, text};
 use yabby_route::Plan;
@@ -16,7 +16,7 @@ use yabby_store::StoreError;
 
 use crate::{
     app::App,
-    assistant::{Chosen, Running},
+    assistant::{Running, Working},
     exit::Exit,
     interrupt::Interrupt,
     saying::unwritten,
@@ -27,10 +27,20 @@ use crate::{
 use follow::{Followed, Screen};
 use kept::Kept;
 use lines::{Lines, Next};
+use page::Page;
 use private::Private;
 
-/// Chats until the person leaves or standard input ends.
-pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
+/// What a chat is held with.
+struct Begun {
+    running: Running,
+    page: Option<Page>,
+    /// The assistant for the page too, where this process serves it.
+    working: Option<Working>,
+    kept: Kept,
+}
+
+/// Chats until the person leaves or standard input ends, beside a page where there is a place for one.
+pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place) -> Exit {
     let terminal = app.terminal;
     let mut lines = match Lines::open(app) {
         Ok(lines) => lines,
@@ -59,10 +69,19 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             return Exit::Usage;
         }
     };
-    let (mut running, kept) = match begin(app, &chat, conversation).await {
+    let begun = match begin(app, &chat, conversation, place).await {
         Ok(begun) => begun,
         Err(error) => return stored::tell(app, &error),
     };
+    let Begun {
+        mut running,
+        page,
+        working,
+        kept,
+    } = begun;
+    if let Some(page) = &page {
+        page.show_link(app).await;
+    }
     let mut exit = Exit::Answered;
     let mut asked: Vec<String> = Vec::new();
     // What an earlier run did not come to an end with goes on, and is shown, before the person says more.
@@ -79,6 +98,13 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
                 Next::Message(line) => answer_of(&line, &asked).unwrap_or(line),
                 Next::Help => {
                     help(app);
+                    continue;
+                }
+                Next::Link => {
+                    match &page {
+                        Some(page) => page.show_link(app).await,
+                        None => terminal.notice(&text!("no page is served beside this chat; yabby serve serves one")),
+                    }
                     continue;
                 }
                 Next::Private(Private::Which) => {
@@ -121,7 +147,12 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
         };
         let mut screen = Screen::new(terminal);
         let message = match &line {
-            Some(line) => running.say(line).await.map(Some),
+            Some(line) => {
+                for notice in running.catch_up() {
+                    terminal.notice(&notice);
+                }
+                running.say(line).await.map(Some)
+            }
             None => Ok(None),
         };
         let followed = match message {
@@ -150,29 +181,51 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     if matches!(exit, Exit::Answered) && !asked.is_empty() {
         exit = Exit::NoAnswer;
     }
+    if let Some(page) = page {
+        page.close().await;
+    }
     running.spending.hand_over(HAND_OVER).await;
-    drop(running);
+    drop((running, working));
     drop(kept);
     exit
 }
 
-/// The assistant for this chat.
-async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(Running, Kept), StoreError> {
+/// The assistant for this chat, and the page.
+async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey, place: Place) -> Result<Begun, StoreError> {
+    let mut page = None;
+    let mut wanted = None;
+    match place {
+        Place::Here(address, taken) => wanted = Some((address, taken)),
+        Place::There(own) => page = Some(Page::of(app, own).await?),
+        Place::Nowhere => {}
+    }
     let kept = Kept::open(app).await?;
-    let private = chat.private.is_some();
-    let chosen = Chosen {
-        fleet: Arc::clone(&chat.fleet),
-        default: chat.default.cloned(),
-        named: chat.model.map(str::to_owned),
-        reasoning: chat.show_reasoning,
-        private: chat.private,
+    let mut working = None;
+    match wanted {
+        Some(at) if kept.stays() => {
+            let (works, opened) = Page::open(app, chat, &kept.store, at).await;
+            (working, page) = (Some(works), opened);
+        }
+        Some(_) => app
+            .terminal
+            .notice(&text!("the page is not served, because this chat is not kept")),
+        None => {}
+    }
+    let store = kept.store.clone();
+    let mut running = match &working {
+        Some(working) => Running::beside(app, working, store, conversation),
+        None => Running::start(app, store, conversation, chat.chosen()),
     };
-    let mut running = Running::start(app, kept.store.clone(), conversation, chosen);
-    if private {
+    if chat.private.is_some() {
         // So that whoever goes on with it later keeps it private.
         running.set("/private on").await?;
     }
-    Ok((running, kept))
+    Ok(Begun {
+        running,
+        page,
+        working,
+        kept,
+    })
 }
 
 /// What a short answer to the only open question means.
@@ -197,6 +250,7 @@ fn help(app: &App) {
     say(text!(
         "/approve allow what the assistant asks for, like y; /deny, like n, does not"
     ));
+    say(text!("/link    a new link to the page, for one browser"));
     say(text!("/help    show this list"));
     say(text!("/exit    leave, like Ctrl-D"));
     say(text!("Ctrl-C   stop the answer"));

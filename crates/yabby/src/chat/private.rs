@@ -8,6 +8,7 @@ use yabby_servers::{Fleet, Keeper};
 
 use crate::{
     app::App,
+    assistant::Chosen,
     privacy::{self, words},
 };
 
@@ -44,6 +45,17 @@ impl Chat<'_> {
             ..Wanted::default()
         };
         privacy::plan(app, &self.fleet, &wanted).await
+    }
+
+    /// Which models answer, for the assistant of this chat.
+    pub(super) fn chosen(&self) -> Chosen {
+        Chosen {
+            fleet: Arc::clone(&self.fleet),
+            default: self.default.cloned(),
+            named: self.model.map(str::to_owned),
+            reasoning: self.show_reasoning,
+            private: self.private,
+        }
     }
 
     /// Looks after the servers that this chat may contact.

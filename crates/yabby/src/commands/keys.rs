@@ -5,14 +5,18 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use yabby_core::{Text, Time, text};
 use yabby_route::spending::dollars;
-use yabby_store::{Key, KeyKind, NewCode, NewKey, Scopes, StoreError, StoreErrorKind, new_secret};
+use yabby_store::{Key, KeyKind, NewKey, Scopes, StoreError, StoreErrorKind, new_secret};
 
 use crate::{
     app::App,
     arguments::{Keys, KeysAdd, KeysCommand},
     clock,
     exit::Exit,
-    gateway::address,
+    gateway::{
+        address,
+        link::{Link, no_random},
+        sign::Neighbour,
+    },
     stored,
     table::{table, without_empty_columns},
 };
@@ -156,19 +160,15 @@ async fn revoke(app: &App, id: &str) -> Result<Exit, StoreError> {
     Ok(Exit::Answered)
 }
 
-/// A code for a browser of the owner's, as a link to the gateway of the config.
+/// A code for a browser of the owner's, as a link to the gateway that runs, or else to that of the config.
 async fn link(app: &App, name: Option<&str>, json: bool) -> Result<Exit, StoreError> {
-    let new = new_secret().map_err(no_random)?;
-    let code = NewCode {
-        hash: new.hash,
-        name: name.unwrap_or("browser").to_owned(),
-        scopes: Scopes::all(),
+    let url = match Neighbour::of(&app.paths.state_dir) {
+        Some(gateway) => gateway.url,
+        None => address::url(app.config()),
     };
-    stored::keys(app).await?.new_code(code).await?;
-    // Behind the #, which a browser sends to nobody.
-    let link = format!("{}/#code={}", address::url(app.config()), new.secret.expose());
+    let Link { link, code } = Link::new(&stored::keys(app).await?, &url, name.unwrap_or("browser")).await?;
     if json {
-        let object = json!({"link": link, "code": new.secret.expose()});
+        let object = json!({"link": link, "code": code});
         return Ok(app.print(&format!("{object}\n")));
     }
     let exit = app.print(&format!("{link}\n"));
@@ -229,11 +229,6 @@ fn as_json(key: &Key) -> Value {
         "expiresAt": made.expires_at.map(|time| time.0),
         "revokedAt": key.revoked_at.map(|time| time.0),
     })
-}
-
-fn no_random(error: std::io::Error) -> StoreError {
-    let message = text!("the system has no random numbers: {error}", error = error);
-    StoreError::new(StoreErrorKind::Other, message).with_source(error)
 }
 
 fn now() -> Time {

@@ -1,11 +1,9 @@
 //! `yabby serve`: the gateway, until Ctrl-C.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use yabby_core::{Text, text};
-use yabby_gateway::{Access, BindError, Gateway, House, Level, Settings, Upkeep};
-use yabby_store::{self as store, Store};
+use yabby_core::text;
+use yabby_store as store;
 
 use crate::{
     app::App,
@@ -13,13 +11,12 @@ use crate::{
     assistant::{Chosen, Working},
     exit::Exit,
     gateway::{
-        address,
-        holder::{self, Holder},
+        address, door,
+        open::{Opened, Over, access, open},
         token::Token,
     },
     interrupt::Interrupt,
     models::{Look, here},
-    person,
     serving::Following,
     shared, stored,
 };
@@ -42,7 +39,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         );
         return Exit::Usage;
     };
-    let address = match free(app, address).await {
+    let address = match door::free(app, address, "serve").await {
         Ok(address) => address,
         Err(exit) => return exit,
     };
@@ -58,10 +55,9 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         app.terminal.notice(notice);
     }
     let spending = shared::spending(app);
-    let fleet = here.fleet.clone();
     let chosen = Chosen {
         fleet: Arc::new(here.fleet),
-        default: here.default.clone(),
+        default: here.default,
         named: None,
         reasoning: false,
         private: None,
@@ -79,26 +75,18 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             None
         }
     };
+    let (fleet, default) = (Arc::clone(&chosen.fleet), chosen.default.clone());
     let working = store.clone().map(|store| Working::start(app, store, chosen));
-    let access = access(app, &token, store.as_ref()).await;
-    let house = House {
-        config: app.config().clone(),
-        fleet,
-        http: app.http.clone(),
-        default: here.default,
-        spending: spending.clone(),
+    let over = Over {
+        fleet: (*fleet).clone(),
+        default,
         office: working.as_ref().map(|working| working.office.clone()),
-        upkeep: Upkeep {
-            tally: app.tally.clone(),
-            log: app.log.clone(),
-            settings: Settings::of(&app.loaded),
-        },
-        access,
+        access: access(app, &token, store.as_ref()).await,
     };
-    let gateway = match Gateway::bind(address, house).await {
-        Ok(gateway) => gateway,
+    let Opened { gateway, sign } = match open(app, address, over).await {
+        Ok(opened) => opened,
         Err(error) => {
-            let (message, hint) = told(address, &error, None);
+            let (message, hint) = door::told(address, &error, None);
             app.terminal.error(&message, Some(&hint));
             return Exit::Usage;
         }
@@ -107,7 +95,6 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     let reload = gateway.reload();
     let mut following = Following::new(app, reload.clone(), working.as_ref());
     let listens = text!("Yabby listens on {url}", url = gateway.url());
-    app.log.tell(Level::Info, "gateway", &listens);
     app.terminal.out(&app.terminal.say(&listens));
     if app.config().gateway.auth.open {
         app.terminal.notice(&text!(
@@ -131,119 +118,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
-    drop(working);
+    drop((working, sign));
     app.keep(&reload.fleet());
     Exit::Answered
-}
-
-/// Who may come in. Without the keys that are kept, the owner may.
-async fn access(app: &App, token: &Token, store: Option<&Store>) -> Access {
-    let opened = match store {
-        Some(store) => Ok(store.keys()),
-        // Another one has it for the assistant; keys are for all.
-        None => stored::keys(app).await,
-    };
-    let keys = match opened {
-        Ok(keys) => Some(keys),
-        Err(error) => {
-            app.terminal.notice(&text!(
-                "keys of yabby keys do not count until the next start: {reason}",
-                reason = error.message
-            ));
-            None
-        }
-    };
-    Access {
-        owners: vec![token.hash],
-        keys,
-    }
-}
-
-/// The address, or the one with another port if it is taken and the person wants that. It is looked for first: who has the
-/// port may have everything else that a gateway needs, too.
-async fn free(app: &App, mut address: SocketAddr) -> Result<SocketAddr, Exit> {
-    loop {
-        let error = match TcpListener::bind(address).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => BindError::Io { address, error },
-            // Whatever else is wrong is told when it is needed.
-            _ => return Ok(address),
-        };
-        let free = holder::next_free(address.port());
-        let (message, hint) = told(address, &error, free);
-        let Some(free) = free.filter(|_| person::somebody(app.terminal)) else {
-            app.terminal.error(&message, Some(&hint));
-            return Err(Exit::Usage);
-        };
-        app.terminal.error(&message, None);
-        let question = text!("listen on port {port} instead?", port = free);
-        if !person::yes(app.terminal, &question, true).await.unwrap_or(false) {
-            return Err(Exit::Stopped);
-        }
-        address.set_port(free);
-    }
-}
-
-fn is_taken(error: &BindError) -> bool {
-    matches!(error, BindError::Io { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
-}
-
-/// Why it cannot listen, and what to do.
-fn told(address: SocketAddr, error: &BindError, free: Option<u16>) -> (Text, Text) {
-    match error {
-        BindError::Io { .. } if is_taken(error) => {
-            let message = match holder::of(address.port()) {
-                Some(Holder { pid, name }) => text!(
-                    "{address} is taken by {program} (process {pid})",
-                    address = address,
-                    program = name,
-                    pid = pid
-                ),
-                None => text!("{address} is taken by another program", address = address),
-            };
-            let hint = match free {
-                Some(port) => text!(
-                    "end that program, or use a free port: yabby serve --port {port}",
-                    port = port
-                ),
-                None => text!("end that program, or choose another port with --port"),
-            };
-            (message, hint)
-        }
-        BindError::Io { address, error } => (
-            text!("cannot listen on {address}: {error}", address = address, error = error),
-            text!("choose another port with --port, or another address with gateway.bind in the config"),
-        ),
-        BindError::Unprotected(address) => (
-            text!(
-                "the gateway does not listen on {address}: others on the network could read your keys and all that is said",
-                address = address
-            ),
-            text!(
-                "set gateway.tls with a certificate, or gateway.trustedProxies to the proxy that has one; or gateway.bind to loopback"
-            ),
-        ),
-        BindError::Open(address) => (
-            text!(
-                "the gateway does not listen on {address}: with gateway.auth.mode none, anybody on the network could use it",
-                address = address
-            ),
-            text!("remove gateway.auth.mode, or set gateway.bind to loopback"),
-        ),
-        BindError::TlsInDoubt => (
-            text!("the config wants TLS, and a mistake in it hides how"),
-            text!("run `yabby config check` for the place, and correct it"),
-        ),
-        BindError::Tls(error) => (
-            text!(
-                "the certificate or the key in {path} cannot be used: {error}",
-                path = error.path.display(),
-                error = error.error
-            ),
-            text!("gateway.tls.certPath and keyPath name PEM files that belong together"),
-        ),
-        BindError::Keys(error) => (
-            error.message.clone(),
-            error.hint.clone().unwrap_or(text!("run: yabby store check")),
-        ),
-    }
 }

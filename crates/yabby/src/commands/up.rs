@@ -1,4 +1,4 @@
-//! `yabby up`: make a model available, then chat.
+//! `yabby up`: make a model available, then chat in the terminal and on the page.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +9,7 @@ use yabby_servers::{EndpointOrigin, Fleet};
 use crate::{
     app::App,
     arguments::Up,
-    chat::{self, Chat},
+    chat::{self, Chat, Place},
     commands::ask::no_plan,
     exit::Exit,
     models::{Here, Look, embedded_ref, here, lease, names_embedded},
@@ -20,6 +20,11 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
     if let Err(exit) = app.config_or_exit() {
         return exit;
     }
+    // Before something is fetched for it.
+    let place = match Place::of(app, arguments).await {
+        Ok(place) => place,
+        Err(exit) => return exit,
+    };
     let bars = Bars::new(app.terminal);
     let (here, requested) = match available(app, arguments, &bars).await {
         Ok(found) => found,
@@ -48,7 +53,7 @@ pub(crate) async fn run(app: &App, arguments: &Up) -> Exit {
         app.terminal.model_error(&error);
         return Exit::NoAnswer;
     }
-    chat::run(app, chat, plan).await
+    chat::run(app, chat, plan, place).await
 }
 
 /// A file that is not a model is a mistake in the command line.

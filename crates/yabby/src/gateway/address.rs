@@ -1,6 +1,6 @@
 //! Where the gateway listens.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use yabby_config::{Bind, Config, GatewayTls, Network};
 
@@ -32,18 +32,19 @@ fn tailnet() -> Option<Ipv4Addr> {
     }
 }
 
-/// The gateway as its owner reaches it from this machine.
+/// The gateway of the config as its owner reaches it from this machine.
 pub(crate) fn url(config: &Config) -> String {
     let at = of(config, None).unwrap_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT));
-    let at = if at.ip().is_unspecified() {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), at.port())
-    } else {
-        at
+    reached(at, config.gateway.tls != GatewayTls::Off)
+}
+
+/// A gateway that listens at an address, as its owner reaches it from this machine.
+pub(crate) fn reached(at: SocketAddr, with_tls: bool) -> String {
+    let at = match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), at.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), at.port()),
+        _ => at,
     };
-    let scheme = if config.gateway.tls == GatewayTls::Off {
-        "http"
-    } else {
-        "https"
-    };
+    let scheme = if with_tls { "https" } else { "http" };
     format!("{scheme}://{at}")
 }

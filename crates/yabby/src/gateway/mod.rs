@@ -1,5 +1,9 @@
-//! What the gateway needs of this machine: the owner's key, an address, and who has its port.
+//! What the gateway needs of this machine: the owner's key, an address and who has its port; and how a browser gets in.
 
 pub(crate) mod address;
+pub(crate) mod door;
 pub(crate) mod holder;
+pub(crate) mod link;
+pub(crate) mod open;
+pub(crate) mod sign;
 pub(crate) mod token;

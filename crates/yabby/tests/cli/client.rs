@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A gateway at work, and how to talk to it.
 pub(crate) struct Served {
     /// It ends when this is dropped.
-    _running: Running,
+    _running: Option<Running>,
     pub(crate) address: String,
     pub(crate) key: String,
 }
@@ -29,10 +29,27 @@ impl Served {
         let (running, address) = started(home);
         let key = std::fs::read_to_string(home.path().join("gateway-token")).unwrap();
         Self {
-            _running: running,
+            _running: Some(running),
             address,
             key: key.trim().to_owned(),
         }
+    }
+
+    /// A browser that was let in with a link that somebody else has made.
+    pub(crate) fn with_link(link: &str) -> Self {
+        let (address, code) = link
+            .strip_prefix("http://")
+            .and_then(|link| link.split_once("/#code="))
+            .unwrap();
+        let mut served = Self {
+            _running: None,
+            address: address.to_owned(),
+            key: String::new(),
+        };
+        let (status, answer) = served.call("POST", "/api/sign-in", Some(&json!({"code": code})));
+        assert_eq!(status, 200, "{answer}");
+        answer["key"].as_str().unwrap().clone_into(&mut served.key);
+        served
     }
 
     /// A connection over which this was asked.

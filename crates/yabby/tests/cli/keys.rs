@@ -7,7 +7,7 @@ use yabby_testkit::ModelServer;
 
 use crate::{
     home::{Home, Ran},
-    serve::{started, status},
+    serve::{interrupt, started, status},
 };
 
 const ASK: &str = r#"{"model":"box/m1","messages":[]}"#;
@@ -195,6 +195,28 @@ fn a_link_lets_a_browser_in() {
     http://127.0.0.1:PORT/#code=SECRET
     · it lets one browser in, within ten minutes, as you: give it to nobody
     ");
+}
+
+/// The gateway may listen elsewhere than the config says.
+#[test]
+fn a_link_leads_to_the_gateway_that_runs() {
+    let home = Home::with_config("{ gateway: { port: 18999 }, models: { mode: 'replace', providers: {} } }");
+    let link = || home.run(&["keys", "link"]).stdout;
+    let file = home.path().join("gateway.json");
+    let (mut running, address) = started(&home);
+    assert!(link().starts_with(&format!("http://{address}/#code=")), "{}", link());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // What a killed one has left says nothing.
+    running.child().kill().unwrap();
+    running.child().wait().unwrap();
+    assert!(file.exists());
+    assert!(link().starts_with("http://127.0.0.1:18999/#code="), "{}", link());
+    // The next one has it for itself.
+    let (mut running, address) = started(&home);
+    assert!(link().starts_with(&format!("http://{address}/#code=")), "{}", link());
+    interrupt(&mut running);
+    assert_eq!(running.ran().code, Some(0));
+    assert!(!file.exists());
 }
 
 #[test]

@@ -78,14 +78,22 @@ fn who_has_a_port_that_is_taken_is_told_and_another_one_is_named() {
     let home = Home::with_box(&server.base_url(), "openai-completions");
     let (mut running, address) = started(&home);
     let port = address.rsplit(':').next().unwrap();
-    let ran = home.run(&["serve", "--port", port]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
-    let told = ran.stderr.replace(&running.child().id().to_string(), "PID");
+    let id = running.child().id().to_string();
+    let taken = |home: &Home| {
+        let ran = home.run(&["serve", "--port", port]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+        home.stable(&ran.stderr).replace(&id, "PID")
+    };
+    insta::assert_snapshot!(taken(&home), @r"
+    error: Yabby runs already at http://127.0.0.1:PORT (process PID)
+    hint: get a link to it with: yabby keys link; or end it first: kill PID
+    ");
+    // Somebody else's.
+    let told = taken(&Home::with_box(&server.base_url(), "openai-completions"));
     let free = told.rsplit("--port ").next().unwrap().trim().to_owned();
     assert!(free.parse::<u16>().unwrap() > port.parse::<u16>().unwrap());
-    let told = home.stable(&told).replace(&free, "FREE");
     if cfg!(target_os = "linux") {
-        insta::assert_snapshot!(told, @r"
+        insta::assert_snapshot!(told.replace(&free, "FREE"), @r"
         error: 127.0.0.1:PORT is taken by yabby (process PID)
         hint: end that program, or use a free port: yabby serve --port FREE
         ");

@@ -11,6 +11,7 @@ use serde_json::json;
 use yabby_testkit::{ModelServer, script};
 
 use crate::{
+    client::Served,
     home::{Home, spoken, start},
     running::Running,
 };
@@ -47,12 +48,14 @@ pub(crate) struct Tty {
     keyboard: ChildStdin,
     /// What has been shown and not been waited for yet.
     shown: String,
+    /// What was passed over by the last wait.
+    seen: String,
 }
 
 impl Tty {
     /// A chat.
     fn open(home: &Home) -> Self {
-        Self::run(home, &["up"])
+        Self::run(home, &["up", "--port", "0"])
     }
 
     pub(crate) fn run(home: &Home, arguments: &[&str]) -> Self {
@@ -76,6 +79,7 @@ impl Tty {
             running,
             keyboard,
             shown: String::new(),
+            seen: String::new(),
         }
     }
 
@@ -88,12 +92,24 @@ impl Tty {
     pub(crate) fn sees(&mut self, what: &str) {
         loop {
             if let Some(at) = self.shown.find(what) {
-                self.shown.drain(..at + what.len());
+                self.seen = self.shown.drain(..at + what.len()).collect();
                 return;
             }
             let piece = self.running.piece();
             let piece = piece.unwrap_or_else(|| panic!("it ended without {what:?} after {:?}", self.shown));
             // Only plain letters are looked for; others may be cut between two pieces.
+            self.shown.push_str(&String::from_utf8_lossy(&piece));
+        }
+    }
+
+    /// The rest of the line that is shown now.
+    fn rest(&mut self) -> String {
+        loop {
+            if let Some(end) = self.shown.find('\n') {
+                let line: String = self.shown.drain(..=end).collect();
+                return line.trim().to_owned();
+            }
+            let piece = self.running.piece().unwrap();
             self.shown.push_str(&String::from_utf8_lossy(&piece));
         }
     }
@@ -227,4 +243,93 @@ fn a_second_ctrl_c_does_not_stop_the_next_answer() {
     }
     assert_eq!(tty.leave(), Some(0));
     assert_eq!(server.model_calls().len(), 10);
+}
+
+/// The first command ends with a link. What is said at the page and in the terminal is one conversation.
+#[test]
+fn a_chat_has_a_page_and_a_link_lets_a_browser_in() {
+    let server = ModelServer::start_on_thread();
+    server.chat("For the page.");
+    server.chat("For the terminal.");
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut tty = Tty::open(&home);
+    tty.sees("chatting with box/m1");
+    tty.sees("in a browser: ");
+    let link = tty.rest();
+    tty.prompt();
+    let page = Served::with_link(&link);
+    let mut events = page.events();
+    page.say("p1", "from the page");
+    events.next(&["ended"]);
+    tty.press("from the terminal\r");
+    tty.sees("from the terminal");
+    tty.prompt();
+    let shown = tty.seen.clone();
+    assert!(
+        shown.contains("For the terminal.") && !shown.contains("For the page."),
+        "{shown:?}"
+    );
+    events.next(&["ended"]);
+    assert_eq!(
+        page.entries(),
+        [
+            "user: from the page",
+            "assistant: For the page.",
+            "user: from the terminal",
+            "assistant: For the terminal."
+        ]
+    );
+    // A second one finds it, and does without a page of its own.
+    let mut second = Tty::run(&home, &["up"]);
+    second.sees("Yabby runs already at http://");
+    assert!(second.rest().starts_with(&page.address));
+    second.sees("this chat is not kept");
+    second.sees(&format!("in a browser: http://{}/#code=", page.address));
+    second.prompt();
+    assert_eq!(second.leave(), Some(0));
+    // Another link, also by the command for it.
+    tty.press("/link\r");
+    tty.sees("in a browser: ");
+    assert_ne!(tty.rest(), link);
+    tty.prompt();
+    let made = home.run(&["keys", "link"]).stdout;
+    assert!(made.starts_with(&format!("http://{}/#code=", page.address)), "{made}");
+    assert_eq!(tty.leave(), Some(0));
+    assert!(!home.path().join("gateway.json").exists());
+}
+
+/// A stranger's port is left to it.
+#[test]
+fn a_chat_takes_the_next_port_where_somebody_has_its_own() {
+    let server = ModelServer::start_on_thread();
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    let provider = crate::home::provider("box", &server.base_url(), "openai-completions");
+    let home = Home::with_config(&provider.replacen('{', &format!("{{ gateway: {{ port: {port} }}, "), 1));
+    let mut tty = Tty::run(&home, &["up"]);
+    tty.sees(&format!("127.0.0.1:{port} is taken by "));
+    tty.sees("; the page is at port ");
+    let other = tty.rest();
+    tty.sees(&format!("in a browser: http://127.0.0.1:{other}/#code="));
+    tty.prompt();
+    assert_eq!(tty.leave(), Some(0));
+    // What the command line says is not changed without a question.
+    let mut tty = Tty::run(&home, &["up", "--port", &port.to_string()]);
+    tty.sees("instead? [Y/n]");
+    tty.press("n\r");
+    assert_eq!(tty.ends().0, Some(130));
+}
+
+/// Whoever came in through a gateway could ask models that are far away.
+#[test]
+fn a_private_chat_has_no_page() {
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let mut tty = Tty::run(&home, &["up", "--private"]);
+    tty.prompt();
+    tty.press("/link\r");
+    tty.sees("no page is served beside this chat");
+    tty.prompt();
+    assert_eq!(tty.leave(), Some(0));
+    assert!(!home.path().join("gateway-token").exists());
 }
