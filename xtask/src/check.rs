@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     fuzz, prerequisites, repo,
     run::{Proxies, cargo, for_tests, program, run},
+    web,
 };
 
 /// More packages than this is a mistake, or a decision to be talked about.
@@ -24,12 +25,16 @@ pub(crate) enum Extent {
 /// A step: what it is called, and what it does.
 type Step = (&'static str, fn() -> Result<(), String>);
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("prerequisites", prerequisites::ensure),
     ("format", format),
     ("lints", lints),
     ("dependencies", dependencies),
     ("tests: unit, property, snapshot, scripted servers", tests),
+    (
+        "tests: the web page in Chromium, with a scripted gateway",
+        web::scripted,
+    ),
 ];
 const TURNS: Step = ("a hundred thousand turns against random servers", turns);
 const FUZZ: Step = ("fuzz targets, a few seconds each", fuzz::short);

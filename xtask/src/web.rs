@@ -1,10 +1,10 @@
 //! The web page: its libraries, and its tests in a browser.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::{
     prerequisites, repo,
-    run::{program, run},
+    run::{Proxies, for_tests, program, run},
 };
 
 /// From the root of the repository.
@@ -28,18 +28,31 @@ pub(crate) fn vendor() -> Result<(), String> {
 /// `YABBY_WEB_SHOTS` is a folder for screenshots.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of Yabby")]
 pub(crate) fn test() -> Result<(), String> {
+    let is_real = std::env::var_os("YABBY_WEB_URL").is_some();
+    let folders: &[&str] = if is_real { &["both"] } else { &["both", "scripted"] };
+    run(&mut drive(folders)?)
+}
+
+/// The same against a scripted gateway, whatever the environment says; screenshots go to `target/web-shots/scripted`.
+pub(crate) fn scripted() -> Result<(), String> {
+    let mut node = for_tests(drive(&["both", "scripted"])?, Proxies::Removed);
+    run(node.env("YABBY_WEB_SHOTS", repo::target("web-shots").join("scripted")))
+}
+
+/// Drives the page with the tests of some folders.
+fn drive(folders: &[&str]) -> Result<Command, String> {
     prerequisites::browser()?;
     let tests = repo::root().join(WEB).join("tests");
     install(&tests)?;
-    let is_real = std::env::var_os("YABBY_WEB_URL").is_some();
-    let folders: &[&str] = if is_real { &["both"] } else { &["both", "scripted"] };
-    let mut node = program("node", &["--test"]);
+    // One browser at a time: the machine may have two cores, and what is waited for comes sooner.
+    let mut node = program("node", &["--test", "--test-concurrency=1"]);
     for folder in folders {
         for name in names(&tests.join(folder), |name| name.ends_with(".test.mjs"))? {
             node.arg(format!("{folder}/{name}"));
         }
     }
-    run(node.current_dir(&tests))
+    node.current_dir(&tests);
+    Ok(node)
 }
 
 /// What the lock file says, and no script of a package.

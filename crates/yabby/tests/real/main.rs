@@ -22,6 +22,7 @@ mod llama;
 mod managed;
 #[cfg(target_os = "linux")]
 mod native;
+mod page;
 mod place;
 mod prompt;
 mod provision;
