@@ -8,7 +8,7 @@ use std::{
 use hyper::{
     HeaderMap, Uri,
     body::Bytes,
-    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use yabby_config::{Config, Params};
@@ -25,6 +25,8 @@ use crate::{
 
 /// More names than this are not remembered: a client may make up any number of models of a provider.
 const MOST_NAMES: usize = 512;
+/// A request to an upstream has most often fewer than this.
+const HEADERS: usize = 12;
 /// A longer name is planned each time.
 const LONGEST_NAME: usize = 256;
 
@@ -232,7 +234,9 @@ impl Routes {
         let host = url.authority().ok_or_else(wrong)?;
         // Credentials of the base URL are a header of their own.
         let host = host.as_str().rsplit('@').next().unwrap_or_default();
-        let mut common = HeaderMap::new();
+        // With room for what each request adds, and a place for the length of its body: no request makes it larger.
+        let mut common = HeaderMap::with_capacity(HEADERS);
+        common.insert(CONTENT_LENGTH, HeaderValue::from(0));
         common.insert(HOST, value(host).ok_or_else(wrong)?);
         common.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         common.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
@@ -370,6 +370,7 @@ fn request(way: &Way, key: KeyUse, api: Api, client: &HeaderMap, sent: &Sent) ->
     if let Some(of_key) = way.headers.get(key.place()) {
         headers.clone_from(of_key);
     }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(sent.left));
     // What the config says goes before what the client says.
     for name in api::passed(api) {
         if let (Some(value), false) = (client.get(name), way.sets.contains(name)) {
