@@ -27,6 +27,7 @@ mod tail;
 mod trial;
 mod turn;
 mod upkeep;
+mod v1;
 mod watch;
 
 pub use app::Settings;

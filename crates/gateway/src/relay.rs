@@ -34,11 +34,11 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// Which model has answered.
-const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
+pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
 /// How many attempts it took.
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
 /// How far away it stands.
-const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
+pub(crate) const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
 const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-yabby-session"),
@@ -69,9 +69,9 @@ struct Asked<'a> {
 
 /// What was tried, and why each failed.
 #[derive(Default)]
-struct Tried {
-    attempts: u32,
-    failures: Vec<(ModelRef, Failure)>,
+pub(crate) struct Tried {
+    pub(crate) attempts: u32,
+    pub(crate) failures: Vec<(ModelRef, Failure)>,
 }
 
 impl Relay {
@@ -112,7 +112,7 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
-            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
+            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
         }
         let route = self
             .routes
@@ -185,7 +185,7 @@ impl Relay {
     }
 
     /// Whether data may go to a target, found out where the rules make that necessary.
-    async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
+    pub(crate) async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
         if zones.is_unlimited() {
             return Ok(());
         }
@@ -288,7 +288,7 @@ impl Relay {
 }
 
 /// Whether its breaker and its keys let a request pass.
-async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+pub(crate) async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
     if let Some(resting) = target.endpoint.keys_at_rest(target.model.model()) {
         return Err(resting);
     }
@@ -299,7 +299,7 @@ async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, Mo
 }
 
 /// Waits for a slot. The place in the line is given up when the client leaves.
-async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
     let limit = target.deadlines.queue;
     let entered = async {
@@ -322,7 +322,7 @@ async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
 }
 
 /// None of the models that would be asked may be asked with this key.
-fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
+pub(crate) fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
     let message = format!(
         "the key {:?} may not ask {}: its scope models allows only {}",
         by.name(),
@@ -333,12 +333,12 @@ fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
 }
 
 /// Four bytes each, as everybody estimates; the body is not read.
-fn tokens(body: &[u8]) -> u32 {
+pub(crate) fn tokens(body: &[u8]) -> u32 {
     u32::try_from(body.len() / 4).unwrap_or(u32::MAX)
 }
 
 /// A person is at the other end, as far as is known.
-fn caller(headers: &HeaderMap) -> Caller {
+pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     let session = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     Caller {
         priority: Priority::Person,
@@ -383,7 +383,7 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
     response
 }
 
-fn zone(target: &Target) -> HeaderValue {
+pub(crate) fn zone(target: &Target) -> HeaderValue {
     match target.endpoint.zone_of(target.model.model()) {
         Zone::Machine => HeaderValue::from_static("machine"),
         Zone::Lan => HeaderValue::from_static("lan"),
@@ -428,7 +428,7 @@ pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
     response
 }
 
-fn no_plan(error: &PlanError) -> Refusal {
+pub(crate) fn no_plan(error: &PlanError) -> Refusal {
     let kind = match error {
         PlanError::UnknownModel { .. } => ErrorKind::ModelNotFound,
         PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => ErrorKind::BadRequest,
@@ -448,7 +448,7 @@ fn sentence(message: &Text, hint: Option<&Text>) -> String {
 
 impl Tried {
     /// What the client is told when nobody has answered. The words of a single upstream are its own.
-    fn refusal(mut self) -> Refusal {
+    pub(crate) fn refusal(mut self) -> Refusal {
         if let [(model, failure)] = self.failures.as_mut_slice() {
             let text = format!(
                 "{model}: {}",

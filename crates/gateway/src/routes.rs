@@ -204,6 +204,18 @@ impl Routes {
         }
     }
 
+    /// A model that makes embeddings, wherever it is.
+    pub(crate) fn embedder(&self, model: ModelRef, endpoint: &Endpoint) -> Target {
+        Target {
+            names: self.names_of(&model),
+            endpoint: endpoint.clone(),
+            deadlines: Deadlines::of(endpoint),
+            counts: self.metrics.of(&endpoint.provider),
+            way: self.way(Api::Chat, &model, endpoint, None),
+            model,
+        }
+    }
+
     /// The way to a model at an endpoint; the parameters say where `OpenRouter` may send a prompt.
     pub(crate) fn way(
         &self,
