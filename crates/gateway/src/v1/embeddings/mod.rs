@@ -43,9 +43,7 @@ pub(super) async fn answer(relay: &Relay, headers: &HeaderMap, body: &[u8], by: 
     let head = response.headers_mut();
     head.insert(ATTEMPTS, HeaderValue::from(made.attempts));
     head.insert(ZONE, zone(&made.target));
-    if let Ok(name) = HeaderValue::from_str(&name) {
-        head.insert(MODEL, name);
-    }
+    head.insert(MODEL, made.target.name.clone());
     Ok(response)
 }
 
