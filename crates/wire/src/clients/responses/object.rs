@@ -24,7 +24,7 @@ pub(super) struct Response<'a> {
 
 /// How far a response has come.
 #[derive(Clone, Copy)]
-pub(super) enum Status<'a> {
+pub(in super::super) enum Status<'a> {
     InProgress,
     Ended(EndReason, &'a Usage),
     Failed(&'a Failure, &'a Usage),
