@@ -40,7 +40,8 @@ export default function Keys() {
 }
 
 function scopes({ models, agents, zone, budget, rate, operate }) {
-  const list = (names) => (names?.length ? names.join(", ") : null);
+  // What allows everything needs no word.
+  const list = (names) => (names?.length && !names.includes("*") ? names.join(", ") : null);
   const parts = [list(models), list(agents), zone, budget && `$${budget} / ${t("keys.day")}`, rate && `${rate} / ${t("keys.minute")}`, operate && t("keys.operate")];
   return parts.filter(Boolean).join(" · ") || t("keys.everything");
 }

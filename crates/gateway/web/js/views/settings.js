@@ -7,6 +7,9 @@ import { useReading } from "./reading.js";
 
 const wanted = signal("");
 
+/** Breaks behind the dots of a key, where it must. */
+const breakable = (key) => key.split(/(?<=[.\]])/).flatMap((part, at) => (at ? [html`<wbr />`, part] : [part]));
+
 const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 export default function Settings() {
@@ -28,7 +31,7 @@ export default function Settings() {
     <div class="table" tabindex="0" role="region" aria-label=${t("view.settings")}><table class="settings">
       <thead><tr><th>${t("settings.key")}</th><th>${t("settings.value")}</th><th>${t("settings.source")}</th></tr></thead>
       <tbody>${rows.map((row) => html`
-        <tr key=${row.key}><td><code>${row.key}</code></td><td><code>${shown(row.value)}</code></td>
+        <tr key=${row.key}><td><code>${breakable(row.key)}</code></td><td><code>${shown(row.value)}</code></td>
           <td class="faint">${row.source}${row.line ? `:${row.line}` : ""}</td></tr>`)}</tbody>
     </table></div>
     ${!rows.length && html`<p class="empty">${t("settings.none")}</p>`}
