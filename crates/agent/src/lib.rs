@@ -25,7 +25,7 @@ pub use body::{Body, Kind, Reminder};
 pub use command::Command;
 pub use find::{Meant, Toolset};
 pub use home::{Helpers, Home, Rules};
-pub use hub::Hub;
+pub use hub::{Hub, Watcher};
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
 pub use notes::{Frozen, Note, Past};

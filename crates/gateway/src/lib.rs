@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod asking;
 mod assistant;
 mod auth;
 mod bell;
@@ -24,6 +25,7 @@ mod skim;
 mod stream;
 mod swap;
 mod tail;
+mod translate;
 mod trial;
 mod turn;
 mod upkeep;

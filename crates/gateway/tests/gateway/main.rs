@@ -14,3 +14,4 @@ mod scopes;
 mod serving;
 mod silence;
 mod tls;
+mod translate;

@@ -26,8 +26,6 @@ for model in ("yabby", "box/smollm2"):
         text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
     assert text and usage.completion_tokens > 0, (model, text, usage)
     print(model, "is answered in Chat Completions")
-    if model != "yabby":
-        continue  # It speaks no other API, and nothing is translated yet.
 
     answer = client.responses.create(model=model, input="Say hello.")
     assert answer.output_text, (model, answer)
@@ -42,6 +40,45 @@ for model in ("yabby", "box/smollm2"):
         text = "".join(stream.text_stream)
         assert text and stream.get_final_message().stop_reason, model
     print(model, "is answered in Responses and Messages")
+
+# A model that is asked in Chat Completions, by clients of other APIs: with tools, and with what cannot be done.
+tool = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+model = "box/smollm2"
+answer = client.responses.create(
+    model=model,
+    input="What is the weather in Rome?",
+    tools=[{"type": "function", "name": "weather", "description": "Of a city", "parameters": tool, "strict": False}],
+    tool_choice="required",
+)
+calls = [item for item in answer.output if item.type == "function_call"]
+assert calls and calls[0].name == "weather" and calls[0].call_id, answer
+answer = claude.messages.create(
+    model=model,
+    max_tokens=200,
+    messages=[{"role": "user", "content": "What is the weather in Rome?"}],
+    tools=[{"name": "weather", "description": "Of a city", "input_schema": tool}],
+    tool_choice={"type": "any"},
+)
+uses = [block for block in answer.content if block.type == "tool_use"]
+assert uses and uses[0].name == "weather" and answer.stop_reason == "tool_use", answer
+answer = claude.messages.create(
+    model=model,
+    max_tokens=24,
+    messages=[
+        {"role": "user", "content": "What is the weather in Rome?"},
+        {"role": "assistant", "content": [block.model_dump() for block in uses[:1]]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": uses[0].id, "content": "18 degrees"}]},
+    ],
+    tools=[{"name": "weather", "description": "Of a city", "input_schema": tool}],
+)
+assert answer.content, answer
+for kept in ({"previous_response_id": "resp_1"}, {"input": [{"type": "item_reference", "id": "msg_1"}]}):
+    try:
+        client.responses.create(model=model, **{"input": "Hi", **kept})
+        raise SystemExit(f"{kept} was answered")
+    except openai.BadRequestError as error:
+        assert error.param in ("previous_response_id", "input[0].id"), error
+print(model, "is asked for calls in Responses and Messages")
 
 first = client.responses.create(model="yabby", input="My name is Momo.")
 second = client.responses.create(model="yabby", input="What is my name?", previous_response_id=first.id)
