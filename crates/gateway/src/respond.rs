@@ -72,7 +72,7 @@ impl Seat {
 pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    let refuse = |refusal: &Refusal| refused(api::of_errors(path), refusal);
+    let refuse = |refusal: &Refusal| refused(v1::of_errors(&head), refusal);
     let visitor = match shared.gate.visitor(peer, &head) {
         Ok(visitor) => visitor,
         Err(refusal) => return refuse(&refusal),
@@ -183,7 +183,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
         return get(&|| whole(text, shared.now.relay().metrics.text()));
     }
     let message = format!("there is no {path} here");
-    refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
+    refuse(&Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
 }
 
 fn ready(now: &Now) -> Response<Out> {

@@ -11,7 +11,7 @@ mod told;
 use hyper::{Method, Response, body::Incoming, http::request::Parts};
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     auth::Caller,
     passing::Out,
     respond::{Shared, only},
@@ -83,6 +83,12 @@ impl<'a> Place<'a> {
             Self::Response(_) => (&[Method::GET, Method::DELETE], "GET, DELETE"),
         }
     }
+}
+
+/// The API in whose shape a client is told what is wrong, before it is looked at what it wants.
+pub(crate) fn of_errors(head: &Parts) -> Api {
+    let path = head.uri.path();
+    Place::of(path).map_or_else(|| api::of_errors(path), |place| place.api(head))
 }
 
 /// The answer to a request for one of these paths.

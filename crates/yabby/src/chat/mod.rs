@@ -33,6 +33,8 @@ use private::Private;
 /// What a chat is held with.
 struct Begun {
     running: Running,
+    /// What an earlier run did not come to an end with goes on, and is shown, before the person says more.
+    goes_on: bool,
     page: Option<Page>,
     /// The assistant for the page too, where this process serves it.
     working: Option<Working>,
@@ -75,6 +77,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place)
     };
     let Begun {
         mut running,
+        mut goes_on,
         page,
         working,
         kept,
@@ -84,11 +87,6 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place)
     }
     let mut exit = Exit::Answered;
     let mut asked: Vec<String> = Vec::new();
-    // What an earlier run did not come to an end with goes on, and is shown, before the person says more.
-    let mut goes_on = match running.has_begun().await {
-        Ok(has_begun) => has_begun,
-        Err(error) => return stored::tell(app, &error),
-    };
     loop {
         let line = if std::mem::take(&mut goes_on) {
             terminal.notice(&text!("I go on with what I was doing"));
@@ -190,7 +188,7 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place)
     exit
 }
 
-/// The assistant for this chat, and the page.
+/// The assistant for this chat, the page, and whether an earlier run has left something to it.
 async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey, place: Place) -> Result<Begun, StoreError> {
     let mut page = None;
     let mut wanted = None;
@@ -212,16 +210,18 @@ async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey, place: Plac
         None => {}
     }
     let store = kept.store.clone();
-    let mut running = match &working {
+    let running = match &working {
         Some(working) => Running::beside(app, working, store, conversation),
         None => Running::start(app, store, conversation, chat.chosen()),
     };
+    let goes_on = running.has_begun().await?;
     if chat.private.is_some() {
         // So that whoever goes on with it later keeps it private.
-        running.set("/private on").await?;
+        running.set("/private on", goes_on).await?;
     }
     Ok(Begun {
         running,
+        goes_on,
         page,
         working,
         kept,

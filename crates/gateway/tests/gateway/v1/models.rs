@@ -127,4 +127,15 @@ async fn clients_of_anthropic_get_their_shape_page_by_page() {
         (missing.status, missing.json()["error"]["type"].as_str()),
         (404, Some("not_found_error"))
     );
+    let headers = [("anthropic-version", "2023-06-01"), ("x-api-key", "wrong")];
+    let stranger = ask(scene.at, "GET", "/v1/models", &headers, "").await;
+    assert_eq!(
+        (stranger.status, stranger.json()["error"]["type"].as_str()),
+        (401, Some("authentication_error"))
+    );
+    let nothing = scene.post("/v1/messages/batches", "{}").await;
+    assert_eq!(
+        (nothing.status, nothing.json()["error"]["type"].as_str()),
+        (404, Some("not_found_error"))
+    );
 }
