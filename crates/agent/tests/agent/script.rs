@@ -143,9 +143,13 @@ impl Model for Script {
         let say = state.says.pop_front().expect("the script has an answer");
         let read = state.reads.pop_front();
         drop(state);
-        let answer = move |said: &str, calls, malformed| Answer {
-            attempts: read.map(attempt).into_iter().collect(),
-            ..answer(said, calls, malformed)
+        let answer = move |said: &str, calls, malformed| {
+            let tried: Vec<Attempt> = read.map(attempt).into_iter().collect();
+            Answer {
+                attempts: tried.clone(),
+                considered: tried,
+                ..answer(said, calls, malformed)
+            }
         };
         stream! {
             yield RouteEvent::Trying(model());
@@ -236,6 +240,7 @@ fn answer(said: &str, tool_calls: Vec<ToolCall>, malformed_calls: Vec<MalformedC
         usage: Usage::default(),
         cost: None,
         attempts: Vec::new(),
+        considered: Vec::new(),
         errors: Vec::new(),
     }
 }

@@ -115,11 +115,11 @@ mod tests {
 
     const URL: &str = "http://127.0.0.1:18790";
 
-    fn here() -> Option<Neighbour> {
-        Some(Neighbour {
+    fn here() -> Neighbour {
+        Neighbour {
             url: URL.to_owned(),
             pid: std::process::id(),
-        })
+        }
     }
 
     #[test]
@@ -128,13 +128,13 @@ mod tests {
         assert_eq!(Neighbour::of(state.path()), None);
         let sign = Sign::put_up(state.path(), URL).unwrap();
         assert!(sign.is_some());
-        assert_eq!(Neighbour::of(state.path()), here());
+        assert_eq!(Neighbour::of(state.path()), Some(here()));
         let mode = fs::metadata(state.path().join(NAME)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         // The first one stays.
         let other = Sign::put_up(state.path(), "http://127.0.0.1:1").unwrap();
         assert!(other.is_none());
-        assert_eq!(Neighbour::of(state.path()), here());
+        assert_eq!(Neighbour::of(state.path()), Some(here()));
         drop(sign);
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0);
     }
@@ -146,7 +146,7 @@ mod tests {
         fs::write(&path, serde_json::to_vec(&here()).unwrap()).unwrap();
         assert_eq!(Neighbour::of(state.path()), None);
         let sign = Sign::put_up(state.path(), URL).unwrap();
-        assert_eq!(Neighbour::of(state.path()), here());
+        assert_eq!(Neighbour::of(state.path()), Some(here()));
         // Somebody else could have written it.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert_eq!(Neighbour::of(state.path()), None);
@@ -161,7 +161,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let other = Sign::put_up(state.path(), URL).unwrap();
         drop(sign);
-        assert_eq!(Neighbour::of(state.path()), here());
+        assert_eq!(Neighbour::of(state.path()), Some(here()));
         drop(other);
         assert!(!path.exists());
     }

@@ -106,6 +106,7 @@ fn done(text: String) -> RouteEvent {
         usage: Usage::default(),
         cost: None,
         attempts: Vec::new(),
+        considered: Vec::new(),
         errors: Vec::new(),
     })
 }
