@@ -47,6 +47,6 @@ pub(crate) use step::not_run;
 pub use step::{
     Circles, Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone,
 };
-pub use turn::{Assistant, Spawn};
+pub use turn::{Assistant, NotCounted, Spawn, Unsaid};
 pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};
 pub use yabby_config::QueueMode;

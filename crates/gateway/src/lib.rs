@@ -29,6 +29,7 @@ mod translate;
 mod trial;
 mod turn;
 mod upkeep;
+mod v1;
 mod watch;
 
 pub use app::Settings;

@@ -36,11 +36,11 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// Which model has answered.
-const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
+pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
 /// How many attempts it took.
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
 /// How far away it stands.
-const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
+pub(crate) const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
 const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-yabby-session"),
@@ -125,7 +125,7 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
-            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
+            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
         }
         let route = self
             .routes
@@ -217,7 +217,7 @@ impl Relay {
     }
 
     /// Whether data may go to a target, found out where the rules make that necessary.
-    async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
+    pub(crate) async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
         if zones.is_unlimited() {
             return Ok(());
         }
@@ -235,7 +235,7 @@ impl Relay {
 }
 
 /// Whether its breaker and its keys let a request pass.
-async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+pub(crate) async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
     if let Some(resting) = target.endpoint.keys_at_rest(target.model.model()) {
         return Err(resting);
     }
@@ -246,7 +246,7 @@ async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, Mo
 }
 
 /// Waits for a slot. The place in the line is given up when the client leaves.
-async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
     let limit = target.deadlines.queue;
     let entered = async {
@@ -269,7 +269,7 @@ async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
 }
 
 /// None of the models that would be asked may be asked with this key.
-fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
+pub(crate) fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
     let message = format!(
         "the key {:?} may not ask {}: its scope models allows only {}",
         by.name(),
@@ -285,7 +285,7 @@ pub(crate) fn tokens(body: &[u8]) -> u32 {
 }
 
 /// A person is at the other end, as far as is known.
-fn caller(headers: &HeaderMap) -> Caller {
+pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     let session = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     Caller {
         priority: Priority::Person,
@@ -327,7 +327,7 @@ fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> 
     response
 }
 
-fn zone(target: &Target) -> HeaderValue {
+pub(crate) fn zone(target: &Target) -> HeaderValue {
     match target.endpoint.zone_of(target.model.model()) {
         Zone::Machine => HeaderValue::from_static("machine"),
         Zone::Lan => HeaderValue::from_static("lan"),
@@ -372,7 +372,7 @@ pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
     response
 }
 
-fn no_plan(error: &PlanError) -> Refusal {
+pub(crate) fn no_plan(error: &PlanError) -> Refusal {
     let kind = match error {
         PlanError::UnknownModel { .. } => ErrorKind::ModelNotFound,
         PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => ErrorKind::BadRequest,
@@ -412,7 +412,7 @@ impl Tried {
     }
 
     /// What the client is told when nobody has answered. The words of a single upstream are its own.
-    fn refusal(mut self) -> Refusal {
+    pub(crate) fn refusal(mut self) -> Refusal {
         if let Some(untold) = self.untold() {
             return untold;
         }

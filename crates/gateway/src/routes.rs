@@ -215,6 +215,21 @@ impl Routes {
         }
     }
 
+    /// A model that makes embeddings, wherever it is.
+    pub(crate) fn embedder(&self, model: ModelRef, endpoint: &Endpoint) -> Target {
+        Target {
+            names: self.names_of(&model),
+            endpoint: endpoint.clone(),
+            deadlines: Deadlines::of(endpoint),
+            counts: self.metrics.of(&endpoint.provider),
+            // It is asked by the endpoint itself.
+            way: Ok(None),
+            name: value(&model.to_string()).unwrap_or(HeaderValue::from_static("?")),
+            params: Params::default(),
+            model,
+        }
+    }
+
     /// The way to a model at an endpoint; the parameters say where `OpenRouter` may send a prompt.
     pub(crate) fn way(
         &self,

@@ -82,6 +82,11 @@ impl Follower {
         &self.conversation
     }
 
+    /// The number of its message in the inbox.
+    pub(super) fn message(&self) -> i64 {
+        self.message.0
+    }
+
     /// What happens next. Nothing follows an end.
     pub(super) async fn next(&mut self) -> Piece {
         loop {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use yabby_core::{ErrorKind, ModelError, ModelRequest, Phase, text};
+use yabby_core::{ErrorKind, ModelError, ModelRequest, Phase, ToolMode, text};
 use yabby_route::{Descent, extra_body};
 use yabby_servers::{Endpoint, Http};
 use yabby_wire::{
@@ -124,14 +124,21 @@ impl<'a> Prepared<'a> {
 
     /// Finds out how tools are offered, which may be in another dialect.
     async fn settle(&mut self, http: &Http) -> Result<(), Failure> {
-        let model = self.target.model.model();
+        let target = Arc::clone(&self.target);
+        let model = target.model.model();
         self.endpoint.find_tool_mode(http, model, &self.request).await;
         let dialect = self.endpoint.dialect_of(model, &self.request);
-        if dialect == self.dialect {
-            return Ok(());
+        if dialect != self.dialect {
+            self.dialect = dialect;
+            self.write().map_err(|invalid| untold(&target, invalid))?;
         }
-        self.dialect = dialect;
-        self.write().map_err(|invalid| untold(&self.target, invalid))
+        if self.endpoint.tool_mode_of(model, &self.request) != ToolMode::Native {
+            // They go with tools that stand in their own field.
+            for name in ["parallel_tool_calls", "tool_choice"] {
+                self.request.extra_body.shift_remove(name);
+            }
+        }
+        Ok(())
     }
 
     /// What could be changed after an error.
@@ -164,7 +171,7 @@ impl<'a> Prepared<'a> {
         let mut meta = Meta::new(self.client, id, self.target.model.to_string(), created);
         meta.reasoning = match api {
             // As llama.cpp and others give it, unasked.
-            Api::Chat => true,
+            Api::Chat => self.client.wants_reasoning != Some(false),
             Api::Responses => meta.reasoning,
             // Thoughts are signed by who speaks this API, and a client that gets others sends them back in vain.
             Api::Messages => false,

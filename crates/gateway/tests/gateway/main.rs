@@ -15,3 +15,4 @@ mod serving;
 mod silence;
 mod tls;
 mod translate;
+mod v1;

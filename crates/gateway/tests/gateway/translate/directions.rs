@@ -179,6 +179,7 @@ fn conversation(dialect: Dialect, body: &Value) -> Value {
 async fn reasoning_is_shown_as_the_api_has_it() {
     for (api, more, wanted) in [
         (Api::Chat, json!({}), "Hm."),
+        (Api::Chat, json!({"reasoning": {"exclude": true}}), ""),
         (Api::Responses, json!({}), ""),
         (Api::Responses, json!({"reasoning": {"summary": "auto"}}), "Hm."),
         (
@@ -221,7 +222,6 @@ async fn reasoning_is_shown_as_the_api_has_it() {
     }
 }
 
-/// A model of Ollama's own API and one of the assistant's own: what the config says of a model goes along.
 #[tokio::test]
 async fn what_the_config_says_of_a_model_goes_along() {
     let server = ModelServer::start().await;

@@ -188,14 +188,25 @@ async fn tools_that_the_server_does_not_know_are_described() {
         json!({"chat_template_caps": {"supports_tools": false}}).to_string(),
     );
     server.default_reply(r#"{"tool":"weather","arguments":{"city":"Oslo"}}"#);
-    let body = ask(Api::Messages, json!({"tools": tools(Api::Messages)}));
+    let body = ask(
+        Api::Messages,
+        json!({"tools": tools(Api::Messages), "tool_choice": {"type": "auto", "disable_parallel_tool_use": true}}),
+    );
     let answer = scene.post("/v1/messages", &body.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
+    let said = read(Api::Messages, &answer);
+    let calls: Vec<(&str, &Value)> = said
+        .calls
+        .iter()
+        .map(|call| (call.name.as_str(), &call.arguments["city"]))
+        .collect();
+    assert_eq!(calls, [("weather", &json!("Oslo"))]);
     let sent = server.model_calls().pop().unwrap().body;
-    assert!(
-        sent.get("tools").is_none() && sent.get("response_format").is_some(),
-        "{sent}"
-    );
+    assert!(sent.get("response_format").is_some(), "{sent}");
+    // Nothing is said of tools in fields that go with them.
+    for field in ["tools", "tool_choice", "parallel_tool_calls"] {
+        assert!(sent.get(field).is_none(), "{sent}");
+    }
 }
 
 #[tokio::test]
