@@ -27,6 +27,7 @@ use crate::{
     office::Office,
     relay::Relay,
     reload::Now,
+    room::Room,
 };
 
 use error::Problem;
@@ -52,6 +53,7 @@ struct Inner {
     now: Arc<Now>,
     history: History,
     gate: Arc<Gate>,
+    room: Room,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -76,13 +78,14 @@ impl Agent {
 }
 
 impl Desk {
-    pub(crate) fn new(office: Office, now: Arc<Now>, history: History, gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(office: Office, now: Arc<Now>, history: History, gate: Arc<Gate>, room: Room) -> Self {
         Self(Arc::new(Inner {
             office,
             feed: now.feed.clone(),
             now,
             history,
             gate,
+            room,
         }))
     }
 

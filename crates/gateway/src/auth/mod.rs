@@ -19,4 +19,4 @@ pub use caller::Caller;
 pub use gate::Access;
 
 pub(crate) use gate::{Gate, Signal, Visitor};
-pub(crate) use peer::{Crowd, Peer};
+pub(crate) use peer::{Crowd, Peer, Place};

@@ -1,4 +1,4 @@
-//! `yabby serve`: the gateway, until Ctrl-C.
+//! `yabby serve`: the gateway, until Ctrl-C or SIGTERM.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         Ok(address) => address,
         Err(exit) => return exit,
     };
-    let mut interrupt = Interrupt::listen();
+    let (mut interrupt, mut termination) = (Interrupt::listen(), Interrupt::termination());
     let here = match here(app, None, Look::Needed).await {
         Ok(here) => here,
         Err(error) => {
@@ -122,6 +122,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     let end = async {
         tokio::select! {
             () = interrupt.pressed() => {}
+            () = termination.pressed() => {}
             () = following.run() => {}
         }
     };
@@ -131,7 +132,9 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
-    drop(working);
+    if let Some(working) = working {
+        working.end().await;
+    }
     app.keep(&reload.fleet());
     Exit::Answered
 }
