@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{
+    self,
+    error::{RecvError, TryRecvError},
+};
 use yabby_core::SessionKey;
 
 use crate::Live;
@@ -21,8 +24,32 @@ const ALL_BEHIND: usize = 8 * BEHIND;
 pub struct Hub(Arc<Watched>);
 
 struct Watched {
-    each: Mutex<HashMap<SessionKey, broadcast::Sender<Live>>>,
-    all: broadcast::Sender<(SessionKey, Live)>,
+    each: Mutex<HashMap<SessionKey, Sender<Live>>>,
+    all: Sender<(SessionKey, Live)>,
+}
+
+/// A channel has room for all events that a watcher may be behind from its beginning: only for pointers to them.
+type Sender<T> = broadcast::Sender<Arc<T>>;
+
+/// Hears what happens.
+#[derive(Debug)]
+pub struct Watcher<T>(broadcast::Receiver<Arc<T>>);
+
+impl<T: Clone> Watcher<T> {
+    /// The next event; an error where this watcher has missed some, or nothing will happen any more.
+    pub async fn recv(&mut self) -> Result<T, RecvError> {
+        self.0.recv().await.map(Arc::unwrap_or_clone)
+    }
+
+    /// The same without waiting.
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.0.try_recv().map(Arc::unwrap_or_clone)
+    }
+
+    /// Whether there is nothing that it has not heard yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Default for Hub {
@@ -36,30 +63,30 @@ impl Default for Hub {
 
 impl Hub {
     /// Watches a conversation from now on.
-    pub fn watch(&self, conversation: &SessionKey) -> broadcast::Receiver<Live> {
+    pub fn watch(&self, conversation: &SessionKey) -> Watcher<Live> {
         let mut watched = self.0.each.lock().unwrap_or_else(PoisonError::into_inner);
-        watched
+        let sender = watched
             .entry(conversation.clone())
-            .or_insert_with(|| broadcast::channel(BEHIND).0)
-            .subscribe()
+            .or_insert_with(|| broadcast::channel(BEHIND).0);
+        Watcher(sender.subscribe())
     }
 
     /// Watches all conversations from now on.
-    pub fn watch_all(&self) -> broadcast::Receiver<(SessionKey, Live)> {
-        self.0.all.subscribe()
+    pub fn watch_all(&self) -> Watcher<(SessionKey, Live)> {
+        Watcher(self.0.all.subscribe())
     }
 
     /// Tells whoever watches.
     pub fn tell(&self, conversation: &SessionKey, live: Live) {
         if self.0.all.receiver_count() > 0 {
             // Nobody is left only at this moment.
-            let _ = self.0.all.send((conversation.clone(), live.clone()));
+            let _ = self.0.all.send(Arc::new((conversation.clone(), live.clone())));
         }
         let mut watched = self.0.each.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = watched.get(conversation) else {
             return;
         };
-        if sender.send(live).is_err() {
+        if sender.send(Arc::new(live)).is_err() {
             // The last one has gone.
             watched.remove(conversation);
         }

@@ -25,7 +25,7 @@ pub use body::{Body, Kind, Reminder};
 pub use command::Command;
 pub use find::{Meant, Toolset};
 pub use home::{Helpers, Home, Rules};
-pub use hub::Hub;
+pub use hub::{Hub, Watcher};
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
 pub use notes::{Frozen, Note, Past};
@@ -46,6 +46,6 @@ pub use state::State;
 pub use step::{
     Circles, Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone,
 };
-pub use turn::{Assistant, Spawn};
+pub use turn::{Assistant, NotCounted, Spawn, Unsaid};
 pub use workspace::{FileName, FileTrouble, Scene, TroubleKind, Workspace, WorkspaceFile};
 pub use yabby_config::QueueMode;

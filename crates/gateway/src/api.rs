@@ -25,6 +25,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// The words of the one upstream that was asked, which are passed on instead.
     pub(crate) said: Option<Said>,
+    /// The field of the request that is wrong, where one is.
+    pub(crate) field: Option<String>,
     /// How many attempts there were.
     pub(crate) attempts: u32,
     /// When it is worth to try again.
@@ -42,6 +44,7 @@ impl Refusal {
             code,
             message: message.into(),
             said: None,
+            field: None,
             attempts: 0,
             retry_after: None,
             challenge: false,
@@ -66,14 +69,7 @@ impl Refusal {
     ///
     /// A key that an upstream does not take is not the client's, so that it is no 401: the client would doubt its own.
     pub(crate) fn of_kind(kind: ErrorKind, message: String) -> Self {
-        let Failure {
-            status, code, message, ..
-        } = Failure::of_kind(kind, message);
-        Self::new(
-            StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
-            code,
-            message,
-        )
+        Self::from(Failure::of_kind(kind, message))
     }
 
     /// The body of the error.
@@ -90,7 +86,20 @@ impl Refusal {
     }
 
     fn failure(&self) -> Failure {
-        Failure::new(self.status.as_u16(), self.code, self.message.clone())
+        Failure {
+            field: self.field.clone(),
+            ..Failure::new(self.status.as_u16(), self.code, self.message.clone())
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        Self {
+            field: failure.field,
+            ..Self::new(status, failure.code, failure.message)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod asking;
 mod assistant;
 mod auth;
 mod bell;
@@ -25,9 +26,11 @@ mod skim;
 mod stream;
 mod swap;
 mod tail;
+mod translate;
 mod trial;
 mod turn;
 mod upkeep;
+mod v1;
 mod watch;
 
 pub use app::Settings;

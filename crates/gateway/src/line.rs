@@ -84,7 +84,8 @@ pub(crate) struct Line {
 pub(crate) struct Sent {
     /// In reverse, so that the next one is the last.
     pieces: Vec<Bytes>,
-    left: u64,
+    /// How many bytes all of them have.
+    pub(crate) left: u64,
 }
 
 pub(crate) type Failed = Box<dyn Error + Send + Sync>;

@@ -10,14 +10,15 @@ use hyper::{
     body::{Body as _, Bytes},
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
-use yabby_route::{Decision, PlanError, Situation, Spending, decide, spending::Payer};
+use yabby_route::{PlanError, Spending, spending::Payer};
 use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
 use yabby_store::KeyKind;
 
 use crate::{
     api::{Api, Refusal},
+    asking::{Answering, Sending},
     assistant::{Programs, may_talk_to},
     auth,
     budget::Held,
@@ -26,6 +27,7 @@ use crate::{
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
     skim::skim,
+    translate::{self, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
     turn::after_others,
 };
@@ -34,11 +36,11 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// Which model has answered.
-const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
+pub(crate) const MODEL: HeaderName = HeaderName::from_static("x-yabby-model");
 /// How many attempts it took.
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
+pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempts");
 /// How far away it stands.
-const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
+pub(crate) const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
 const SESSIONS: [HeaderName; 2] = [
     HeaderName::from_static("x-yabby-session"),
@@ -57,21 +59,31 @@ pub(crate) struct Relay {
 }
 
 /// Everything about one request that is the same for all candidates.
-struct Asked<'a> {
-    api: Api,
-    headers: &'a HeaderMap,
-    body: Bytes,
+pub(crate) struct Asked<'a> {
+    pub(crate) api: Api,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
     caller: Caller,
     /// Whose key has come with it.
     by: &'a auth::Caller,
-    payer: Payer,
+    pub(crate) payer: Payer,
+    /// For whom it cannot pass as it is.
+    reading: Reading,
+}
+
+/// How a target is asked.
+enum Road<'a> {
+    /// The request passes as it came.
+    Straight(&'a Way),
+    /// It is put into the words of another API.
+    Translated(Box<Prepared<'a>>),
 }
 
 /// What was tried, and why each failed.
 #[derive(Default)]
-struct Tried {
-    attempts: u32,
-    failures: Vec<(ModelRef, Failure)>,
+pub(crate) struct Tried {
+    pub(crate) attempts: u32,
+    pub(crate) failures: Vec<(ModelRef, Failure)>,
 }
 
 impl Relay {
@@ -89,6 +101,7 @@ impl Relay {
             headers,
             body: body.bytes(),
             caller,
+            reading: Reading::default(),
         };
         match self.relay(&asked).await {
             Ok(response) => response,
@@ -112,7 +125,7 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
-            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body)).await);
+            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
         }
         let route = self
             .routes
@@ -129,10 +142,15 @@ impl Relay {
         }
         drop(name);
         for (at, target) in targets.iter().enumerate() {
-            let way = match &target.way {
-                Ok(way) => way,
-                Err(error) => {
-                    tried.failures.push((target.model.clone(), error.again().into()));
+            let road = match target.way(asked.api) {
+                Ok(Some(way)) => Ok(Road::Straight(way)),
+                Ok(None) => asked.prepared(target).map(Road::Translated),
+                Err(error) => Err(Box::new(Failure::from(error.again()))),
+            };
+            let road = match road {
+                Ok(road) => road,
+                Err(failure) => {
+                    tried.failures.push((target.model.clone(), *failure));
                     continue;
                 }
             };
@@ -170,22 +188,36 @@ impl Relay {
                 running: None,
             };
             target.endpoint.used();
-            let sent = Sent::new(found.spliced(&asked.body, &way.model, way.provider.as_ref()));
+            let sending = match road {
+                Road::Straight(way) => Sending::Straight {
+                    way,
+                    sent: Sent::new(found.spliced(&asked.body, &way.model, way.provider.as_ref())),
+                },
+                Road::Translated(prepared) => Sending::Translated(prepared),
+            };
             let queued = entered.elapsed();
             after_others(target).await;
             let opened = self
-                .ask(asked, (target, way, last), &sent, queued, &mut slot, &mut tried)
+                .ask(asked, (target, last), sending, queued, &mut slot, &mut tried)
                 .await;
-            if let Some((opened, trial)) = opened {
+            if let Some((answering, trial)) = opened {
                 after_others(target).await;
-                return Ok(passing(asked.api, tried.attempts, way, opened, trial, slot));
+                let mut response = match answering {
+                    Answering::Straight(opened) => passing(asked.api, opened, trial, slot),
+                    Answering::Translated(begun) => translate::respond(*begun, trial, slot),
+                };
+                let headers = response.headers_mut();
+                headers.insert(MODEL, target.name.clone());
+                headers.insert(ATTEMPTS, HeaderValue::from(tried.attempts));
+                headers.insert(ZONE, zone(target));
+                return Ok(response);
             }
         }
         Err(tried.refusal())
     }
 
     /// Whether data may go to a target, found out where the rules make that necessary.
-    async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
+    pub(crate) async fn placed(&self, target: &Target, zones: &Zones) -> Result<(), ModelError> {
         if zones.is_unlimited() {
             return Ok(());
         }
@@ -200,95 +232,10 @@ impl Relay {
         let (kind, phase) = (ErrorKind::OutOfZone, Phase::Connect);
         Err(ModelError::new(kind, phase, &endpoint.base_url, forbidden.reason()).with_hint(forbidden.hint()))
     }
-
-    /// Asks one target as often as is decided; `None` goes on with the next one.
-    async fn ask(
-        &self,
-        asked: &Asked<'_>,
-        (target, way, last): (&Arc<Target>, &Way, bool),
-        sent: &Sent,
-        queued: Duration,
-        slot: &mut Slot,
-        tried: &mut Tried,
-    ) -> Option<(Opened, Trial)> {
-        let model = target.model.model();
-        let (mut retries, mut keys) = (0, 0);
-        tried.attempts += 1;
-        let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
-        loop {
-            let reserved = trial.reserve(&self.spending, &asked.payer, tokens(&asked.body)).await;
-            let opened = match reserved {
-                Err(error) => Err(error.into()),
-                Ok(()) if target.endpoint.is_managed() => {
-                    Box::pin(self.open_managed(&mut trial, asked, sent, slot)).await
-                }
-                Ok(()) => trial.open(way, asked.api, asked.headers, sent).await,
-            };
-            let failure = match opened {
-                Ok(opened) => return Some((opened, trial)),
-                Err(failure) => failure,
-            };
-            let error = &failure.error;
-            let decision = decide(&Situation {
-                kind: error.kind,
-                phase: error.phase,
-                visible: false,
-                managed: target.endpoint.is_managed(),
-                retries,
-                last,
-                left: trial.watch.left(),
-                retry_after: error.details.numbers.retry_after,
-                prefer_fast: self.routes.prefers_fast(),
-                // What was asked for is passed on as it is, or not at all.
-                step: false,
-                chat: false,
-                reasoning_off: false,
-                refit: false,
-                other_key: keys < target.endpoint.key_count() && target.endpoint.another_key(model, error),
-            });
-            if let (ErrorKind::Loading, Decision::Wait(pause)) = (error.kind, decision) {
-                // The same attempt goes on. The breaker is told that it loads, which is no failure.
-                target.endpoint.failed(model, error);
-                sleep(pause).await;
-                continue;
-            }
-            trial.failed(error, decision.word());
-            match decision {
-                Decision::Retry => retries += 1,
-                Decision::Wait(pause) => {
-                    retries += 1;
-                    sleep(pause).await;
-                }
-                Decision::OtherKey => keys += 1,
-                _ => {
-                    tried.failures.push((target.model.clone(), failure));
-                    return None;
-                }
-            }
-            tried.attempts += 1;
-            trial = Trial::start(target, &self.http, &self.metrics, Duration::ZERO);
-        }
-    }
-
-    /// The same for a server that Yabby runs, which may have to be started and may have another port then.
-    async fn open_managed(
-        &self,
-        trial: &mut Trial,
-        asked: &Asked<'_>,
-        sent: &Sent,
-        slot: &mut Slot,
-    ) -> Result<Opened, Failure> {
-        let target = Arc::clone(&trial.target);
-        let starting = target.endpoint.ensure_running(&self.http, &());
-        let running = trial.watch.within(Phase::Connect, starting).await??;
-        let way = self.routes.way(asked.api, &target.model, &running, None)?;
-        slot.running = Some(running);
-        trial.open(&way, asked.api, asked.headers, sent).await
-    }
 }
 
 /// Whether its breaker and its keys let a request pass.
-async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
+pub(crate) async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, ModelError> {
     if let Some(resting) = target.endpoint.keys_at_rest(target.model.model()) {
         return Err(resting);
     }
@@ -299,7 +246,7 @@ async fn may_ask(target: &Target, http: &Http) -> Result<Option<ProbeTicket>, Mo
 }
 
 /// Waits for a slot. The place in the line is given up when the client leaves.
-async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
     let limit = target.deadlines.queue;
     let entered = async {
@@ -322,7 +269,7 @@ async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
 }
 
 /// None of the models that would be asked may be asked with this key.
-fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
+pub(crate) fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
     let message = format!(
         "the key {:?} may not ask {}: its scope models allows only {}",
         by.name(),
@@ -333,12 +280,12 @@ fn not_allowed(by: &auth::Caller, name: Option<&str>) -> Refusal {
 }
 
 /// Four bytes each, as everybody estimates; the body is not read.
-fn tokens(body: &[u8]) -> u32 {
+pub(crate) fn tokens(body: &[u8]) -> u32 {
     u32::try_from(body.len() / 4).unwrap_or(u32::MAX)
 }
 
 /// A person is at the other end, as far as is known.
-fn caller(headers: &HeaderMap) -> Caller {
+pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     let session = SESSIONS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     Caller {
         priority: Priority::Person,
@@ -346,7 +293,7 @@ fn caller(headers: &HeaderMap) -> Caller {
     }
 }
 
-fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
+fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
     let Opened { line, response, first } = opened;
     let (head, body) = response.into_parts();
     let stream = has_type(&head.headers, "text/event-stream");
@@ -360,9 +307,6 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
     if !stream && let Some(length) = head.headers.get(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, length.clone());
     }
-    headers.insert(MODEL, way.name.clone());
-    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
-    headers.insert(ZONE, zone(&trial.target));
     let ended = body.is_end_stream();
     let mut passing = Passing {
         line: Some(line),
@@ -383,7 +327,7 @@ fn passing(api: Api, attempts: u32, way: &Way, opened: Opened, trial: Trial, slo
     response
 }
 
-fn zone(target: &Target) -> HeaderValue {
+pub(crate) fn zone(target: &Target) -> HeaderValue {
     match target.endpoint.zone_of(target.model.model()) {
         Zone::Machine => HeaderValue::from_static("machine"),
         Zone::Lan => HeaderValue::from_static("lan"),
@@ -428,7 +372,7 @@ pub(crate) fn refused(api: Api, refusal: &Refusal) -> Response<Out> {
     response
 }
 
-fn no_plan(error: &PlanError) -> Refusal {
+pub(crate) fn no_plan(error: &PlanError) -> Refusal {
     let kind = match error {
         PlanError::UnknownModel { .. } => ErrorKind::ModelNotFound,
         PlanError::NoEndpoint { .. } | PlanError::Routing { .. } => ErrorKind::BadRequest,
@@ -444,17 +388,43 @@ fn sentence(message: &Text, hint: Option<&Text>) -> String {
     hint.map_or(message.clone(), |hint| format!("{message} ({})", hint.english()))
 }
 
+// === impl Asked ===
+
+impl Asked<'_> {
+    /// The request in the words of a target.
+    pub(crate) fn prepared(&self, target: &Arc<Target>) -> Result<Box<Prepared<'_>>, Box<Failure>> {
+        self.reading.prepared(self.api, &self.body, target)
+    }
+}
+
 // === impl Tried ===
 
 impl Tried {
+    /// Nobody was asked, because of the same thing in the request.
+    fn untold(&self) -> Option<Refusal> {
+        let (_, first) = self.failures.first()?;
+        let untold = first.untold.as_ref()?;
+        let same = |(_, failure): &(ModelRef, Failure)| failure.untold.as_ref() == Some(untold);
+        self.failures
+            .iter()
+            .all(same)
+            .then(|| Refusal::from((**untold).clone()))
+    }
+
     /// What the client is told when nobody has answered. The words of a single upstream are its own.
-    fn refusal(mut self) -> Refusal {
+    pub(crate) fn refusal(mut self) -> Refusal {
+        if let Some(untold) = self.untold() {
+            return untold;
+        }
         if let [(model, failure)] = self.failures.as_mut_slice() {
             let text = format!(
                 "{model}: {}",
                 sentence(&failure.error.message, failure.error.hint.as_ref())
             );
             let mut refusal = Refusal::of_kind(failure.error.kind, text);
+            if failure.error.kind == ErrorKind::RateLimit {
+                refusal.retry_after = failure.error.details.numbers.retry_after;
+            }
             // A key that is refused is not the client's: it is told in our words whose it is.
             if !matches!(failure.error.kind, ErrorKind::Auth | ErrorKind::Billing)
                 && let Some(said) = failure.said.take()
@@ -467,9 +437,10 @@ impl Tried {
             refusal.attempts = self.attempts;
             return refusal;
         }
-        let kind = self
-            .failures
-            .last()
+        // What a server has said goes before what the request could not be put into.
+        let asked = self.failures.iter().rfind(|(_, failure)| failure.untold.is_none());
+        let kind = asked
+            .or(self.failures.last())
             .map_or(ErrorKind::NotLoaded, |(_, failure)| failure.error.kind);
         let told: Vec<String> = self
             .failures

@@ -8,9 +8,11 @@ use hyper::{
     body::{Bytes, Incoming},
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use tower_service::Service as _;
-use yabby_store::{Keys, Scopes};
+use yabby_store::Keys;
 
 use crate::{
     api::{self, Api, Refusal},
@@ -18,10 +20,11 @@ use crate::{
     budget::Budget,
     passing::Out,
     ready::readiness,
-    relay::{Relay, refused},
+    relay::refused,
     reload::Now,
     room::{Room, Stay},
     site,
+    v1::{self, Place},
 };
 
 /// What all connections have.
@@ -33,6 +36,17 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     /// The API of the page, where there is an assistant.
     pub(crate) app: Option<Router>,
+}
+
+/// Whose key it is that is shown, and who answers.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Me {
+    name: String,
+    /// `owner`, `client` or `device`.
+    kind: &'static str,
+    version: &'static str,
+    /// This process, among those that share a store.
+    replica: Option<String>,
 }
 
 /// A connection, and who has asked last on it.
@@ -70,7 +84,7 @@ impl Seat {
 pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    let refuse = |refusal: &Refusal| refused(api::of_errors(path), refusal);
+    let refuse = |refusal: &Refusal| refused(v1::of_errors(&head), refusal);
     let visitor = match shared.gate.visitor(peer, &head) {
         Ok(visitor) => visitor,
         Err(refusal) => return refuse(&refusal),
@@ -126,13 +140,13 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
     };
     seat.take(&caller);
     if path == "/api/me" {
-        let me = json!({
-            "name": caller.name(),
-            "kind": caller.kind().name(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "replica": shared.gate.keys().map(Keys::me),
-        });
-        return get(&|| whole("application/json", me.to_string()));
+        let me = Me {
+            name: caller.name().to_owned(),
+            kind: caller.kind().name(),
+            version: env!("CARGO_PKG_VERSION"),
+            replica: shared.gate.keys().map(Keys::me).map(str::to_owned),
+        };
+        return get(&|| whole("application/json", json!(me).to_string()));
     }
     let is_of_page = path.starts_with("/api/");
     if (is_of_page || path == "/metrics") && !caller.may_operate() {
@@ -166,6 +180,9 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
         let Ok(response) = app.clone().call(request).await;
         return response.map(Out::App);
     }
+    if let Some(place) = Place::of(path) {
+        return v1::respond(&place, shared, &caller, &head, body).await;
+    }
     if let Some(api) = api::of_path(path) {
         if head.method != Method::POST {
             return only(api, "POST");
@@ -175,31 +192,12 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
             Err(refusal) => refused(api, &refusal),
         };
     }
-    match path {
-        "/v1/models" => get(&|| whole("application/json", models(&shared.now.relay(), caller.scopes()))),
-        "/metrics" => get(&|| {
-            whole(
-                "text/plain; version=0.0.4; charset=utf-8",
-                shared.now.relay().metrics.text() + &shared.room.text(),
-            )
-        }),
-        _ => {
-            let message = format!("there is no {path} here");
-            refused(Api::Chat, &Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
-        }
+    if path == "/metrics" {
+        let text = "text/plain; version=0.0.4; charset=utf-8";
+        return get(&|| whole(text, shared.now.relay().metrics.text() + &shared.room.text()));
     }
-}
-
-/// platform.openai.com/docs/api-reference/models/list
-fn models(relay: &Relay, scopes: &Scopes) -> String {
-    let entry = |id: String| {
-        let owner = id.split_once('/').map_or("yabby", |(provider, _)| provider).to_owned();
-        json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
-    };
-    let agents = relay.programs.iter().flat_map(|programs| programs.names_for(scopes));
-    let names = relay.routes.names(scopes).into_iter().chain(agents);
-    let entries: Vec<_> = names.map(entry).collect();
-    json!({"object": "list", "data": entries}).to_string()
+    let message = format!("there is no {path} here");
+    refuse(&Refusal::new(StatusCode::NOT_FOUND, "not_found", message))
 }
 
 fn ready(now: &Now) -> Response<Out> {
@@ -210,7 +208,7 @@ fn ready(now: &Now) -> Response<Out> {
     response
 }
 
-fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {
+pub(crate) fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {
     let mut response = Response::new(Out::Whole(Some(body.into())));
     response
         .headers_mut()
@@ -218,7 +216,7 @@ fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Out> {
     response
 }
 
-fn only(api: Api, method: &'static str) -> Response<Out> {
+pub(crate) fn only(api: Api, method: &'static str) -> Response<Out> {
     let message = format!("only {method} is understood here");
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
     let mut response = refused(api, &refusal);

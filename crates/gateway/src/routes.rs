@@ -8,7 +8,7 @@ use std::{
 use hyper::{
     HeaderMap, Uri,
     body::Bytes,
-    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
 use yabby_config::{Config, Params};
@@ -25,6 +25,8 @@ use crate::{
 
 /// More names than this are not remembered: a client may make up any number of models of a provider.
 const MOST_NAMES: usize = 512;
+/// A request to an upstream has most often fewer than this.
+const HEADERS: usize = 12;
 /// A longer name is planned each time.
 const LONGEST_NAME: usize = 256;
 
@@ -67,8 +69,12 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) deadlines: Deadlines,
     pub(crate) counts: Arc<Counts>,
-    /// How to get there; what is wrong with it otherwise.
-    pub(crate) way: Result<Way, ModelError>,
+    /// How a request gets there as it is: not where another API is spoken. What is wrong with it otherwise.
+    way: Result<Option<Way>, ModelError>,
+    /// The name of the model, for the client.
+    pub(crate) name: HeaderValue,
+    /// What the config says of it, for who is asked in another API.
+    pub(crate) params: Params,
 }
 
 /// How a request gets to a target.
@@ -85,8 +91,6 @@ pub(crate) struct Way {
     pub(crate) model: Bytes,
     /// Where `OpenRouter` may send the prompt, as JSON.
     pub(crate) provider: Option<Bytes>,
-    /// The model's name here, for the client.
-    pub(crate) name: HeaderValue,
 }
 
 // === impl Routes ===
@@ -200,7 +204,29 @@ impl Routes {
             endpoint: endpoint.clone(),
             deadlines: Deadlines::of(endpoint),
             counts: self.metrics.of(&endpoint.provider),
-            way: self.way(api, &candidate.model, endpoint, Some(&candidate.params)),
+            way: if endpoint.dialect_for(candidate.model.model()) == api.dialect() {
+                self.way(api, &candidate.model, endpoint, Some(&candidate.params))
+                    .map(Some)
+            } else {
+                Ok(None)
+            },
+            name: value(&candidate.model.to_string()).unwrap_or(HeaderValue::from_static("?")),
+            params: candidate.params.clone(),
+        }
+    }
+
+    /// A model that makes embeddings, wherever it is.
+    pub(crate) fn embedder(&self, model: ModelRef, endpoint: &Endpoint) -> Target {
+        Target {
+            names: self.names_of(&model),
+            endpoint: endpoint.clone(),
+            deadlines: Deadlines::of(endpoint),
+            counts: self.metrics.of(&endpoint.provider),
+            // It is asked by the endpoint itself.
+            way: Ok(None),
+            name: value(&model.to_string()).unwrap_or(HeaderValue::from_static("?")),
+            params: Params::default(),
+            model,
         }
     }
 
@@ -223,7 +249,9 @@ impl Routes {
         let host = url.authority().ok_or_else(wrong)?;
         // Credentials of the base URL are a header of their own.
         let host = host.as_str().rsplit('@').next().unwrap_or_default();
-        let mut common = HeaderMap::new();
+        // With room for what each request adds, and a place for the length of its body: no request makes it larger.
+        let mut common = HeaderMap::with_capacity(HEADERS);
+        common.insert(CONTENT_LENGTH, HeaderValue::from(0));
         common.insert(HOST, value(host).ok_or_else(wrong)?);
         common.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
         common.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -256,7 +284,6 @@ impl Routes {
             provider: limits
                 .filter(|_| endpoint.takes_routing())
                 .map(|limits| limits.to_string().into()),
-            name: value(&model.to_string()).unwrap_or(HeaderValue::from_static("?")),
         })
     }
 
@@ -341,15 +368,13 @@ fn other_dialect(api: Api, model: &ModelRef, endpoint: &Endpoint) -> ModelError 
         Phase::Connect,
         &endpoint.base_url,
         text!(
-            "{model} speaks {theirs} and the request is {ours}, which is not translated yet",
+            "{model} speaks {theirs} since it was started anew, and the request came in {ours}",
             model = model,
             theirs = endpoint.dialect_for(model.model()).name(),
             ours = api.dialect().name()
         ),
     )
-    .with_hint(text!(
-        "use the API that the model speaks, or set api of the provider to one that its server also speaks"
-    ))
+    .with_hint(text!("ask again"))
 }
 
 fn unusable(endpoint: &Endpoint) -> ModelError {
@@ -371,6 +396,14 @@ fn unusable(endpoint: &Endpoint) -> ModelError {
 // === impl Target ===
 
 impl Target {
+    /// How a request gets there as it is, if the API is one that it speaks.
+    pub(crate) fn way(&self, api: Api) -> Result<Option<&Way>, &ModelError> {
+        let way = self.way.as_ref()?;
+        // A server that was believed to have the API of Responses may have turned out not to.
+        let speaks = |_: &&Way| api != Api::Responses || self.endpoint.dialect_for(self.model.model()) == api.dialect();
+        Ok(way.as_ref().filter(speaks))
+    }
+
     /// The names that it goes by.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)

@@ -20,6 +20,8 @@ pub(crate) struct Tail {
     /// Only of Messages.
     beginning: Vec<u8>,
     end: Vec<u8>,
+    /// Of an answer that was read here.
+    read: Option<Box<Usage>>,
 }
 
 impl Tail {
@@ -56,8 +58,16 @@ impl Tail {
         memchr(b'\n', text).is_none() && self.end.len() >= KEPT && text.ends_with(b"}")
     }
 
+    /// The tokens of an answer that is read here, and of which no piece passes.
+    pub(crate) fn read(&mut self, usage: Usage) {
+        self.read.get_or_insert_default().update(usage);
+    }
+
     /// The tokens, as far as they are told near the beginning or the end.
     pub(crate) fn usage(&self) -> Usage {
+        if let Some(read) = &self.read {
+            return **read;
+        }
         let mut usage = Usage::default();
         for part in [&self.beginning, &self.end] {
             if let Some(told) = last_usage(part) {

@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
-use yabby_core::{ModelError, Outcome, Phase, Usage};
+use yabby_core::{ModelError, ModelEvent, Outcome, Phase, Usage};
 use yabby_route::spending::{Payer, Price, Reservation, Spending};
 use yabby_servers::{Http, KeyUse};
-use yabby_wire::ResponseHeaders;
+use yabby_wire::{ResponseHeaders, clients};
 
 use crate::{
     api::{self, Api},
@@ -62,6 +62,8 @@ pub(crate) struct Failure {
     pub(crate) error: ModelError,
     /// The upstream's own words, where it has said an error in JSON.
     pub(crate) said: Option<Said>,
+    /// What the client is told where it is the request that cannot be put into the words of the upstream.
+    pub(crate) untold: Option<Box<clients::Failure>>,
 }
 
 /// An error of an upstream as it came, without secrets.
@@ -139,8 +141,7 @@ impl Trial {
                 }
             }
         };
-        self.heard(Phase::FirstToken);
-        self.head_ms = Some(millis(self.watch.last().duration_since(self.start)));
+        self.head();
         self.begun(api, line, response).await
     }
 
@@ -224,7 +225,11 @@ impl Trial {
             headers: head.headers,
             body: endpoint.without_secrets(&String::from_utf8_lossy(event)),
         });
-        Failure { error, said }
+        Failure {
+            error,
+            said,
+            untold: None,
+        }
     }
 
     /// The connection has ended before the answer did.
@@ -234,6 +239,10 @@ impl Trial {
 
     fn first_piece(&mut self, api: Api, piece: &[u8]) {
         self.piece(api, piece);
+        self.first();
+    }
+
+    fn first(&mut self) {
         let after = self.watch.last().duration_since(self.start);
         self.first_ms = Some(millis(after));
         self.target.counts.first_byte(after);
@@ -247,6 +256,36 @@ impl Trial {
         self.heard(Phase::Streaming);
         self.bytes += piece.len() as u64;
         self.tail.push(api, piece);
+    }
+
+    /// A request is sent whose answer is read here.
+    pub(crate) fn asks(&mut self) {
+        self.phase = Phase::Head;
+    }
+
+    /// The head of an answer has come.
+    pub(crate) fn head(&mut self) {
+        self.heard(Phase::FirstToken);
+        self.head_ms = Some(millis(self.watch.last().duration_since(self.start)));
+    }
+
+    /// An event of an answer that is read here, of which so many bytes have come.
+    pub(crate) fn event(&mut self, event: &ModelEvent, bytes: u64) {
+        self.bytes = bytes;
+        if let ModelEvent::Usage(usage) = event {
+            self.tail.read(*usage);
+        }
+        if let Some(reservation) = &mut self.reservation {
+            reservation.heard(event);
+        }
+        let says_nothing = matches!(
+            event,
+            ModelEvent::Progress(_) | ModelEvent::Usage(_) | ModelEvent::ServedBy(_)
+        );
+        self.heard(if says_nothing { self.phase } else { Phase::Streaming });
+        if !says_nothing && self.first_ms.is_none() {
+            self.first();
+        }
     }
 
     fn heard(&mut self, phase: Phase) {
@@ -311,7 +350,11 @@ impl Drop for Trial {
 
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
-        Self { error, said: None }
+        Self {
+            error,
+            said: None,
+            untold: None,
+        }
     }
 }
 
@@ -327,6 +370,7 @@ fn request(way: &Way, key: KeyUse, api: Api, client: &HeaderMap, sent: &Sent) ->
     if let Some(of_key) = way.headers.get(key.place()) {
         headers.clone_from(of_key);
     }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(sent.left));
     // What the config says goes before what the client says.
     for name in api::passed(api) {
         if let (Some(value), false) = (client.get(name), way.sets.contains(name)) {

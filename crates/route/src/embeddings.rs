@@ -151,6 +151,13 @@ impl Embeddings {
         }
     }
 
+    /// The model that would be asked, and how far texts may travel to it. Servers are asked what they have where that decides it.
+    pub async fn wanted(&self) -> Option<(Embedding, Zones)> {
+        let zones = self.zones(false);
+        self.look(&zones).await;
+        self.chosen().map(|chosen| (chosen, zones))
+    }
+
     /// The embeddings of some texts, in their order; `texts` are as the model that is chosen wants them. `private`: they stay on
     /// this machine and in its network.
     ///

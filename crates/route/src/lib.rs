@@ -25,7 +25,7 @@ mod watch;
 pub use deadlines::Deadlines;
 pub use decide::{Decision, Degrade, Situation, decide};
 pub use embeddings::{Embedding, Embeddings, NoEmbeddings};
-pub use live::extra_body;
+pub use live::{Descent, extra_body, has_no_responses};
 pub use plan::{Candidate, Lack, LeftOut, Missing, Needs, Plan, PlanError, Wanted, Why, plan, resolve};
 pub use record::{NotPlanned, PassedOver, PlanRecord, Planned, Recorder, TurnEnd, TurnRecord, Turns};
 pub use refit::{DropOldest, Refit};

@@ -1,12 +1,22 @@
 //! Asking a server what texts mean.
 
+use serde_json::{Map, Value};
 use yabby_core::{ErrorKind, ModelError, Phase, text};
-use yabby_wire::{Dialect, WireError, classify, encode_embeddings, read_embeddings};
+use yabby_wire::{Dialect, WireError, classify, encode_embeddings, read_embedding_tokens, read_embeddings};
 
 use crate::{Endpoint, Http, ModelFacts, answer, transport};
 
 /// The most that is read of an answer, in bytes: a thousand embeddings of 2,000 numbers as text.
 const LONGEST: usize = 32 * 1024 * 1024;
+
+/// What texts mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// The embeddings, in the order of the texts.
+    pub numbers: Vec<Vec<f32>>,
+    /// How many tokens all texts had, where the server says so.
+    pub tokens: Option<u32>,
+}
 
 impl Endpoint {
     /// The embeddings of some texts, in their order.
@@ -14,7 +24,19 @@ impl Endpoint {
     /// As with [`Endpoint::ask`], deadlines, the queue and the breaker are the caller's, and dropping the future closes the
     /// connection. A text that is too long for the model is [`ErrorKind::ContextOverflow`].
     pub async fn embed(&self, http: &Http, model: &str, texts: &[String]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let asked = encode_embeddings(model, texts);
+        let embedded = self.embed_with(http, model, texts, &Map::new()).await?;
+        Ok(embedded.numbers)
+    }
+
+    /// The same, with fields of the request that this knows nothing of, and with the count of tokens.
+    pub async fn embed_with(
+        &self,
+        http: &Http,
+        model: &str,
+        texts: &[String],
+        extra: &Map<String, Value>,
+    ) -> Result<Embedded, ModelError> {
+        let asked = encode_embeddings(model, texts, extra);
         let mut post = http
             .client(self)?
             .post(format!("{}{}", self.url, asked.path))
@@ -58,9 +80,10 @@ impl Endpoint {
             Err(classify(status.as_u16(), &headers, &body))
         };
         match read {
-            Ok(embeddings) => {
+            Ok(numbers) => {
                 self.key_succeeded(lease, model);
-                Ok(embeddings)
+                let tokens = read_embedding_tokens(&body);
+                Ok(Embedded { numbers, tokens })
             }
             Err(mut error) => Err(self.not_embedded(lease, model, &mut error)),
         }
@@ -80,7 +103,7 @@ impl ModelFacts {
 }
 
 fn is_error(body: &[u8]) -> bool {
-    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let body: Option<Value> = serde_json::from_slice(body).ok();
     body.is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
 }
 

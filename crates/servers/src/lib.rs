@@ -41,6 +41,7 @@ pub use breaker::{Breaker, BreakerState, BreakerStatus, Jitter, ProbeTicket, Ver
 pub use counting::{Basis, Estimator, Features, Truncation, truncated};
 pub use credentials::{KeyRest, KeyStatus};
 pub use discover::{WellKnown, discover};
+pub use embeddings::Embedded;
 pub use endpoint::{Endpoint, EndpointOrigin};
 pub use facts::{Instance, ModelFacts, ModelState, Reasoning, ServerFacts, ServerKind, TokenCounter};
 pub use fleet::Fleet;

@@ -59,6 +59,11 @@ impl Endpoint {
         }
     }
 
+    /// How tools are offered in a request.
+    pub fn tool_mode_of(&self, model: &str, request: &ModelRequest) -> ToolMode {
+        self.quirks_of(model, request).tool_mode
+    }
+
     /// The dialect for a request. llama.cpp and LM Studio hold an answer to a schema in Chat alone (`wire-facts.md`
     /// §6.3), whatever else they serve, so that constrained calls go there.
     pub fn dialect_of(&self, model: &str, request: &ModelRequest) -> Dialect {

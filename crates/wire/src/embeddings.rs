@@ -1,6 +1,6 @@
 //! Asking what texts mean: `POST /v1/embeddings`, in the form that all servers share (`wire-facts.md` §9).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{dialect::Encoded, error::WireError, json::items};
 
@@ -37,12 +37,28 @@ pub fn embedding_prefixes(model: &str) -> (&'static str, &'static str) {
 }
 
 /// The question for the embeddings of some texts. The smallest one, which all servers take: numbers come as numbers.
-pub fn encode_embeddings(model: &str, texts: &[String]) -> Encoded {
+/// `extra` are fields beside those that are known, such as `dimensions`.
+pub fn encode_embeddings(model: &str, texts: &[String], extra: &Map<String, Value>) -> Encoded {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), model.into());
+    body.insert("input".to_owned(), json!(texts));
+    for (name, value) in extra {
+        body.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     Encoded {
         path: "/embeddings",
-        body: json!({"model": model, "input": texts}).to_string().into_bytes(),
+        body: Value::Object(body).to_string().into_bytes(),
         headers: Vec::new(),
     }
+}
+
+/// How many tokens the texts had, where the answer says so.
+pub fn read_embedding_tokens(body: &[u8]) -> Option<u32> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let usage = &answer["usage"];
+    // Some say only one of the two.
+    let tokens = usage["prompt_tokens"].as_u64().or(usage["total_tokens"].as_u64())?;
+    u32::try_from(tokens).ok()
 }
 
 /// Reads as many embeddings as there were texts, in the order of the texts, all of one length.
@@ -104,11 +120,29 @@ mod tests {
 
     #[test]
     fn a_question_is_small_and_always_the_same() {
-        let asked = encode_embeddings("m", &["a".to_owned(), "\"柯基\"".to_owned()]);
+        let asked = encode_embeddings("m", &["a".to_owned(), "\"柯基\"".to_owned()], &Map::new());
         assert_eq!(
             (asked.path, std::str::from_utf8(&asked.body).unwrap(), asked.headers),
             ("/embeddings", r#"{"model":"m","input":["a","\"柯基\""]}"#, Vec::new())
         );
+    }
+
+    #[test]
+    fn what_is_wanted_beside_it_is_asked_and_tokens_are_read() {
+        let extra = json!({"dimensions": 2, "model": "other"});
+        let asked = encode_embeddings("m", &["a".to_owned()], extra.as_object().unwrap());
+        assert_eq!(
+            std::str::from_utf8(&asked.body).unwrap(),
+            r#"{"model":"m","input":["a"],"dimensions":2}"#
+        );
+        for (body, tokens) in [
+            (r#"{"usage":{"prompt_tokens":6,"total_tokens":7}}"#, Some(6)),
+            (r#"{"usage":{"total_tokens":7}}"#, Some(7)),
+            (r#"{"usage":null}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(read_embedding_tokens(body.as_bytes()), tokens, "{body}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use classify::{ResponseHeaders, classify};
 pub use count::{Count, CountRequest, TokenCounter, encode_count, read_count};
 pub use decoder::{BodyKind, Decoder, Expectation};
 pub use dialect::{Dialect, Encoded, MaxTokensField, Quirks, Target, encode, prepared};
-pub use embeddings::{embedding_prefixes, encode_embeddings, read_embeddings};
+pub use embeddings::{embedding_prefixes, encode_embeddings, read_embedding_tokens, read_embeddings};
 pub use error::{Recovered, WireError};
 pub use ladder::{Learned, Step, next_step};
 pub use lower::{SUBSET, lower_output, lower_parameters};

@@ -4,6 +4,7 @@ mod answering;
 mod asking;
 mod call;
 mod commands;
+mod counting;
 mod ending;
 mod fitting;
 mod held;
@@ -25,6 +26,7 @@ use yabby_store::{Answered, Approval, Content, NewInbound, NewItem, NewTimer, Sa
 
 use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish, reuse::Reuse};
 
+pub use counting::{NotCounted, Unsaid};
 pub use spawn::Spawn;
 
 use commands::Obeyed;

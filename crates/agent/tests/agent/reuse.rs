@@ -1,6 +1,6 @@
 //! What is told when a server reads again what it has read before.
 
-use yabby_agent::{Live, Rules};
+use yabby_agent::{Live, Rules, Watcher};
 use yabby_core::Lang;
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What was told while the turns ran.
-fn told(live: &mut tokio::sync::broadcast::Receiver<Live>) -> Vec<String> {
+fn told(live: &mut Watcher<Live>) -> Vec<String> {
     let mut told = Vec::new();
     while let Ok(live) = live.try_recv() {
         if let Live::Notice(notice) = live {

@@ -3,6 +3,7 @@
 mod approvals;
 mod conversations;
 mod deliver;
+mod elsewhere;
 mod entries;
 mod error;
 mod events;
@@ -121,7 +122,7 @@ pub(crate) fn router(desk: Desk) -> Router {
 fn paths() -> Paths {
     use Verb::{Delete, Get, Post};
     let gives = Does::gives;
-    Paths::new()
+    elsewhere::tell(Paths::new())
         .add(Get, "/api/agents", agents, &gives("The agents.", of::<Vec<Agent>>))
         .add(
             Get,

@@ -29,8 +29,11 @@ pub(super) struct Does {
     query: Option<Described>,
     body: Option<Described>,
     answer: Option<Described>,
+    error: Described,
     status: &'static str,
     media: &'static str,
+    /// Where somebody else says what it is.
+    see: Option<&'static str>,
 }
 
 /// All paths.
@@ -78,8 +81,10 @@ impl Does {
             query: None,
             body: None,
             answer: None,
+            error: of::<ProblemBody>,
             status: "204",
             media: "application/json",
+            see: None,
         }
     }
 
@@ -113,6 +118,15 @@ impl Does {
         Self { status, ..self }
     }
 
+    /// It is as somebody else says there, and an error has their form.
+    pub(super) const fn as_of(self, see: &'static str, error: Described) -> Self {
+        Self {
+            see: Some(see),
+            error,
+            ..self
+        }
+    }
+
     /// The answer is a stream of server-sent events.
     pub(super) const fn as_events(self) -> Self {
         Self {
@@ -143,17 +157,23 @@ impl Paths {
     }
 
     /// Adds what a verb does at a path.
-    pub(super) fn add<H, T>(mut self, verb: Verb, path: &str, handler: H, does: &Does) -> Self
+    pub(super) fn add<H, T>(self, verb: Verb, path: &str, handler: H, does: &Does) -> Self
     where
         H: Handler<T, Desk>,
         T: 'static,
     {
+        let mut paths = self.tell(verb, path, does);
+        paths.router = paths.router.route(path, on(verb.filter(), handler));
+        paths
+    }
+
+    /// Describes what a verb does at a path that is answered elsewhere.
+    pub(super) fn tell(mut self, verb: Verb, path: &str, does: &Does) -> Self {
         let operation = self.operation(path, does);
         let at = self.documented.entry(path.to_owned()).or_insert_with(|| json!({}));
         if let Some(at) = at.as_object_mut() {
             at.insert(verb.name().to_owned(), operation);
         }
-        self.router = self.router.route(path, on(verb.filter(), handler));
         self
     }
 
@@ -178,7 +198,7 @@ impl Paths {
         if let Some(given) = does.answer {
             answer["content"] = json!({does.media: {"schema": given(&mut self.sent)}});
         }
-        let problem = of::<ProblemBody>(&mut self.sent);
+        let problem = (does.error)(&mut self.sent);
         let mut operation = json!({
             "summary": does.about,
             "responses": {
@@ -186,6 +206,9 @@ impl Paths {
                 "default": {"description": "An error.", "content": {"application/json": {"schema": problem}}},
             },
         });
+        if let Some(see) = does.see {
+            operation["externalDocs"] = json!({"url": see});
+        }
         if !parameters.is_empty() {
             operation["parameters"] = parameters.into();
         }
@@ -209,7 +232,7 @@ impl Paths {
         let document = json!({
             "openapi": "3.1.0",
             "info": {
-                "title": "The API of Yabby's page",
+                "title": "The APIs of Yabby",
                 "version": env!("CARGO_PKG_VERSION"),
                 "description": "docs/api.md says what it means.",
             },

@@ -3,12 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use hyper::HeaderMap;
-use yabby_agent::{Body, Note, State};
+use yabby_agent::{Body, Note, State, Unsaid};
 use yabby_core::{Confidentiality, Integrity, Label, Message, Origin, Peer, PeerKind, SessionKey, Time};
-use yabby_store::{Accepted, Content, NewInbound, NewItem, Target, new_id};
+use yabby_store::{Accepted, Content, NewInbound, NewItem, StoreError, Target, new_id};
 use yabby_wire::clients::{Api, ClientRequest, Failure};
 
-use super::{Follower, Programs, away};
+use super::{Programs, away, follow::Follower};
 
 /// The channel of programs.
 pub(super) const CHANNEL: &str = "api";
@@ -37,7 +37,13 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn of(agent: &str, headers: &HeaderMap, request: &ClientRequest) -> Result<Self, Failure> {
+    /// `known` is the conversation of the response that is gone on from, where that is kept.
+    pub(super) fn of(
+        agent: &str,
+        headers: &HeaderMap,
+        request: &ClientRequest,
+        known: Option<&SessionKey>,
+    ) -> Result<Self, Failure> {
         let header = |names: [&str; 2]| {
             let value = names.iter().find_map(|name| headers.get(*name)?.to_str().ok());
             value.map(str::trim).filter(|value| !value.is_empty())
@@ -46,7 +52,10 @@ impl Talk {
         let previous = request.previous_response_id.clone();
         let (name, is_new) = match (header(SESSION), &previous, &request.user) {
             (Some(key), ..) => (key.to_owned(), false),
-            (None, Some(previous), _) => (format!("openai:{}", conversation_of(previous)?), false),
+            (None, Some(previous), _) => match known {
+                Some(known) => (known.as_str().to_owned(), false),
+                None => (format!("openai:{}", conversation_of(previous)?), false),
+            },
             (None, None, Some(user)) => (format!("openai-user:{}", plain(user)), false),
             (None, None, None) => (format!("openai:{own}"), true),
         };
@@ -105,6 +114,22 @@ impl Talk {
             previous,
         })
     }
+
+    /// The same, to be counted only.
+    pub(super) fn unsaid(self) -> Unsaid {
+        Unsaid {
+            aside: self.instructions.as_deref().map(told_beside),
+            conversation: self.conversation,
+            model: self.model,
+            history: self.history,
+            body: self.message,
+        }
+    }
+}
+
+/// What a client tells the agent.
+fn told_beside(instructions: &str) -> String {
+    format!("[Instructions of the program that the person uses]\n{instructions}")
 }
 
 impl Programs {
@@ -139,17 +164,22 @@ impl Programs {
     pub(super) async fn stop_abandoned(&self) {
         loop {
             let conversation = self.0.stops.next().await;
-            let new = NewInbound {
-                message: format!("{CHANNEL}:stop:{}", new_id()),
-                origin: self.origin(&conversation),
-                conversation,
-                received_at: Time::from(SystemTime::now()),
-                body: Body::text("/stop").to_value(),
-                label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
-            };
             // Where the store is away, the turn ends by its limits.
-            let _ = self.0.office.store.accept(new).await;
+            let _ = self.stop(conversation).await;
         }
+    }
+
+    /// Stops what runs in a conversation.
+    pub(super) async fn stop(&self, conversation: SessionKey) -> Result<(), StoreError> {
+        let new = NewInbound {
+            message: format!("{CHANNEL}:stop:{}", new_id()),
+            origin: self.origin(&conversation),
+            conversation,
+            received_at: Time::from(SystemTime::now()),
+            body: Body::text("/stop").to_value(),
+            label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
+        };
+        self.0.office.store.accept(new).await.map(drop)
     }
 
     fn origin(&self, conversation: &SessionKey) -> Origin {
@@ -225,7 +255,7 @@ impl Programs {
         talk: &Talk,
         session: Option<String>,
         state: &State,
-    ) -> Result<(), yabby_store::StoreError> {
+    ) -> Result<(), StoreError> {
         let store = &self.0.office.store;
         let session = if let Some(session) = session {
             session
@@ -256,7 +286,7 @@ impl Programs {
             add(Content::Message { message }, owner.clone());
         }
         if let Some(instructions) = &talk.instructions {
-            let text = format!("[Instructions of the program that the person uses]\n{instructions}");
+            let text = told_beside(instructions);
             add(Note::Aside { text }.content(), owner);
         }
         if !items.is_empty() {

@@ -3,13 +3,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::{
-    sync::{
-        broadcast::{self, error::RecvError},
-        mpsc,
-    },
+    sync::{broadcast::error::RecvError, mpsc},
     time::sleep,
 };
-use yabby_agent::Live;
+use yabby_agent::{Live, Watcher};
 use yabby_core::{ModelEvent, Outcome, SessionKey, Usage};
 use yabby_store::{InboundState, Said, Target};
 use yabby_wire::clients::Failure;
@@ -38,7 +35,7 @@ pub(super) struct Follower {
     conversation: SessionKey,
     /// The number of its message, where answers go, and whether it is a command.
     message: (i64, Target, bool),
-    live: broadcast::Receiver<Live>,
+    live: Watcher<Live>,
     said: mpsc::UnboundedReceiver<Said>,
     /// The text of the step that runs, as it was streamed.
     streamed: String,
@@ -59,7 +56,7 @@ impl Follower {
         programs: Programs,
         conversation: SessionKey,
         message: (i64, Target, bool),
-        live: broadcast::Receiver<Live>,
+        live: Watcher<Live>,
         said: mpsc::UnboundedReceiver<Said>,
     ) -> Self {
         Self {
@@ -83,6 +80,11 @@ impl Follower {
 
     pub(super) fn conversation(&self) -> &SessionKey {
         &self.conversation
+    }
+
+    /// The number of its message in the inbox.
+    pub(super) fn message(&self) -> i64 {
+        self.message.0
     }
 
     /// What happens next. Nothing follows an end.

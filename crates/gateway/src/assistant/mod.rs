@@ -4,7 +4,11 @@
 //! meanwhile is what whoever watches the turn sees.
 
 mod conversation;
+mod counting;
 mod follow;
+mod input;
+mod making;
+mod stored;
 mod waiting;
 
 use std::{
@@ -15,14 +19,15 @@ use std::{
 use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
-use yabby_core::EndReason;
+use yabby_core::{EndReason, SessionKey};
 use yabby_store::{Deliveries, Pace, Scopes, StoreError};
 use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
-use crate::{api::Api, office::Office, passing::Out, routes::Routes};
+use crate::{api::Api, auth::Caller, office::Office, passing::Out, routes::Routes};
 
 use conversation::Talk;
-use follow::{Follower, Piece};
+use making::{Answering, Ended, Followed, Left, Next};
+pub(crate) use stored::{Listed, missing};
 use waiting::{Stops, Waiting};
 
 /// The conversation of an answer, for the next request.
@@ -36,6 +41,8 @@ struct Inner {
     office: Office,
     waiting: Waiting,
     stops: Stops,
+    left: Left,
+    followed: Followed,
     /// Where answers to requests of this process go: another one cannot give them to their clients.
     account: String,
 }
@@ -56,6 +63,8 @@ impl Programs {
             office,
             waiting: Waiting::default(),
             stops: Stops::default(),
+            left: Left::default(),
+            followed: Followed::default(),
             account,
         };
         Self(Arc::new(inner), ids(routes))
@@ -72,7 +81,7 @@ impl Programs {
         let never = std::future::pending::<()>();
         let deliveries = Deliveries::new(inner.office.store.clone(), inner.waiting.clone(), Pace::default())
             .only(conversation::CHANNEL, &inner.account);
-        tokio::join!(deliveries.run(never), self.stop_abandoned());
+        tokio::join!(deliveries.run(never), self.stop_abandoned(), self.finish_left());
     }
 
     /// What can stand in `model` for the agents that a key may talk to.
@@ -95,14 +104,26 @@ impl Programs {
         })
     }
 
+    /// Whether there is an agent of this id.
+    pub(crate) fn has(&self, agent: &str) -> bool {
+        self.1.iter().any(|known| known == agent)
+    }
+
     /// Answers a request in the name of an agent.
-    pub(crate) async fn answer(&self, api: Api, agent: &str, headers: &HeaderMap, body: &[u8]) -> Response<Out> {
+    pub(crate) async fn answer(
+        &self,
+        api: Api,
+        agent: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        by: &Caller,
+    ) -> Response<Out> {
         let request = match api.parse(body) {
             Ok(request) => request,
             Err(invalid) => return failed(api, &Failure::from(invalid)),
         };
-        match self.begin(agent, headers, &request).await {
-            Ok((follower, id)) => self.respond(request, follower, &id).await,
+        match self.begin(agent, headers, (&request, body), by).await {
+            Ok((begun, answering)) => respond(&request, begun, answering).await,
             Err(failure) => failed(api, &failure),
         }
     }
@@ -112,9 +133,48 @@ impl Programs {
         &self,
         agent: &str,
         headers: &HeaderMap,
-        request: &ClientRequest,
-    ) -> Result<(Follower, String), Failure> {
-        if !self.1.iter().any(|known| known == agent) {
+        (request, body): (&ClientRequest, &[u8]),
+        by: &Caller,
+    ) -> Result<(Begun, Answering), Failure> {
+        self.allows(agent, request)?;
+        let keeps = request.api == Api::Responses && request.store != Some(false);
+        if request.background && !keeps {
+            let message = "a response in the background must be kept: leave `store` out";
+            return Err(Failure::new(400, "invalid_value", message));
+        }
+        let previous = match &request.previous_response_id {
+            Some(previous) => self.gone_on_from(previous, by).await?,
+            None => None,
+        };
+        let talk = Talk::of(agent, headers, request, previous.as_ref())?;
+        let (follower, id) = self.say(talk).await?;
+        let created = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let name = request.model.clone().unwrap_or_else(|| "yabby".to_owned());
+        let meta = Meta::new(request, &id, name, created);
+        let conversation = follower.conversation().clone();
+        let mut begun = Vec::new();
+        if keeps {
+            begun = WholeEncoder::begun(meta.clone());
+            let place = (id.as_str(), &conversation, follower.message());
+            self.keep(place, (body, &begun), by).await?;
+        }
+        let whole = WholeEncoder::new(meta.clone());
+        let kept = keeps.then_some(id.as_str());
+        let answering = Answering::new(self, follower, whole, kept, request.background);
+        let begun = Begun {
+            meta,
+            conversation,
+            body: begun,
+        };
+        Ok((begun, answering))
+    }
+
+    /// Whether an agent can do what is asked.
+    fn allows(&self, agent: &str, request: &ClientRequest) -> Result<(), Failure> {
+        if !self.has(agent) {
             let message = format!("there is no agent {agent}; GET /v1/models lists them");
             return Err(Failure::new(404, "model_not_found", message));
         }
@@ -122,73 +182,85 @@ impl Programs {
             let message = "an agent has tools of its own; tools of a client go with the name of a model";
             return Err(Failure::new(400, "unsupported_feature", message));
         }
-        let talk = Talk::of(agent, headers, request)?;
-        self.say(talk).await
+        Ok(())
     }
+}
 
-    async fn respond(&self, request: ClientRequest, mut follower: Follower, id: &str) -> Response<Out> {
-        let api = request.api;
-        let created = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let name = request.model.clone().unwrap_or_else(|| "yabby".to_owned());
-        let meta = Meta::new(&request, id, name, created);
-        let key = HeaderValue::from_str(follower.conversation().as_str());
-        let mut response = if request.stream {
-            let mut encoder = StreamEncoder::new(meta);
-            let bytes = async_stream::stream! {
-                loop {
-                    let piece = follower.next().await;
-                    let mut out = Vec::new();
-                    let over = match piece {
-                        Piece::Event(event) => {
-                            encoder.event(&event, &mut out);
-                            false
-                        }
-                        Piece::End(usage) => {
-                            encoder.end(EndReason::Stop, usage, &mut out);
-                            true
-                        }
-                        Piece::Failed(failure) => {
-                            encoder.fail(&failure, &mut out);
-                            true
-                        }
-                    };
-                    if !out.is_empty() {
-                        yield Ok::<_, std::convert::Infallible>(Bytes::from(out));
-                    }
-                    if over {
-                        break;
-                    }
-                }
-            };
-            let mut response = Response::new(Out::App(Body::from_stream(bytes.boxed())));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            response
-        } else {
-            let mut encoder = WholeEncoder::new(meta);
-            let usage = loop {
-                match follower.next().await {
-                    Piece::Event(event) => encoder.event(&event),
-                    Piece::End(usage) => break usage,
-                    Piece::Failed(failure) => return failed(api, &failure),
-                }
-            };
-            let whole = encoder.end(EndReason::Stop, usage);
-            let mut response = Response::new(Out::Whole(Some(whole.into())));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        };
-        if let Ok(key) = key {
-            response.headers_mut().insert(SESSION, key);
-        }
-        response
+/// An answer that is begun.
+struct Begun {
+    meta: Meta,
+    conversation: SessionKey,
+    /// The response as it is now, where it is kept.
+    body: Vec<u8>,
+}
+
+async fn respond(request: &ClientRequest, begun: Begun, answering: Answering) -> Response<Out> {
+    let key = HeaderValue::from_str(begun.conversation.as_str());
+    let api = request.api;
+    let mut response = if request.stream {
+        streamed(api, begun.meta, answering)
+    } else if request.background {
+        // Left behind, it is brought to its end.
+        drop(answering);
+        json(begun.body)
+    } else {
+        whole(api, answering).await
+    };
+    if let Ok(key) = key {
+        response.headers_mut().insert(SESSION, key);
     }
+    response
+}
+
+fn streamed(api: Api, meta: Meta, mut answering: Answering) -> Response<Out> {
+    let mut encoder = StreamEncoder::new(meta);
+    let bytes = async_stream::stream! {
+        let mut out = Vec::new();
+        if api == Api::Responses {
+            // Whoever wants to cancel it needs its id.
+            encoder.start(&mut out);
+        }
+        loop {
+            if !out.is_empty() {
+                yield Ok::<_, std::convert::Infallible>(Bytes::from(std::mem::take(&mut out)));
+            }
+            match answering.next().await {
+                Next::Event(event) => {
+                    encoder.event(&event, &mut out);
+                    continue;
+                }
+                Next::Over(Ended::Whole { usage, .. }) => encoder.end(EndReason::Stop, usage, &mut out),
+                Next::Over(Ended::Failed(failure)) => encoder.fail(&failure, &mut out),
+                Next::Over(Ended::Cancelled(_)) => {
+                    let failure = Failure::new(409, "cancelled", "the response was cancelled");
+                    encoder.fail(&failure, &mut out);
+                }
+            }
+            break;
+        }
+        yield Ok(Bytes::from(out));
+    };
+    let mut response = Response::new(Out::App(Body::from_stream(bytes.boxed())));
+    let stream = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(CONTENT_TYPE, stream);
+    response
+}
+
+async fn whole(api: Api, mut answering: Answering) -> Response<Out> {
+    loop {
+        match answering.next().await {
+            Next::Event(_) => {}
+            Next::Over(Ended::Whole { body, .. } | Ended::Cancelled(body)) => return json(body),
+            Next::Over(Ended::Failed(failure)) => return failed(api, &failure),
+        }
+    }
+}
+
+fn json(body: Vec<u8>) -> Response<Out> {
+    let mut response = Response::new(Out::Whole(Some(body.into())));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 fn ids(routes: &Routes) -> Arc<[String]> {
@@ -219,11 +291,9 @@ pub(crate) fn may_talk_to(scopes: &Scopes, agent: &str) -> Result<(), String> {
 }
 
 /// A response that says no.
-fn failed(api: Api, failure: &Failure) -> Response<Out> {
-    let mut response = Response::new(Out::Whole(Some(failure.body(api).into())));
+pub(crate) fn failed(api: Api, failure: &Failure) -> Response<Out> {
+    let mut response = json(failure.body(api));
     *response.status_mut() = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
     response
 }
 

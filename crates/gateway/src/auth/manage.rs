@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use yabby_core::Time;
 use yabby_store::{Key, KeyKind, Keys, NewKey, Scopes, StoreErrorKind, new_secret};
@@ -14,28 +15,37 @@ const LONGEST_NAME: usize = 60;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A key that is wanted. What is not said limits nothing, and gives no right to operate.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(crate) struct Wanted {
     name: String,
+    /// After so many days it does not count any more.
     days: Option<u16>,
+    /// Aliases, or `provider/model` with `*`.
     #[serde(default)]
     models: Vec<String>,
     #[serde(default)]
     agents: Vec<String>,
+    /// US dollars a day.
     budget: Option<f64>,
+    /// Requests a minute.
     rate: Option<u32>,
+    /// `machine`, `lan`, `region:CODE` or `hosted`.
+    #[schemars(with = "Option<String>")]
     zone: Option<yabby_core::Zone>,
     #[serde(default)]
     operate: bool,
 }
 
 /// A key, without its secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
 pub(crate) struct Shown {
     id: String,
     name: String,
+    /// `owner`, `client` or `device`.
     kind: &'static str,
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     scopes: Scopes,
     created_at: i64,
     last_used_at: Option<i64>,

@@ -19,4 +19,6 @@ pub use caller::Caller;
 pub use gate::Access;
 
 pub(crate) use gate::{Gate, Signal, Visitor};
+pub(crate) use manage::{Shown as KeyShown, Wanted as KeyWanted};
 pub(crate) use peer::{Crowd, Peer, Place};
+pub(crate) use sign_in::{Asked as KeyAsked, SignedIn};

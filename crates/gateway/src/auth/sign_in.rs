@@ -7,6 +7,7 @@ use std::{
 };
 
 use hyper::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use yabby_core::Time;
 use yabby_store::{Exchanged, KeyHash, KeyKind, NewKey, new_secret};
@@ -18,15 +19,15 @@ use crate::{api::Refusal, trial::has_type};
 const OF_DEVICE: Duration = Duration::from_hours(24 * 90);
 
 /// What is asked: a one-time code, or a key that may operate.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(crate) struct Asked {
     code: Option<String>,
     token: Option<String>,
 }
 
 /// What is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SignedIn {
     /// The key, which is told once.
     key: String,

@@ -43,20 +43,6 @@ async fn errors_have_the_shape_of_the_api() {
 }
 
 #[tokio::test]
-async fn a_dialect_that_would_have_to_be_translated_is_refused_honestly() {
-    let server = ModelServer::start().await;
-    let scene = Scene::one(&server).await;
-    let answer = scene.post("/v1/messages", r#"{"model":"a/m"}"#).await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(
-        answer.json()["error"]["message"],
-        "a/m: a/m speaks openai-completions and the request is anthropic-messages, which is not translated yet (use the API \
-         that the model speaks, or set api of the provider to one that its server also speaks)"
-    );
-    assert!(server.model_calls().is_empty());
-}
-
-#[tokio::test]
 async fn the_words_of_the_only_upstream_are_passed_on() {
     let server = ModelServer::start().await;
     server.kind(ServerKind::LlamaCpp { window: 4096, slots: 1 });

@@ -14,3 +14,5 @@ mod scopes;
 mod serving;
 mod silence;
 mod tls;
+mod translate;
+mod v1;

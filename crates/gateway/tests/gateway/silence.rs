@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use yabby_testkit::{Fault, ModelServer, script};
 
-use crate::scene::{CHAT, Scene};
+use crate::{
+    client::Open,
+    scene::{CHAT, Scene},
+};
 
 const STREAM: &str = r#"{"model":"route/default","stream":true}"#;
 
@@ -57,6 +60,33 @@ async fn a_stream_that_falls_silent_for_ever_ends_with_an_error() {
     let answer = open.answer().await;
     assert!(
         answer.whole && answer.text().contains("upstream_timeout"),
+        "{}",
+        answer.text()
+    );
+}
+
+/// The same holds where the request is put into the words of another API.
+#[tokio::test]
+async fn who_is_asked_in_another_api_is_given_up_alike() {
+    let (first, second) = (ModelServer::start().await, ModelServer::start().await);
+    let scene = Scene::chain(&[first.base_url(), second.base_url()]).await;
+    first.wait_for(|log| log.iter().any(|request| request.complete)).await;
+    first.fault(Fault::HangAllPaths);
+    second.chat(script![text("from the "), text("second"), hang()]);
+    let body = r#"{"model":"route/default","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+    let begun = Instant::now();
+    let mut open = Open::send(scene.at, "POST", "/v1/messages", &[], body).await;
+    open.sees("second").await;
+    let took = begun.elapsed();
+    assert!(
+        (Duration::from_secs(8)..Duration::from_secs(12)).contains(&took),
+        "{took:?}"
+    );
+    second.fault(Fault::HangAllPaths);
+    let answer = open.answer().await;
+    assert_eq!((answer.header("x-yabby-model"), answer.whole), ("b/m", true));
+    assert!(
+        answer.text().contains("event: error") && answer.text().contains("timeout_error"),
         "{}",
         answer.text()
     );

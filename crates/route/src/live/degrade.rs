@@ -13,7 +13,8 @@ use yabby_wire::{Dialect, Step};
 const MOST_STEPS: usize = 12;
 
 /// The steps that were taken with one candidate.
-pub(crate) struct Descent {
+#[derive(Debug)]
+pub struct Descent {
     /// Its memory is the one that lasts.
     lasting: Endpoint,
     model: ModelRef,
@@ -30,7 +31,8 @@ pub(crate) struct Descent {
 }
 
 impl Descent {
-    pub(crate) fn of(endpoint: &Endpoint, model: &ModelRef) -> Self {
+    /// Nothing was taken yet with `model` at `endpoint`.
+    pub fn of(endpoint: &Endpoint, model: &ModelRef) -> Self {
         Self {
             lasting: endpoint.clone(),
             model: model.clone(),
@@ -44,12 +46,12 @@ impl Descent {
     }
 
     /// The endpoint on which steps are tried.
-    pub(crate) fn trial(&self) -> Endpoint {
+    pub fn trial(&self) -> Endpoint {
         self.lasting.apart()
     }
 
     /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once.
-    pub(crate) async fn next(
+    pub async fn next(
         &mut self,
         http: &Http,
         trial: &Endpoint,
@@ -120,8 +122,8 @@ impl Descent {
         }
     }
 
-    /// Takes the steps on `trial`, after `error`.
-    pub(crate) fn take(&mut self, trial: &Endpoint, steps: Vec<Step>, error: &ModelError) {
+    /// Takes the steps that [`Descent::next`] gave on `trial`, after `error`.
+    pub fn take(&mut self, trial: &Endpoint, steps: Vec<Step>, error: &ModelError) {
         self.taken += 1;
         let gone = |step: &Step| matches!(step, Step::Quarantine { .. } | Step::TextTools);
         if !self.restored && steps.iter().any(gone) {
@@ -142,7 +144,7 @@ impl Descent {
     }
 
     /// When the server begins to answer, what was tried is learned; the person is told what changes.
-    pub(crate) fn seen(&mut self, event: &ModelEvent) -> Vec<Text> {
+    pub fn seen(&mut self, event: &ModelEvent) -> Vec<Text> {
         let answers = !matches!(
             event,
             ModelEvent::Progress(_) | ModelEvent::ServedBy(_) | ModelEvent::Usage(_) | ModelEvent::End(_)

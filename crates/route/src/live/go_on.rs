@@ -48,7 +48,7 @@ pub(super) fn go_on(
 }
 
 /// Whether the error is that of a server that has no `/v1/responses`.
-pub(super) fn has_no_responses(dialect: Dialect, error: &ModelError) -> bool {
+pub fn has_no_responses(dialect: Dialect, error: &ModelError) -> bool {
     dialect == Dialect::Responses && error.kind == ErrorKind::NotAnApi && error.phase < Phase::Streaming
 }
 

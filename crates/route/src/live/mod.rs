@@ -31,8 +31,9 @@ use crate::{
     upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
-use degrade::Descent;
+pub use degrade::Descent;
 pub use fitted::extra_body;
+pub use go_on::has_no_responses;
 
 /// So many tokens are reserved for an answer; one that may not be so long reserves less.
 const USUAL_ANSWER: u32 = 1000;
@@ -323,7 +324,7 @@ impl Upstream for LiveUpstream {
             }
             Ok(Remedies {
                 step: !self.steps.is_empty(),
-                chat: go_on::has_no_responses(self.dialect, error),
+                chat: has_no_responses(self.dialect, error),
                 reasoning_off: !self.switches.is_empty(),
                 other_key: self.endpoint.another_key(self.model.model(), error),
             })

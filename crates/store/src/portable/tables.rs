@@ -347,6 +347,23 @@ pub(crate) const TABLES: &[Table] = &[
         numbered: false,
         needs: &[],
     },
+    Table {
+        name: "responses",
+        columns: &[
+            ("id", Text),
+            ("key", Text),
+            ("conversation", Text),
+            ("session", Text),
+            ("message", Int),
+            ("input", Json),
+            ("body", Json),
+            ("created_at", Int),
+            ("ended_at", Int),
+        ],
+        key: &["id"],
+        numbered: false,
+        needs: &[],
+    },
 ];
 
 #[cfg(test)]

@@ -12,8 +12,16 @@ use crate::{
 /// The steps, as SQL of several statements.
 pub(crate) const fn steps(flavor: Flavor) -> &'static [&'static str] {
     match flavor {
-        Flavor::Sqlite => &[include_str!("sqlite/0001.sql"), include_str!("sqlite/0002.sql")],
-        Flavor::Postgres => &[include_str!("postgres/0001.sql"), include_str!("postgres/0002.sql")],
+        Flavor::Sqlite => &[
+            include_str!("sqlite/0001.sql"),
+            include_str!("sqlite/0002.sql"),
+            include_str!("sqlite/0003.sql"),
+        ],
+        Flavor::Postgres => &[
+            include_str!("postgres/0001.sql"),
+            include_str!("postgres/0002.sql"),
+            include_str!("postgres/0003.sql"),
+        ],
     }
 }
 

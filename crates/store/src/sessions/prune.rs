@@ -31,7 +31,7 @@ pub struct KeepFor {
 pub struct Pruned {
     /// Sessions.
     pub sessions: u64,
-    /// Messages that came in or went out, effects and questions, all of them at their end.
+    /// Messages that came in or went out, effects and questions, all of them at their end, and responses.
     pub ended: u64,
 }
 
@@ -88,6 +88,7 @@ impl Store {
                 "DELETE FROM effects WHERE state = 'done' AND ended_at < ?1 AND NOT EXISTS \
                  (SELECT 1 FROM inbox WHERE inbox.turn = effects.turn AND inbox.ended_at IS NULL)",
                 "DELETE FROM approvals WHERE state <> 'open' AND answered_at < ?1",
+                "DELETE FROM responses WHERE created_at < ?1",
             ] {
                 deleted += tx.execute(statement, params![before])?;
             }

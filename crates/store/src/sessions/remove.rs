@@ -80,6 +80,7 @@ pub(super) fn remove(tx: &mut dyn Tx, id: &str, before: Option<Time>) -> Result<
         tx.execute(&format!("DELETE FROM {table} WHERE {of_session}"), params![id])?;
     }
     tx.execute("DELETE FROM items WHERE session = ?1", params![id])?;
+    tx.execute("DELETE FROM responses WHERE session = ?1", params![id])?;
     tx.execute("DELETE FROM sessions WHERE id = ?1", params![id])?;
     tx.execute(
         "UPDATE conversations SET session = NULL WHERE key = ?1 AND session = ?2",

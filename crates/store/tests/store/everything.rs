@@ -177,5 +177,12 @@ pub(crate) fn rows() -> Vec<(&'static str, Value)> {
                 "hash": hash(b"code"), "name": "phone", "scopes": "{}", "made_at": 1, "expires_at": 2, "key": "k1",
             }),
         ),
+        (
+            "responses",
+            json!({
+                "id": "resp_a_b", "key": "k1", "conversation": "agent:main:c", "session": "s1", "message": 1,
+                "input": "[]", "body": "{\"id\":\"resp_a_b\"}", "created_at": 10, "ended_at": 12,
+            }),
+        ),
     ]
 }

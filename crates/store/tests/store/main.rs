@@ -29,6 +29,7 @@ mod openclaw;
 mod outbox;
 mod portable;
 mod replicas;
+mod responses;
 mod restart;
 mod secrets;
 mod spending;

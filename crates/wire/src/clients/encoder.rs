@@ -77,7 +77,7 @@ impl Meta {
             id: id.into(),
             model: model.into(),
             created,
-            reasoning: request.wants_reasoning,
+            reasoning: request.wants_reasoning.unwrap_or(false),
             include_usage: request.include_usage,
             custom_tools: request.custom_tools.clone(),
             echo: match request.api {

@@ -19,6 +19,7 @@ mod request;
 mod responses;
 mod sse;
 mod tools;
+mod translated;
 mod whole;
 
 pub use api::Api;
@@ -29,4 +30,5 @@ pub use failure::Failure;
 pub use invalid::{InvalidKind, InvalidRequest};
 pub use request::{ClientRequest, Items, Sampling};
 pub use responses::item_references;
+pub use translated::Translated;
 pub use whole::WholeEncoder;

@@ -26,8 +26,8 @@ pub struct ClientRequest {
     pub stream: bool,
     /// Token counts are wanted at the end of a stream. Chat has them only on demand.
     pub include_usage: bool,
-    /// The client has asked to see reasoning.
-    pub wants_reasoning: bool,
+    /// Whether the client wants to see reasoning, where it says so.
+    pub wants_reasoning: Option<bool>,
     /// Whether the model may call several tools at once.
     pub parallel_tool_calls: Option<bool>,
     /// The answer shall be any JSON object (`{"type": "json_object"}`).
@@ -82,7 +82,7 @@ impl ClientRequest {
             request: ModelRequest::default(),
             stream: false,
             include_usage: true,
-            wants_reasoning: false,
+            wants_reasoning: None,
             parallel_tool_calls: None,
             json_object: false,
             strict_tools: false,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use yabby_core::{EndReason, MalformedCall, ModelEvent, ToolCall, Usage};
 
-use super::{api::Api, chat, encoder::Meta, messages, responses};
+use super::{api::Api, chat, encoder::Meta, failure::Failure, messages, responses};
 
 /// Collects one answer and writes it as one JSON object.
 #[derive(Debug)]
@@ -99,9 +99,31 @@ impl WholeEncoder {
         let Self { meta, parts, usage } = self;
         let body = match meta.api {
             Api::Chat => chat::whole(&meta, parts, &usage, reason),
-            Api::Responses => return responses::whole(&meta, parts, &usage, reason),
+            Api::Responses => return responses::whole(&meta, parts, responses::Status::Ended(reason, &usage)),
             Api::Messages => messages::whole(&meta, parts, &usage, reason),
         };
         body.to_string().into_bytes()
+    }
+
+    /// The answer when there is nothing of it yet. Only Responses has a form for that; of the others it is an empty answer.
+    pub fn begun(meta: Meta) -> Vec<u8> {
+        match meta.api {
+            Api::Responses => responses::whole(&meta, Vec::new(), responses::Status::InProgress),
+            Api::Chat | Api::Messages => Self::new(meta).end(EndReason::Unknown, Usage::default()),
+        }
+    }
+
+    /// The answer when it has come to nothing: of Responses with what there was of it, of the others the error alone.
+    pub fn failed(self, failure: &Failure, usage: Usage) -> Vec<u8> {
+        let Self {
+            meta,
+            parts,
+            usage: mut used,
+        } = self;
+        used.update(usage);
+        match meta.api {
+            Api::Responses => responses::whole(&meta, parts, responses::Status::Failed(failure, &used)),
+            Api::Chat | Api::Messages => failure.body(meta.api),
+        }
     }
 }

@@ -4,13 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::{
-        broadcast::{self, error::RecvError},
-        mpsc, oneshot,
-    },
+    sync::{broadcast::error::RecvError, mpsc, oneshot},
     task::JoinSet,
 };
-use yabby_agent::{Assistant, Body, Live};
+use yabby_agent::{Assistant, Body, Live, Watcher};
 use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Time, text};
 use yabby_route::Spending;
 use yabby_store::{
@@ -32,7 +29,7 @@ pub(crate) struct Running {
     conversation: SessionKey,
     account: String,
     /// What happens in turns.
-    pub(crate) live: broadcast::Receiver<Live>,
+    pub(crate) live: Watcher<Live>,
     /// What is to be shown, one after another.
     pub(crate) deliveries: mpsc::Receiver<Delivered>,
     /// What hosted models cost, for others to know.

@@ -27,6 +27,7 @@ mod prompt;
 mod real_sockets;
 mod reload;
 mod replicas;
+mod responses;
 mod route;
 #[path = "../shared/running.rs"]
 mod running;

@@ -34,13 +34,13 @@ os._exit(0)
 "#;
 
 /// Dropping it ends the server.
-struct Embedder {
+pub(crate) struct Embedder {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Embedder {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         installed();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let asked = json!({"file": model_file(), "port": port});

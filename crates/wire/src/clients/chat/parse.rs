@@ -85,7 +85,7 @@ fn thinking(body: &mut Fields, read: &mut ClientRequest) -> Read<()> {
     if let Some(word) = body.text("reasoning_effort")? {
         read.request.thinking = Some(effort("reasoning_effort", &word)?);
     }
-    read.wants_reasoning = body.flag("include_reasoning")?.unwrap_or(false);
+    read.wants_reasoning = body.flag("include_reasoning")?;
     let Some(mut reasoning) = body.inner("reasoning")? else {
         return Ok(());
     };
@@ -96,7 +96,7 @@ fn thinking(body: &mut Fields, read: &mut ClientRequest) -> Read<()> {
     if off {
         read.request.thinking = Some(Thinking::Off);
     }
-    read.wants_reasoning = !off && !matches!(reasoning.take("exclude"), Some(Value::Bool(true)));
+    read.wants_reasoning = Some(!off && !matches!(reasoning.take("exclude"), Some(Value::Bool(true))));
     let rest = reasoning.rest();
     if !rest.is_empty() {
         body.put("reasoning", Value::Object(rest));

@@ -71,10 +71,10 @@ pub(in super::super) fn parse(mut body: Fields) -> Read<ClientRequest> {
 /// How hard to think: the switch with its budget, and the word in `output_config`, which also has the schema.
 fn thinking(body: &mut Fields, read: &mut ClientRequest) -> Read<()> {
     let level = body.inside("thinking", |thinking| {
-        read.wants_reasoning = thinking.text("display")?.as_deref() != Some("omitted");
+        read.wants_reasoning = Some(thinking.text("display")?.as_deref() != Some("omitted"));
         Ok(match thinking.needed_text("type")?.as_str() {
             "disabled" => {
-                read.wants_reasoning = false;
+                read.wants_reasoning = Some(false);
                 Thinking::Off
             }
             "enabled" => budget(thinking.limit("budget_tokens")?),

@@ -5,7 +5,7 @@ mod parse;
 mod stream;
 mod whole;
 
-pub(super) use object::echo;
+pub(super) use object::{Status, echo};
 pub use parse::item_references;
 pub(super) use parse::parse;
 pub(super) use stream::Stream;

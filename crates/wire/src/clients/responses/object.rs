@@ -24,7 +24,7 @@ pub(super) struct Response<'a> {
 
 /// How far a response has come.
 #[derive(Clone, Copy)]
-pub(super) enum Status<'a> {
+pub(in super::super) enum Status<'a> {
     InProgress,
     Ended(EndReason, &'a Usage),
     Failed(&'a Failure, &'a Usage),
@@ -74,7 +74,7 @@ pub(in super::super) fn echo(read: &ClientRequest) -> Map<String, Value> {
     set("metadata", Value::Object(read.metadata.clone()));
     set("parallel_tool_calls", read.parallel_tool_calls.unwrap_or(true).into());
     set("previous_response_id", read.previous_response_id.clone().into());
-    let summary = read.wants_reasoning.then_some("auto");
+    let summary = (read.wants_reasoning == Some(true)).then_some("auto");
     set("reasoning", json!({"effort": effort, "summary": summary}));
     set("store", read.store.unwrap_or(true).into());
     set("temperature", request.temperature.into());

@@ -106,7 +106,8 @@ fn thinking(reasoning: &mut Fields, read: &mut ClientRequest) -> Read<()> {
     }
     let older = reasoning.text("generate_summary")?;
     let summary = reasoning.text("summary")?.or(older);
-    read.wants_reasoning = summary.is_some_and(|word| word != "none") && read.request.thinking != Some(Thinking::Off);
+    let wants = summary.is_some_and(|word| word != "none") && read.request.thinking != Some(Thinking::Off);
+    read.wants_reasoning = Some(wants);
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! A response in one piece.
 
 use serde_json::Value;
-use yabby_core::{EndReason, Usage};
 
 use super::{
     super::{encoder::Meta, sse, whole::Part},
@@ -11,19 +10,20 @@ use super::{
     },
 };
 
-/// The whole answer.
-pub(in super::super) fn whole(meta: &Meta, parts: Vec<Part>, usage: &Usage, reason: EndReason) -> Vec<u8> {
+/// A response as far as it has come.
+pub(in super::super) fn whole(meta: &Meta, parts: Vec<Part>, how: Status<'_>) -> Vec<u8> {
+    let how_last = match how {
+        Status::Ended(reason, _) => item_status(reason),
+        Status::InProgress => "in_progress",
+        Status::Failed(..) => "incomplete",
+    };
     let mut output: Vec<Value> = Vec::new();
     let last = parts.len().saturating_sub(1);
     for (index, part) in parts.into_iter().enumerate() {
         let at = output.len();
         match part {
             Part::Text(text) => {
-                let status = if index == last {
-                    item_status(reason)
-                } else {
-                    "completed"
-                };
+                let status = if index == last { how_last } else { "completed" };
                 let id = item_id("msg", meta, at);
                 output.push(message_item(&id, status, &[text_part(&text)]));
             }
@@ -52,6 +52,6 @@ pub(in super::super) fn whole(meta: &Meta, parts: Vec<Part>, usage: &Usage, reas
         }
     }
     let mut body = Vec::new();
-    sse::json(&mut body, &Response::new(meta, &output, Status::Ended(reason, usage)));
+    sse::json(&mut body, &Response::new(meta, &output, how));
     body
 }

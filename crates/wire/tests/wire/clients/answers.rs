@@ -270,3 +270,44 @@ fn a_response_repeats_its_request() {
     assert_eq!(meta(Api::Chat).echo, Map::new());
     insta::assert_json_snapshot!("responses_echo", meta(Api::Responses).echo);
 }
+
+/// A response that is asked for while it is answered, and one that has come to nothing.
+#[test]
+fn a_response_says_how_far_it_has_come() {
+    let read = |body: Vec<u8>| -> Value { serde_json::from_slice(&body).unwrap() };
+    let begun = read(WholeEncoder::begun(meta(Api::Responses)));
+    assert_eq!(
+        (
+            &begun["status"],
+            &begun["output"],
+            &begun["usage"],
+            &begun["error"],
+            &begun["store"]
+        ),
+        (
+            &json!("in_progress"),
+            &json!([]),
+            &Value::Null,
+            &Value::Null,
+            &json!(false)
+        )
+    );
+    let mut encoder = WholeEncoder::new(meta(Api::Responses));
+    encoder.event(&ModelEvent::Text("Hel".to_owned()));
+    let failed = read(encoder.failed(&Failure::new(502, "no_answer", "nobody has answered"), USAGE));
+    assert_eq!(
+        (&failed["status"], &failed["error"], &failed["usage"]["total_tokens"]),
+        (
+            &json!("failed"),
+            &json!({"code": "server_error", "message": "nobody has answered"}),
+            &json!(150)
+        )
+    );
+    assert_eq!(
+        failed["output"],
+        json!([{
+            "id": "msg_1_0", "type": "message", "status": "incomplete", "role": "assistant",
+            "content": [{"type": "output_text", "annotations": [], "logprobs": [], "text": "Hel"}],
+        }])
+    );
+}

@@ -8,3 +8,5 @@ mod failures;
 mod requests;
 #[cfg(test)]
 mod there_and_back;
+#[cfg(test)]
+mod translated;

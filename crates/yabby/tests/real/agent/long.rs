@@ -17,7 +17,7 @@ fn thirty_turns_on_a_window_of_4k() {
 #[test]
 #[ignore = "takes ten minutes"]
 fn thirty_turns_on_a_window_of_8k() {
-    chat("long-8k", 8_192, 200);
+    chat("long-8k", 8_192, 320);
 }
 
 /// Thirty turns, in each of which so many words are pasted: what was said in the first is answered in the last, though two

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    embeddings::Embedder,
     llama::{Llama, SMOLLM2, Served},
     place::{home, path, shared, yabby},
     running::Running,
@@ -64,11 +65,15 @@ fn answered(program: &mut Command, script: &Path) {
         window: 4_096,
         ..SMOLLM2
     });
+    let embedder = Embedder::start();
     let home = home(&format!(
         "{{ models: {{ providers: {{ box: {{ baseUrl: 'http://127.0.0.1:{}/v1',
-           models: [{{ id: 'smollm2', params: {{ temperature: 0 }}, maxTokens: 24 }}] }} }} }},
-           agents: {{ defaults: {{ model: 'box/smollm2' }} }}, tools: {{ deny: ['*'] }} }}",
-        llama.port()
+           models: [{{ id: 'smollm2', params: {{ temperature: 0 }}, maxTokens: 24 }}] }},
+           meaning: {{ baseUrl: 'http://127.0.0.1:{}/v1', api: 'openai-completions', models: [] }} }} }},
+           agents: {{ defaults: {{ model: 'box/smollm2', memorySearch: {{ provider: 'meaning', model: 'smollm2-embed' }} }} }},
+           tools: {{ deny: ['*'] }} }}",
+        llama.port(),
+        embedder.port
     ));
     let mut serving = Running::start(&mut yabby(home.path(), &["serve", "--port", "0"]), LIMIT);
     let line = String::from_utf8(serving.piece().unwrap()).unwrap();

@@ -20,7 +20,6 @@ for (const model of ["yabby", "box/smollm2"]) {
   }
   assert(text);
   console.log(model, "is answered in Chat Completions");
-  if (model !== "yabby") continue; // It speaks no other API, and nothing is translated yet.
   const response = await client.responses.create({ model, input: "Say hello." });
   assert(response.output_text);
   const kinds = [];
@@ -35,6 +34,32 @@ for (const model of ["yabby", "box/smollm2"]) {
   assert(final.content[0].text && final.stop_reason);
   console.log(model, "is answered in Responses and Messages");
 }
+
+const counted = await client.responses.inputTokens.count({ model: "yabby", input: "Say hello." });
+assert(counted.input_tokens > 0);
+const ofMessages = await claude.messages.countTokens({ model: "box/smollm2", messages });
+assert(ofMessages.input_tokens > 0);
+const kept = await client.responses.create({ model: "yabby", input: "Say hello." });
+assert.equal((await client.responses.retrieve(kept.id)).output_text, kept.output_text);
+const stream = await client.responses.create({ model: "yabby", input: "Count to a thousand.", stream: true });
+for await (const event of stream) {
+  if (event.type !== "response.created") continue;
+  assert.equal((await client.responses.cancel(event.response.id)).status, "cancelled");
+  assert.equal((await client.responses.retrieve(event.response.id)).status, "cancelled");
+  break;
+}
+await client.responses.delete(kept.id);
+await assert.rejects(client.responses.retrieve(kept.id), OpenAI.NotFoundError);
+console.log("Responses are counted, retrieved, cancelled and deleted");
+
+assert.equal((await client.models.retrieve("box/smollm2")).owned_by, "box");
+assert.equal((await claude.models.retrieve("box/smollm2")).type, "model");
+console.log("models are found one by one");
+
+// It packs its numbers when it is told nothing.
+const embedded = await client.embeddings.create({ model: "meaning/smollm2-embed", input: ["a corgi", "the rent"] });
+assert(embedded.data.length === 2 && embedded.data[0].embedding.every(Number.isFinite));
+console.log("embeddings are made");
 
 const provider = createOpenAICompatible({ name: "yabby", baseURL: `${url}/v1`, apiKey: key });
 const whole = await generateText({ model: provider("yabby"), prompt: "Say hello." });

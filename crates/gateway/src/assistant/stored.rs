@@ -1,0 +1,181 @@
+//! Responses that are asked for again: `/v1/responses/{id}` and what is below it.
+//!
+//! A response belongs to the key that has asked for it; the owner's key sees all. For any other key it is not there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use yabby_core::SessionKey;
+use yabby_store::{InboundState, KeptResponse, KeyKind, NewResponse, StoreError, StoreErrorKind};
+use yabby_wire::clients::Failure;
+
+use super::{Programs, away, input};
+use crate::auth::Caller;
+
+/// Whoever follows a response on another replica has so long to write its end.
+const WRITES: Duration = Duration::from_secs(1);
+
+/// Which items are wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Those behind the one of this id.
+    pub(crate) after: Option<String>,
+    /// So many at the most.
+    pub(crate) limit: usize,
+    /// The first one first.
+    pub(crate) ascending: bool,
+}
+
+impl Programs {
+    /// A response as it is now.
+    pub(crate) async fn retrieve(&self, id: &str, by: &Caller) -> Result<Value, Failure> {
+        let kept = self.find(id, by).await?;
+        self.now(kept).await
+    }
+
+    /// Deletes a response. What was said stays in the conversation.
+    pub(crate) async fn delete(&self, id: &str, by: &Caller) -> Result<Value, Failure> {
+        let kept = self.find(id, by).await?;
+        let ends = kept.ended_at.is_none();
+        let store = &self.0.office.store;
+        store.delete_response(id).await.map_err(|error| away(&error))?;
+        if ends {
+            self.stop(kept.new.conversation).await.map_err(|error| away(&error))?;
+        }
+        Ok(json!({"id": id, "object": "response", "deleted": true}))
+    }
+
+    /// Cancels a response, and stops its turn. One that is over stays as it is.
+    pub(crate) async fn cancel(&self, id: &str, by: &Caller) -> Result<Value, Failure> {
+        let kept = self.find(id, by).await?;
+        if kept.ended_at.is_some() {
+            return Ok(kept.new.body);
+        }
+        let marked = self.mark_cancelled(id).await.map_err(|error| away(&error))?;
+        let response = marked.ok_or_else(|| missing(id))?;
+        if is_cancelled(&response) {
+            self.stop(kept.new.conversation).await.map_err(|error| away(&error))?;
+        }
+        Ok(response)
+    }
+
+    /// What a response was asked with.
+    pub(crate) async fn input_items(&self, id: &str, listed: &Listed, by: &Caller) -> Result<Value, Failure> {
+        let kept = self.find(id, by).await?;
+        let mut items = match kept.new.input {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        };
+        if !listed.ascending {
+            items.reverse();
+        }
+        if let Some(after) = &listed.after {
+            let place = items.iter().position(|item| item["id"] == after.as_str());
+            let place = place.ok_or_else(|| {
+                let message = format!("there is no item {after} in {id}");
+                Failure::new(400, "invalid_value", message)
+            })?;
+            items.drain(..=place);
+        }
+        let more = items.len() > listed.limit;
+        items.truncate(listed.limit);
+        let id_of = |item: Option<&Value>| item.map_or_else(|| "".into(), |item| item["id"].clone());
+        Ok(json!({
+            "object": "list", "first_id": id_of(items.first()), "last_id": id_of(items.last()), "has_more": more,
+            "data": items,
+        }))
+    }
+
+    /// The conversation of a response that is gone on from, where it is kept.
+    pub(super) async fn gone_on_from(&self, previous: &str, by: &Caller) -> Result<Option<SessionKey>, Failure> {
+        let kept = self.0.office.store.response(previous).await;
+        match kept.map_err(|error| away(&error))? {
+            Some(kept) if !may_see(by, &kept) => {
+                let message = format!("there is no response {previous}");
+                Err(Failure::new(404, "previous_response_not_found", message))
+            }
+            kept => Ok(kept.map(|kept| kept.new.conversation)),
+        }
+    }
+
+    /// Keeps a response that is begun; `body` is the request, and `begun` the response.
+    pub(super) async fn keep(
+        &self,
+        (id, conversation, message): (&str, &SessionKey, i64),
+        (body, begun): (&[u8], &[u8]),
+        by: &Caller,
+    ) -> Result<(), Failure> {
+        let begun = self.0.office.store.begin_response(NewResponse {
+            id: id.to_owned(),
+            key: by.id().to_owned(),
+            conversation: conversation.clone(),
+            message,
+            input: input::items(id, body),
+            body: serde_json::from_slice(begun).unwrap_or_default(),
+        });
+        begun.await.map_err(|error| match error.kind {
+            StoreErrorKind::TooLarge => Failure::new(400, "invalid_value", error.message.english()),
+            _ => away(&error),
+        })
+    }
+
+    /// Notes that a response is cancelled, unless it is over; the response as it is then.
+    pub(super) async fn mark_cancelled(&self, id: &str) -> Result<Option<Value>, StoreError> {
+        let store = &self.0.office.store;
+        let Some(kept) = store.response(id).await? else {
+            return Ok(None);
+        };
+        let mut body = kept.new.body;
+        body["status"] = "cancelled".into();
+        store.end_response(id, body).await
+    }
+
+    async fn find(&self, id: &str, by: &Caller) -> Result<KeptResponse, Failure> {
+        let kept = self.0.office.store.response(id).await.map_err(|error| away(&error))?;
+        kept.filter(|kept| may_see(by, kept)).ok_or_else(|| missing(id))
+    }
+
+    /// A response as it is, also when the gateway that has made it was ended before its end.
+    async fn now(&self, kept: KeptResponse) -> Result<Value, Failure> {
+        let store = &self.0.office.store;
+        let id = kept.new.id.as_str();
+        if kept.ended_at.is_some() || self.0.followed.has(id) {
+            return Ok(kept.new.body);
+        }
+        let inbound = store.inbound(kept.new.message).await.map_err(|error| away(&error))?;
+        if inbound.is_some_and(|(_, state)| !matches!(state, InboundState::Done | InboundState::Dead)) {
+            return Ok(kept.new.body);
+        }
+        sleep(WRITES).await;
+        let again = store.response(id).await.map_err(|error| away(&error))?;
+        let again = again.ok_or_else(|| missing(id))?;
+        let mut body = again.new.body;
+        if again.ended_at.is_none() {
+            let message = format!(
+                "the gateway that answered it was ended; what was said is in the conversation {}",
+                again.new.conversation.as_str()
+            );
+            body["status"] = "failed".into();
+            body["error"] = json!({"code": "server_error", "message": message});
+        }
+        Ok(body)
+    }
+}
+
+fn may_see(by: &Caller, kept: &KeptResponse) -> bool {
+    by.kind() == KeyKind::Owner || by.id() == kept.new.key
+}
+
+fn is_cancelled(response: &Value) -> bool {
+    response["status"] == "cancelled"
+}
+
+/// There is no such response, as far as this key can know.
+pub(crate) fn missing(id: &str) -> Failure {
+    let message = format!(
+        "there is no response {id} for this key: those of agents are kept (unless `store` is false), and those of models, \
+         which only pass through here, are not"
+    );
+    Failure::new(404, "response_not_found", message)
+}

@@ -1,0 +1,97 @@
+//! Responses that are asked for again.
+
+use std::time::Duration;
+
+use serde_json::json;
+use yabby_store::{KeepFor, KeptResponse, NewResponse, StoreErrorKind};
+
+use crate::{
+    both::{on_both, open},
+    given::session,
+    transcript::begun,
+};
+
+fn response(id: &str, conversation: &str) -> NewResponse {
+    NewResponse {
+        id: id.to_owned(),
+        key: "laptop".to_owned(),
+        conversation: session(conversation),
+        message: 7,
+        input: json!([{"type": "message", "role": "user", "content": "袋鼠"}]),
+        body: json!({"id": id, "status": "in_progress"}),
+    }
+}
+
+#[tokio::test]
+async fn the_first_end_of_a_response_counts() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let (one, two) = (response("resp_c_1", "c"), response("resp_c_2", "c"));
+        store.begin_response(one.clone()).await.unwrap();
+        store.begin_response(one.clone()).await.unwrap();
+        store.begin_response(two.clone()).await.unwrap();
+        let kept = store.response("resp_c_1").await.unwrap().unwrap();
+        let KeptResponse { new, created_at, .. } = kept;
+        assert_eq!((new, created_at.0 > 0), (one.clone(), true));
+        let end = |status: &str| json!({"id": "resp_c_1", "status": status});
+        let ended = |body| store.end_response("resp_c_1", body);
+        assert_eq!(ended(end("cancelled")).await.unwrap(), Some(end("cancelled")));
+        assert_eq!(ended(end("completed")).await.unwrap(), Some(end("cancelled")));
+        let kept = store.response("resp_c_1").await.unwrap().unwrap();
+        let body = end("cancelled");
+        assert_eq!((kept.new, kept.ended_at.is_some()), (NewResponse { body, ..one }, true));
+        assert_eq!(store.response("resp_c_2").await.unwrap().unwrap().ended_at, None);
+        assert!(store.delete_response("resp_c_1").await.unwrap());
+        assert!(!store.delete_response("resp_c_1").await.unwrap());
+        assert_eq!(ended(end("completed")).await.unwrap(), None);
+        assert_eq!(store.response("resp_c_1").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn responses_go_with_their_session_and_when_they_are_old() {
+    on_both(async |place| {
+        let store = open(place).await;
+        store.begin_response(response("early", "c")).await.unwrap();
+        let (lease, id) = begun(&store, "c").await;
+        store.begin_response(response("late", "c")).await.unwrap();
+        store.begin_response(response("other", "d")).await.unwrap();
+        // Only with its end it is known where its answer stands.
+        store.end_response("early", json!({})).await.unwrap();
+        store.release(&lease).await.unwrap();
+        assert!(store.remove_session(&id).await.unwrap());
+        for (id, is_there) in [("early", false), ("late", false), ("other", true)] {
+            assert_eq!(store.response(id).await.unwrap().is_some(), is_there, "{id}");
+        }
+        let keep = KeepFor {
+            sessions: None,
+            max_sessions: None,
+            inbox: Duration::from_hours(1),
+        };
+        let at = store.response("other").await.unwrap().unwrap().created_at;
+        assert_eq!(store.prune(keep, at + Duration::from_mins(59)).await.unwrap().ended, 0);
+        assert_eq!(store.prune(keep, at + Duration::from_mins(61)).await.unwrap().ended, 1);
+        assert_eq!(store.response("other").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_again_is_not_kept() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let mut deep = json!(1);
+        for _ in 0..200 {
+            deep = json!([deep]);
+        }
+        let deep = NewResponse {
+            input: deep,
+            ..response("deep", "c")
+        };
+        let error = store.begin_response(deep).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::TooLarge);
+        assert_eq!(store.response("deep").await.unwrap(), None);
+    })
+    .await;
+}
