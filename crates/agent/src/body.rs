@@ -43,6 +43,8 @@ pub enum Kind {
     Reminder,
     /// A question to the owner was answered elsewhere; the text is its id.
     Approval,
+    /// A program sets something for the owner; the text is the command. Nobody is told what came of it.
+    Setting,
 }
 
 impl Body {

@@ -52,7 +52,7 @@ impl Command {
     /// The command that a message is; `None` when it is a message. A word that no command has is a message too: it may be a
     /// path.
     pub fn of(body: &Body) -> Option<Self> {
-        if body.kind != Kind::Message || !body.images.is_empty() {
+        if !matches!(body.kind, Kind::Message | Kind::Setting) || !body.images.is_empty() {
             return None;
         }
         let text = body.text.trim();

@@ -43,6 +43,7 @@ pub use skills::{
     front_matter,
 };
 pub use state::State;
+pub(crate) use step::not_run;
 pub use step::{
     Circles, Exceeded, Facts, Limits, Pending, Permit, Repeated, Spent, Step, Undone, View, repeated, step, undone,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use yabby_core::{Message, ToolCall};
 use yabby_store::{Content, Item};
 
-use crate::{Frozen, Note};
+use crate::{Frozen, Note, results::TOOL};
 
 /// Stands above a summary.
 pub(crate) const IN_SHORT: &str = "[What was said before, in short]";
@@ -17,10 +17,13 @@ pub(crate) const IN_SHORT: &str = "[What was said before, in short]";
 pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
     let mut shown = Shown::default();
     let stubs: BTreeSet<u64> = items.iter().flat_map(stubs).collect();
+    let reads_on = reads_on(items);
     let mut frozen = None;
     for item in items {
         match &item.item.content {
-            Content::Message { message } if stubs.contains(&item.seq) => shown.message(stub(message, &item.item.id)),
+            Content::Message { message } if stubs.contains(&item.seq) => {
+                shown.message(brief(message, reads_on.then_some(item.item.id.as_str())));
+            }
             Content::Message { message } => shown.message(message.clone()),
             Content::Summary { text, .. } => {
                 shown.beside(&format!("{IN_SHORT}\n{text}"));
@@ -133,7 +136,17 @@ impl Shown {
     }
 }
 
-fn stubs(item: &Item) -> Vec<u64> {
+/// Whether the model sees the tool by which it gets back what was left out.
+fn reads_on(items: &[Item]) -> bool {
+    let last = items.iter().rev().find_map(|item| match Note::of(&item.item.content) {
+        Some(Note::Prompt(frozen)) => Some(frozen),
+        _ => None,
+    });
+    last.is_none_or(|frozen| frozen.tools.iter().any(|tool| tool.name == TOOL))
+}
+
+/// The items that are shown as stubs from here on.
+pub(crate) fn stubs(item: &Item) -> Vec<u64> {
     match Note::of(&item.item.content) {
         Some(Note::Stubs { seqs }) => seqs,
         _ => Vec::new(),

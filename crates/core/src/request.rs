@@ -33,6 +33,12 @@ pub struct ModelRequest {
     pub extra_body: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer comes in pieces.
     pub delivery: Delivery,
+    /// Whether a text that is nothing but a call is one, whatever tool it names and however its arguments look: an assistant
+    /// tells its model what is wrong with it. A program that knows its own tools gets the text.
+    pub any_call: bool,
+    /// Whether an answer of which nobody says how long it may be gets a limit made of the window, where the server is near:
+    /// there a model that rambles goes on until its window is full.
+    pub bounded: bool,
 }
 
 /// A JSON answer that the server holds to a schema.

@@ -15,6 +15,7 @@ use crate::{
     Deadlines, Decision, Degrade, Situation,
     attempt::{Asked, Running},
     decide,
+    nudge::again,
     seam::Seam,
     trouble::{busy, empty, out_of_zone, overflow},
     turn::Turn,
@@ -367,7 +368,10 @@ impl Course {
                                 ));
                             }
                         }
-                        Decision::Retry => retries += 1,
+                        Decision::Retry => {
+                            retries += 1;
+                            again(&mut request, error.kind);
+                        }
                         Decision::Requeue => {
                             said.clear();
                             yield Step::Anew;

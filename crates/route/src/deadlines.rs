@@ -109,6 +109,18 @@ pub(crate) fn room_in(window: u32, request: &ModelRequest) -> u32 {
     window - answer
 }
 
+/// No answer has more tokens when nobody says how long it may be.
+const LONGEST_ANSWER: u32 = 16_384;
+
+/// The most tokens of an answer of which nobody says how long it may be, behind a prompt of about so many: half of the
+/// window, reasoning included. `None` where the window ends it before that: servers refuse more than fits.
+pub(crate) fn longest_answer(window: u32, prompt: u32) -> Option<u32> {
+    let most = LONGEST_ANSWER.min(window / 2);
+    // The prompt is estimated.
+    let prompt = prompt.saturating_add(prompt / 4);
+    (prompt.saturating_add(most) <= window).then_some(most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +155,19 @@ mod tests {
         assert_eq!(quick, usual);
         let slow = usual.expecting(Some(seconds(200)), false);
         assert_eq!((slow.first_token, slow.patience), (seconds(600), seconds(600)));
+    }
+
+    #[test]
+    fn an_answer_has_an_end() {
+        for (window, prompt, most) in [
+            (8192, 1000, Some(4096)),
+            (8192, 3270, Some(4096)),
+            (8192, 3300, None),
+            (131_072, 10_000, Some(16_384)),
+            (131_072, 100_000, None),
+        ] {
+            assert_eq!(longest_answer(window, prompt), most, "{window} {prompt}");
+        }
     }
 
     #[test]

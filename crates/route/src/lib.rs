@@ -8,6 +8,7 @@ mod deadlines;
 mod decide;
 mod embeddings;
 mod live;
+mod nudge;
 mod plan;
 mod record;
 mod refit;

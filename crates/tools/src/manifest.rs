@@ -69,7 +69,7 @@ pub enum Group {
     Sessions,
     /// Tools of an MCP server.
     Mcp,
-    /// Tools for the agent itself, which every profile has: finding tools, reading the rest of a long result.
+    /// Tools for the agent itself, which every profile has: finding tools.
     Agent,
 }
 

@@ -112,6 +112,7 @@ mod tests {
             ("process", Group::Runtime),
             ("send_message", Group::Messaging),
             ("tool_search", Group::Agent),
+            ("result", Group::Sessions),
         ];
         let has = tools.map(|(name, group)| (name, choice.has(&manifest(name, group))));
         let minimal = Choice {
@@ -128,7 +129,8 @@ mod tests {
                 ("exec", true),
                 ("process", false),
                 ("send_message", true),
-                ("tool_search", true)
+                ("tool_search", true),
+                ("result", false)
             ]
         );
     }

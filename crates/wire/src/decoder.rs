@@ -29,6 +29,7 @@ pub enum BodyKind {
 
 /// What the request lets one expect of its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Expectation {
     /// The names of the tools that the request offers: those that the answer may call.
     pub tools: Vec<String>,
@@ -39,6 +40,8 @@ pub struct Expectation {
     pub tool_mode: ToolMode,
     /// The request has a schema of its own for the answer.
     pub structured: bool,
+    /// A text that is nothing but a call is one, whatever it names (`ModelRequest::any_call`).
+    pub any_call: bool,
     /// The most tokens that the answer may have, as it was asked for. llama.cpp's Responses says "completed" when
     /// this limit ended the answer (`wire-facts.md` §6.3).
     pub max_output_tokens: Option<u32>,
@@ -135,6 +138,7 @@ impl Expectation {
                 .collect(),
             tool_mode,
             structured: request.output_schema.is_some(),
+            any_call: request.any_call && !request.tools.is_empty(),
             max_output_tokens: request.max_output_tokens,
             may_start_in_reasoning: false,
             replays_reasoning: quirks.replays_reasoning,

@@ -32,7 +32,8 @@ pub(super) fn request(items: &[Item], asked: u64, tokens: u32, focus: &[&str]) -
     request
 }
 
-fn question(tokens: u32, focus: &[&str]) -> String {
+/// What a model is told to do.
+pub(super) fn question(tokens: u32, focus: &[&str]) -> String {
     let words = (tokens * WORDS.0 / WORDS.1).max(FEWEST_WORDS);
     let mut text = format!(
         "[Yabby] Do not answer and call no tool now. The conversation above will be replaced by a summary, which you write: \

@@ -1,10 +1,10 @@
 //! Making a conversation shorter.
 
 use yabby_core::{Attempt, Label, Numbers, Text, Time, TokenCount, text};
-use yabby_store::{Item, Lease, NewItem, Store};
+use yabby_store::{Content, Item, Lease, NewItem, Store};
 
 use super::{
-    Action, Budget, CompactError, Goal, NoSummary, Ruler, Settings, ask, plan,
+    Action, Budget, CompactError, Goal, NoSummary, Ruler, Settings, ask, copied, plan,
     plan::is_shorter,
     summary, view,
     written::{Cut, Of},
@@ -81,7 +81,7 @@ pub struct Compacted {
 }
 
 /// Makes the conversation of a session shorter, as far as `need` says. What was done before an error, or before the future is
-/// dropped, stays done and is right by itself.
+/// dropped, stays done and is right by itself; of what a person has asked for, nothing was done then.
 pub async fn compact(site: Site<'_>, need: &Need, settings: &Settings) -> Result<Compacted, CompactError> {
     let served = site.model.served(site.wish).await?;
     let mut work = Work::begin(site, served, need, settings).await?;
@@ -110,6 +110,8 @@ struct Work<'a> {
     stretched: (u32, u32),
     end: Standing,
     seen: Vec<Item>,
+    /// What is written only at the end, all at once: the person who has asked for it may stop it, and then nothing has changed.
+    held: Option<Vec<NewItem>>,
     ruler: Ruler,
     said: Compacted,
 }
@@ -160,6 +162,7 @@ impl<'a> Work<'a> {
                 budget: None,
             },
             seen: items,
+            held: matches!(need, Need::Asked { .. }).then(Vec::new),
             ruler,
             said: Compacted {
                 before: 0,
@@ -184,11 +187,14 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Reads again what a model is shown.
+    /// Weighs again what a model is shown.
     async fn look(&mut self) -> Result<Standing, CompactError> {
-        let (items, counted) = shown(&self.site).await?;
-        self.ruler = view::ruler(&view::request(&items), counted, self.stretched);
-        self.seen = items;
+        if self.held.is_none() {
+            self.seen = self.site.store.context(self.site.session).await?;
+        }
+        let request = view::request(&self.seen);
+        let counted = self.site.model.count(self.site.wish, &request).await;
+        self.ruler = view::ruler(&request, counted, self.stretched);
         self.end = self.standing();
         Ok(self.end)
     }
@@ -251,6 +257,7 @@ impl<'a> Work<'a> {
         request.max_output_tokens = Some((budget.window - budget.room).min(room).max(budget.summary).max(1));
         request.thinking = self.site.wish.thinking;
         let limit = summary::limit(self.settings, &self.served, self.ruler.request(&request));
+        let (question, shown) = (ask::question(most, &self.focus), view::request(&self.seen));
         let written = summary::write(self.site.model, self.site.wish, request, limit).await;
         self.said.attempts.extend(written.attempts);
         let kept = written.text.and_then(|words| {
@@ -258,9 +265,14 @@ impl<'a> Work<'a> {
             if self.ruler.text(&words) > most.saturating_mul(2) {
                 return Err(NoSummary::TooLong);
             }
+            let told = [question.as_str(), shown.system.as_deref().unwrap_or_default()];
+            if copied::says_nothing(&words, &told, &shown.messages) {
+                return Err(NoSummary::Nothing);
+            }
             let cut = self.cut(budget, to, asked);
             let items = cut.summary(self.of(), &words, self.said.attempts.clone());
-            let (before, after) = (self.conversation(&self.seen), self.conversation(&instead(&cut, &items)));
+            let instead = items.iter().fold(self.seen.clone(), with);
+            let (before, after) = (self.conversation(&self.seen), self.conversation(&instead));
             if is_shorter(before, after) {
                 Ok(items)
             } else {
@@ -305,7 +317,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn add(&self, items: Vec<NewItem>) -> Result<(), CompactError> {
+    async fn add(&mut self, items: Vec<NewItem>) -> Result<(), CompactError> {
+        if let Some(held) = &mut self.held {
+            self.seen = items.iter().fold(std::mem::take(&mut self.seen), with);
+            held.extend(items);
+            return Ok(());
+        }
+        self.write(items).await
+    }
+
+    async fn write(&self, items: Vec<NewItem>) -> Result<(), CompactError> {
         let Site {
             store, lease, session, ..
         } = self.site;
@@ -345,6 +366,10 @@ impl<'a> Work<'a> {
                 room: budget.room,
                 prefix: budget.prefix,
             });
+        }
+        let held = self.held.take().unwrap_or_default();
+        if !held.is_empty() {
+            self.write(held).await?;
         }
         Ok(self.said)
     }
@@ -422,15 +447,19 @@ fn window(need: &Need, served: Option<u32>, counted: u32, settings: &Settings) -
     }
 }
 
-/// What a model would be shown with these new items.
-fn instead(cut: &Cut<'_>, new: &[NewItem]) -> Vec<Item> {
-    let next = cut.items.iter().map(|item| item.seq).max().unwrap_or(0) + 1;
-    let mut new = (next..).zip(new).map(|(seq, item)| Item {
-        seq,
-        item: item.clone(),
-    });
-    let summary = new.next();
-    summary.into_iter().chain(cut.rest().cloned()).chain(new).collect()
+/// What a model would be shown with this new item.
+fn with(mut items: Vec<Item>, new: &NewItem) -> Vec<Item> {
+    let item = Item {
+        seq: items.iter().map(|item| item.seq).max().unwrap_or(0) + 1,
+        item: new.clone(),
+    };
+    if let Content::Summary { to, .. } = &new.content {
+        items.retain(|old| old.seq > *to && !matches!(old.item.content, Content::Summary { .. }));
+        items.insert(0, item);
+    } else {
+        items.push(item);
+    }
+    items
 }
 
 /// The words of a summary.
@@ -438,7 +467,7 @@ fn said(items: &[NewItem]) -> &str {
     items
         .iter()
         .find_map(|item| match &item.content {
-            yabby_store::Content::Summary { text, .. } => Some(text.as_str()),
+            Content::Summary { text, .. } => Some(text.as_str()),
             _ => None,
         })
         .unwrap_or_default()

@@ -62,6 +62,8 @@ pub enum NoSummary {
     TimedOut,
     /// The answer had no words.
     Empty,
+    /// It gave back the instructions, or had nothing of the conversation in it.
+    Nothing,
     /// It did not make the conversation shorter by a fifth.
     TooLong,
 }
@@ -73,6 +75,7 @@ impl NoSummary {
             Self::Failed => text!("the model gave no summary"),
             Self::TimedOut => text!("the summary took too long"),
             Self::Empty => text!("the summary was empty"),
+            Self::Nothing => text!("the summary said nothing of the conversation"),
             Self::TooLong => text!("the summary was hardly shorter than what it was to stand for"),
         }
     }

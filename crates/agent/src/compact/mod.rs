@@ -11,6 +11,7 @@
 //! else makes the conversation strictly shorter, and what cannot be made to fit is an error.
 
 mod ask;
+mod copied;
 mod driver;
 mod due;
 mod error;

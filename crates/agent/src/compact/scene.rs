@@ -6,7 +6,10 @@ use yabby_core::{Message, ToolCall};
 use yabby_store::{Content, Item};
 
 use super::Ruler;
-use crate::{Note, render::stub};
+use crate::{
+    Note,
+    render::{stub, stubs},
+};
 
 /// What is made a stub must be longer than it by so many tokens.
 const LEAST_GAIN: u32 = 24;
@@ -32,7 +35,7 @@ pub(super) struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     pub(super) fn of(items: &'a [Item], ruler: &Ruler) -> Self {
-        let stubs: BTreeSet<u64> = items.iter().flat_map(stubbed).collect();
+        let stubs: BTreeSet<u64> = items.iter().flat_map(stubs).collect();
         let starts = starts(items);
         let newest = starts.last().copied().unwrap_or(items.len());
         let said = |index: &usize| items.iter().take(*index).any(is_message);
@@ -136,13 +139,6 @@ impl<'a> Scene<'a> {
     /// What all of them between two indexes would win.
     pub(super) fn most_won(&self, from: usize, to: usize) -> u32 {
         self.stubs(from, to, u32::MAX).1
-    }
-}
-
-fn stubbed(item: &Item) -> Vec<u64> {
-    match Note::of(&item.item.content) {
-        Some(Note::Stubs { seqs }) => seqs,
-        _ => Vec::new(),
     }
 }
 

@@ -71,7 +71,7 @@ impl Cut<'_> {
     }
 
     /// What stays.
-    pub(super) fn rest(&self) -> impl Iterator<Item = &Item> {
+    fn rest(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| !is_summary(item) && item.seq > self.to)
     }
 

@@ -9,7 +9,7 @@ mod tools;
 mod words;
 
 pub use call::{Meant, Toolset};
-pub(crate) use tools::{call_manifest, search_manifest};
+pub(crate) use tools::{CALL, call_manifest, search_manifest};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::search::Index;
 
 /// Their names.
 pub(super) const SEARCH: &str = "tool_search";
-pub(super) const CALL: &str = "tool_call";
+pub(crate) const CALL: &str = "tool_call";
 
 /// The most tools of an answer.
 const MOST: usize = 5;

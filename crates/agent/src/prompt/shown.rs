@@ -6,11 +6,14 @@ use yabby_core::Tool as Told;
 use yabby_tools::{Choice, Manifest, Registry};
 
 use super::{Tokens, words};
-use crate::find::{call_manifest, search_manifest};
+use crate::{
+    find::{call_manifest, search_manifest},
+    results::TOOL,
+};
 
 /// What is needed most comes first, where not everything fits. Others follow by group and name.
 const FIRST: [&str; 17] = [
-    "result",
+    TOOL,
     "read",
     "write",
     "edit",
@@ -57,7 +60,8 @@ impl ShownTools {
         let all = Self {
             shown: core.map(|manifest| manifest.tool.clone()).collect(),
             ..Self::default()
-        };
+        }
+        .with_result_last();
         if all.shown.len() == manifests.len() && all.cost(system, tokens) <= room {
             return all;
         }
@@ -85,7 +89,16 @@ impl ShownTools {
                 kept = more;
             }
         }
-        kept
+        kept.with_result_last()
+    }
+
+    /// There must be room for it, as notes in long results speak of it; small models call what stands first.
+    fn with_result_last(mut self) -> Self {
+        if let Some(at) = self.shown.iter().position(|tool| tool.name == TOOL) {
+            let tool = self.shown.remove(at);
+            self.shown.push(tool);
+        }
+        self
     }
 
     /// What the model is told of tools that it does not see.

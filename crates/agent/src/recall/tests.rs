@@ -90,7 +90,7 @@ async fn a_long_result_is_read_on_by_its_handle() {
         .map(|line| format!("line {line}\n"))
         .collect::<Vec<_>>()
         .concat();
-    let (shown, files) = keep(&scene.store, &text, 400, "i-long").await.unwrap();
+    let (shown, files) = keep(&scene.store, &text, 400, Some("i-long")).await.unwrap();
     let mut talk = Talk::begun(1);
     talk.asks("read it");
     talk.reads("f", 1);
@@ -128,10 +128,47 @@ async fn a_long_result_is_read_on_by_its_handle() {
         found.starts_with("from=2807: …") && found.contains(" line 333 line 334 "),
         "{found}"
     );
+    // A handle that was made up is answered with those that there are.
+    let unknown = result
+        .run(&arguments(&json!({"handle": "result_1"})), &here)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        unknown.message,
+        "there is no such handle. Those of the results that were cut or left out: \"i-long\" (read). Every other result \
+         stands whole in this conversation; answer from there"
+    );
+    // Without the tool, nothing is kept for it.
+    let (shown, files) = keep(&scene.store, &text, 400, None).await.unwrap();
+    assert!(
+        shown.contains("are left out and were not kept") && files.is_empty(),
+        "{shown}"
+    );
     // What is short is kept as it is.
     assert_eq!(
-        keep(&scene.store, "short", 400, "i").await.unwrap(),
+        keep(&scene.store, "short", 400, Some("i")).await.unwrap(),
         ("short".to_owned(), Vec::new())
+    );
+}
+
+#[tokio::test]
+async fn a_handle_is_of_no_use_where_nothing_was_cut() {
+    let mut talk = Talk::default();
+    talk.asks("read it");
+    talk.reads("f", 3);
+    let scene = Scene::with(talk.items).await;
+    let result = ResultTool::new(scene.store.clone());
+    let asked = arguments(&json!({"handle": "i2"}));
+    assert_eq!(
+        result.run(&asked, &at(&scene, "c")).await.unwrap().text.lines().count(),
+        2
+    );
+    let asked = arguments(&json!({"handle": "c1"}));
+    let unknown = result.run(&asked, &at(&scene, "c")).await.unwrap_err();
+    assert_eq!(
+        unknown.message,
+        "there is no such handle, and none is needed: no result was cut or left out. Each stands whole in this \
+         conversation; answer from there"
     );
 }
 

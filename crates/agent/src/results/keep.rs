@@ -6,13 +6,19 @@ use yabby_store::{Content, FileRef, NewItem, Store, StoreError, StoreErrorKind};
 use super::fit::{fit, fit_for_good};
 
 /// The name of the file that is the whole of a result.
-const NAME: &str = "result.txt";
+pub(super) const NAME: &str = "result.txt";
 
 /// What the item with this id is to hold of a result, when a model is shown so many characters: the text, and the file
-/// that has all of it when it was cut. What is larger than the store takes is only cut.
-pub async fn keep(store: &Store, text: &str, room: usize, id: &str) -> Result<(String, Vec<FileRef>), StoreError> {
-    let shown = fit(text, room, id);
-    if shown == text {
+/// that has all of it when it was cut. What is larger than the store takes, or what the model has no tool to read on in, is
+/// only cut: `id` is `None` then.
+pub async fn keep(
+    store: &Store,
+    text: &str,
+    room: usize,
+    id: Option<&str>,
+) -> Result<(String, Vec<FileRef>), StoreError> {
+    let shown = id.map_or_else(|| fit_for_good(text, room), |id| fit(text, room, id));
+    if shown == text || id.is_none() {
         return Ok((shown, Vec::new()));
     }
     match store.attach(text.as_bytes().to_vec(), "text/plain").await {

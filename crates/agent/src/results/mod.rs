@@ -11,4 +11,4 @@ pub use fit::fit;
 pub use keep::{keep, whole};
 pub use tool::ResultTool;
 
-pub(crate) use tool::failed;
+pub(crate) use tool::{TOOL, failed};

@@ -1,18 +1,23 @@
 //! The tool by which a model reads on in a long result.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Map, Value, json};
-use yabby_core::Tool as Told;
-use yabby_store::{Store, StoreError};
+use yabby_core::{Message, Tool as Told};
+use yabby_store::{Content, Item, Store, StoreError};
 use yabby_tools::{At, Effect, Group, Manifest, Output, Returns, Tool, ToolError, ToolErrorKind};
 
 use super::{
     fit::{at, head},
-    keep::whole,
+    keep::{NAME, whole},
 };
+use crate::render::stubs;
 
+/// Its name.
+pub(crate) const TOOL: &str = "result";
+/// The most handles that are named.
+const MOST_HANDLES: usize = 5;
 /// The most places that a search shows.
 const MOST_FOUND: usize = 20;
 /// Characters around a place.
@@ -31,8 +36,9 @@ impl ResultTool {
     /// have been private.
     pub fn new(store: Store) -> Self {
         let tool = Told {
-            name: "result".to_owned(),
-            description: "Reads on in a tool result that was cut or left out, by its handle.".to_owned(),
+            name: TOOL.to_owned(),
+            description: "Reads on in an earlier result that says it was cut or left out. Not for other results."
+                .to_owned(),
             parameters: json!({
                 "type": "object",
                 "properties": {
@@ -49,7 +55,7 @@ impl ResultTool {
             sinks: Vec::new(),
             returns: Returns::Kept,
             repeatable: true,
-            group: Group::Agent,
+            group: Group::Sessions,
             core: true,
         };
         Self { store, manifest }
@@ -70,10 +76,7 @@ impl ResultTool {
             None => None,
         };
         let (Some(item), Some(said)) = (found, said) else {
-            return Err(ToolError::new(
-                ToolErrorKind::NotFound,
-                "there is no result with this handle; take one that stands in this conversation, or use recall",
-            ));
+            return Err(self.no_such_handle(at).await?);
         };
         let shown = match text("find") {
             "" => page(&said, from, at.room, handle),
@@ -84,6 +87,42 @@ impl ResultTool {
             ..Output::text(shown)
         })
     }
+}
+
+impl ResultTool {
+    /// What a model is told that has made a handle up: those that there are, or that it needs none.
+    async fn no_such_handle(&self, at: &At) -> Result<ToolError, ToolError> {
+        let items = self.store.context(&at.session).await.map_err(|error| failed(&error))?;
+        let handles = handles(&items);
+        let message = if handles.is_empty() {
+            "there is no such handle, and none is needed: no result was cut or left out. Each stands whole in this \
+             conversation; answer from there"
+                .to_owned()
+        } else {
+            let last: Vec<String> = handles.into_iter().rev().take(MOST_HANDLES).collect();
+            format!(
+                "there is no such handle. Those of the results that were cut or left out: {}. Every other result stands \
+                 whole in this conversation; answer from there",
+                last.join(", ")
+            )
+        };
+        Ok(ToolError::new(ToolErrorKind::NotFound, message))
+    }
+}
+
+/// The handles of the results that a model does not see whole, each with its tool, the oldest first.
+fn handles(items: &[Item]) -> Vec<String> {
+    let stubs: BTreeSet<u64> = items.iter().flat_map(stubs).collect();
+    let one = |item: &Item| match &item.item.content {
+        Content::Message {
+            message: Message::ToolResult { name, .. },
+        } => {
+            let cut = item.item.files.iter().any(|file| file.name.as_deref() == Some(NAME));
+            (cut || stubs.contains(&item.seq)).then(|| format!("\"{}\" ({name})", item.item.id))
+        }
+        _ => None,
+    };
+    items.iter().filter_map(one).collect()
 }
 
 impl Tool for ResultTool {

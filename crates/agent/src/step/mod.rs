@@ -13,6 +13,7 @@ pub use limits::{Exceeded, Limits, Spent};
 pub use permit::Permit;
 pub use promise::{Undone, undone};
 pub use repeat::{Circles, Repeated, repeated};
+pub(crate) use view::not_run;
 pub use view::{Pending, View};
 
 use yabby_store::ApprovalState;

@@ -49,11 +49,65 @@ const WILL: [&str; 22] = [
     "execute", "open", "list", "fetch", "send", "set", "save", "update", "start",
 ];
 /// What cannot be done, after "I cannot", "I can't", "unable to" and the like.
-const CANNOT: [&str; 12] = [
-    "access", "read", "open", "write", "edit", "search", "browse", "run", "execute", "send", "fetch", "directly",
+const CANNOT: [&str; 29] = [
+    "access",
+    "accessing",
+    "read",
+    "reading",
+    "open",
+    "opening",
+    "view",
+    "viewing",
+    "write",
+    "writing",
+    "edit",
+    "editing",
+    "modify",
+    "create",
+    "save",
+    "delete",
+    "search",
+    "searching",
+    "browse",
+    "browsing",
+    "run",
+    "running",
+    "execute",
+    "executing",
+    "send",
+    "sending",
+    "fetch",
+    "interact",
+    "retrieve",
 ];
+/// What may stand before it: "the ability to directly".
+const BEFORE_CANNOT: [&str; 21] = [
+    "the",
+    "a",
+    "any",
+    "direct",
+    "directly",
+    "actually",
+    "currently",
+    "physically",
+    "ability",
+    "abilities",
+    "capability",
+    "capabilities",
+    "capacity",
+    "permission",
+    "permissions",
+    "means",
+    "way",
+    "tools",
+    "or",
+    "to",
+    "of",
+];
+/// "I cannot directly …", "direct access": what is wanted is something that a tool does.
+const DIRECT: [&str; 2] = ["direct", "directly"];
 /// The same in Chinese, each as a whole.
-const ZH: [(&str, Undone); 24] = [
+const ZH: [(&str, Undone); 30] = [
     ("已寄出", Undone::Claimed),
     ("已發送", Undone::Claimed),
     ("已傳送", Undone::Claimed),
@@ -78,6 +132,12 @@ const ZH: [(&str, Undone); 24] = [
     ("無法讀取", Undone::Denied),
     ("無法直接", Undone::Denied),
     ("沒有權限", Undone::Denied),
+    ("没有权限", Undone::Denied),
+    ("无法访问", Undone::Denied),
+    ("无法读取", Undone::Denied),
+    ("无法直接", Undone::Denied),
+    ("沒有讀取", Undone::Denied),
+    ("沒有能力讀取", Undone::Denied),
 ];
 
 impl Undone {
@@ -120,7 +180,7 @@ pub fn undone(text: &str, tools: &[&str]) -> Option<Undone> {
 
 /// What words begin with.
 fn said(words: &[&str]) -> Option<Undone> {
-    const BEGINNINGS: [(&[&str], Undone); 14] = [
+    const BEGINNINGS: [(&[&str], Undone); 17] = [
         (&["i", "have"], Undone::Claimed),
         (&["i've"], Undone::Claimed),
         (&["i", "will"], Undone::Announced),
@@ -134,19 +194,28 @@ fn said(words: &[&str]) -> Option<Undone> {
         (&["not", "able", "to"], Undone::Denied),
         (&["don't", "have"], Undone::Denied),
         (&["do", "not", "have"], Undone::Denied),
+        (&["not", "capable"], Undone::Denied),
+        (&["not", "possible", "for", "me"], Undone::Denied),
+        (&["i", "lack"], Undone::Denied),
         (&["i"], Undone::Claimed),
     ];
     let (rest, undone) = BEGINNINGS
         .iter()
         .find_map(|(begin, undone)| Some((words.strip_prefix(*begin)?, *undone)))?;
-    let rest = match rest.split_first() {
-        Some((&("just" | "now" | "already" | "successfully" | "first" | "directly" | "the" | "direct"), rest)) => rest,
-        _ => rest,
-    };
     let verbs: &[&str] = match undone {
         Undone::Claimed => &DONE,
         Undone::Announced => &WILL,
-        Undone::Denied => &CANNOT,
+        Undone::Denied => {
+            let between = rest.iter().take_while(|word| BEFORE_CANNOT.contains(word)).count();
+            let (between, rest) = rest.split_at(between);
+            let denied = between.iter().any(|word| DIRECT.contains(word))
+                || rest.first().is_some_and(|word| CANNOT.contains(word));
+            return denied.then_some(undone);
+        }
+    };
+    let rest = match rest.split_first() {
+        Some((&("just" | "now" | "already" | "successfully" | "first" | "directly"), rest)) => rest,
+        _ => rest,
     };
     rest.first().is_some_and(|word| verbs.contains(word)).then_some(undone)
 }
@@ -176,6 +245,17 @@ mod tests {
                 Some(Undone::Denied),
             ),
             ("Unfortunately I can't read files.", Some(Undone::Denied)),
+            (
+                "As an AI, I don't have the ability to read files on your computer.",
+                Some(Undone::Denied),
+            ),
+            (
+                "I do not have the capability to directly open notes.txt.",
+                Some(Undone::Denied),
+            ),
+            ("I'm not capable of accessing files.", Some(Undone::Denied)),
+            ("I am not able to directly do that.", Some(Undone::Denied)),
+            ("I lack the tools to browse the web.", Some(Undone::Denied)),
             ("抱歉，我無法讀取檔案。", Some(Undone::Denied)),
             ("I can send it when you like.", None),
             ("Should I delete the file?", None),
@@ -183,6 +263,8 @@ mod tests {
             ("You have sent it yourself.", None),
             ("The capital of France is Paris.", None),
             ("I do not have an opinion on that.", None),
+            ("I don't have the ability to feel joy.", None),
+            ("I don't have any tools to recommend for that.", None),
             ("The work is done by four people in a week.", None),
             ("要我刪除嗎？", None),
             ("", None),

@@ -3,7 +3,7 @@
 use yabby_core::{Message, ToolCall};
 use yabby_store::{Content, Item};
 
-use crate::Note;
+use crate::{Note, find::CALL};
 
 /// A call that has no result.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,14 @@ pub struct Pending {
     pub call: ToolCall,
     /// Whether the conversation has gone on meanwhile, so that its result is told as news.
     pub late: bool,
+}
+
+/// How what the model is told begins, instead of a result, when a call was not run.
+const NOT_RUN: &str = "[not run: ";
+
+/// What the model is told when a call cannot be run.
+pub(crate) fn not_run(problem: &str) -> String {
+    format!("{NOT_RUN}{problem}]")
 }
 
 /// What the items of a turn say.
@@ -57,6 +65,33 @@ impl View {
             }
         }
         view
+    }
+
+    /// Whether the model was told before that this very call was not run.
+    pub fn has_refused(&self, call: &ToolCall) -> bool {
+        let same = |other: &ToolCall| (&other.name, &other.arguments) == (&call.name, &call.arguments);
+        let mut done = self.done.iter();
+        done.any(|(other, result)| same(other) && result.starts_with(NOT_RUN))
+    }
+
+    /// The names of the tools that have done what they were called for, in order, each with how often.
+    pub fn worked(&self) -> Vec<(&str, usize)> {
+        let mut worked: Vec<(&str, usize)> = Vec::new();
+        let failed = |result: &str| {
+            ["[error: ", NOT_RUN, "[interrupted"]
+                .iter()
+                .any(|begin| result.starts_with(begin))
+        };
+        for (call, _) in self.done.iter().filter(|(_, result)| !failed(result)) {
+            // What was found is called by a tool of its own.
+            let found = call.arguments.get("name").filter(|_| call.name == CALL);
+            let tool = found.and_then(|name| name.as_str()).unwrap_or(&call.name);
+            match worked.iter_mut().find(|(name, _)| *name == tool) {
+                Some((_, times)) => *times += 1,
+                None => worked.push((tool, 1)),
+            }
+        }
+        worked
     }
 
     /// Something else than a result was said: as `render` shows it, calls that are open have no result any more.

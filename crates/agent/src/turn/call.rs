@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::task::coop::consume_budget;
-use yabby_core::{FinalText, Label, Message, ModelEvent, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text};
+use yabby_core::{
+    EndReason, FinalText, Label, Message, ModelEvent, ModelRef, ModelRequest, Text, ToolCall, ToolChoice, Unfinished,
+    text,
+};
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 use yabby_store::{Content, Item, NewItem, Said, StoreError};
 
 use super::{
-    ending::Ending,
+    ending::{Ending, with_worked},
     item,
     meanwhile::{Ends, meanwhile},
     scene::{Scene, shown},
     work::{After, Work},
 };
-use crate::{Live, Note, View, render, undone};
+use crate::{Exceeded, Live, Note, View, not_run, render, undone};
 
 /// What became of a request.
 enum Came {
@@ -30,6 +33,8 @@ impl Work<'_> {
     pub(super) async fn call(&mut self, items: &[Item], view: &View, tools: bool) -> Result<After, StoreError> {
         let request = ModelRequest {
             thinking: self.scene.wish.thinking,
+            any_call: !wants_json(items),
+            bounded: true,
             ..request(items, tools)
         };
         match self.listen(request.clone()).await? {
@@ -42,7 +47,7 @@ impl Work<'_> {
                     // What the server has just said of its window counts from now on.
                     return Ok(After::GoOn);
                 }
-                Ok(After::End(self.scene.failed(&failure)))
+                Ok(After::End(self.scene.failed(&failure, view)))
             }
             Came::Ended(partial, ends) => self.stopped(&partial, ends).await,
         }
@@ -67,6 +72,8 @@ impl Work<'_> {
             malformed_calls,
             opaque,
             attempts,
+            end,
+            model,
             ..
         } = answer;
         // What the model was only told to find, it may call by its own name.
@@ -79,6 +86,17 @@ impl Work<'_> {
             .filter(|malformed| scene.tools.meant_unseen(malformed).is_none())
             .map(|malformed| (malformed.as_call(), malformed.problem.clone()))
             .collect();
+        if tool_calls.is_empty()
+            && unseen.is_empty()
+            && !problems.is_empty()
+            && problems.iter().all(|(call, _)| view.has_refused(call))
+        {
+            if self.answers_now {
+                return Ok(After::End(scene.exceeded(Exceeded::Circle)));
+            }
+            // It is told what is wrong with the very same call once more, and then it answers without one.
+            self.answers_now = true;
+        }
         let refused = problems.iter().map(|(call, _)| call.clone());
         let calls: Vec<ToolCall> = unique(tool_calls.into_iter().chain(unseen).chain(refused));
         let ends = calls.is_empty();
@@ -92,11 +110,12 @@ impl Work<'_> {
             ..item(id.clone(), &scene.turn, Content::Message { message }, label.clone())
         };
         if ends {
-            return scene.ends_with(text, said, view).await;
+            let cut = (end == EndReason::Length).then_some(model);
+            return scene.ends_with(text, said, view, cut).await;
         }
         let mut kept = vec![said];
         kept.extend(problems.iter().enumerate().map(|(n, (call, problem))| {
-            let message = Message::result(call, format!("[not run: {problem}]"));
+            let message = Message::result(call, not_run(problem));
             let id = format!("{id}/problem/{n}");
             item(id, &scene.turn, Content::Message { message }, label.clone())
         }));
@@ -147,7 +166,14 @@ impl Scene<'_> {
         !matches!(event, ModelEvent::Reasoning(_)) || self.state.reasoning || self.rules.reasoning
     }
 
-    async fn ends_with(&self, text: FinalText, said: NewItem, view: &View) -> Result<After, StoreError> {
+    /// The model calls nothing more. `cut` is the model when its answer has reached the most tokens that it may have.
+    async fn ends_with(
+        &self,
+        text: FinalText,
+        said: NewItem,
+        view: &View,
+        cut: Option<ModelRef>,
+    ) -> Result<After, StoreError> {
         let names: Vec<&str> = self
             .registry
             .iter()
@@ -171,12 +197,18 @@ impl Scene<'_> {
             return Ok(After::GoOn);
         }
         if text.is_blank() {
-            return Ok(After::End(self.unanswered(
-                "[no answer]".to_owned(),
-                text!("the model has answered with nothing; ask once more, or use another model with /model"),
-            )));
+            let notice = text!("the model has answered with nothing; ask once more, or use another model with /model");
+            return Ok(After::End(
+                self.unanswered("[no answer]".to_owned(), with_worked(notice, view)),
+            ));
         }
         let mut says = vec![Said::Answer(text)];
+        says.extend(cut.map(|model| {
+            Said::Notice(text!(
+                "the answer was cut: it reached the most tokens that it may have; say “go on” to have it continued, or raise maxTokens for {model}",
+                model = model
+            ))
+        }));
         if self.state.usage {
             says.extend(used(&said).map(Said::Notice));
         }
@@ -200,6 +232,21 @@ fn used(said: &NewItem) -> Option<Text> {
         written = count(usage.output_tokens),
         usd = format!("{:.4}", attempt.cost.unwrap_or(0.0))
     ))
+}
+
+/// Whether the person may want to read what looks like a call.
+fn wants_json(items: &[Item]) -> bool {
+    let last = items.iter().rev().find_map(|item| match &item.item.content {
+        Content::Message {
+            message: Message::User { text, .. },
+        } => Some(text.to_lowercase()),
+        _ => None,
+    });
+    last.is_some_and(|text| {
+        ["json", "{", "tool call", "tool_call", "function call"]
+            .iter()
+            .any(|word| text.contains(word))
+    })
 }
 
 /// The request for the items of a session.

@@ -4,8 +4,8 @@ use yabby_core::{Label, Text, text};
 use yabby_route::RouteFailure;
 use yabby_store::{NewItem, Said};
 
-use super::{item, scene::Scene};
-use crate::{Exceeded, Note};
+use super::{item, lines, scene::Scene};
+use crate::{Exceeded, Note, View};
 
 /// What a turn leaves behind.
 #[derive(Debug, Default, PartialEq)]
@@ -77,7 +77,7 @@ impl Scene<'_> {
     }
 
     /// No model has answered.
-    pub(super) fn failed(&self, failure: &RouteFailure) -> Ending {
+    pub(super) fn failed(&self, failure: &RouteFailure, view: &View) -> Ending {
         let reason = match failure.errors.as_slice() {
             [] => text!("no model could be asked"),
             [(model, error)] => text!("{model}: {error}", model = model, error = error.message),
@@ -101,6 +101,23 @@ impl Scene<'_> {
             "" => String::new(),
             said => format!("{said} [broken off here]"),
         };
-        self.unanswered(words, notice)
+        self.unanswered(words, with_worked(notice, view))
     }
+}
+
+/// Why there is no answer, and what was done all the same: it need not be done again.
+pub(super) fn with_worked(notice: Text, view: &View) -> Text {
+    let worked = view.worked().into_iter().map(|(name, times)| match times {
+        1 => name.to_owned(),
+        times => format!("{name} ({times})"),
+    });
+    let worked: Vec<String> = worked.collect();
+    if worked.is_empty() {
+        return notice;
+    }
+    let done = text!(
+        "these tools had done their work before: {tools}",
+        tools = worked.join(", ")
+    );
+    lines([notice, done])
 }

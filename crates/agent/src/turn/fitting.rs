@@ -153,7 +153,8 @@ impl Scene<'_> {
 
     /// A result as a model is shown it, and the file with all of it where that is more.
     pub(super) async fn fit(&self, text: &str, id: &str) -> Result<(String, Vec<FileRef>), StoreError> {
-        results::keep(&self.store, text, self.room(), id).await
+        let reads_on = self.registry.get(results::TOOL).is_some();
+        results::keep(&self.store, text, self.room(), reads_on.then_some(id)).await
     }
 }
 

@@ -132,6 +132,7 @@ impl Incoming {
         let body = Body::of(&claimed.message);
         if body.kind != Kind::Message {
             // Nobody has written it just now: it waits, and there is nobody to be told so.
+            self.closed |= body.kind == Kind::Setting;
             return None;
         }
         let heard = Heard {

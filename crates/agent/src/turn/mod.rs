@@ -108,6 +108,7 @@ impl Assistant {
         let mut scene = self.scene(&turn, &body).await?;
         if let Some(command) = Command::of(&body) {
             match scene.obey(&command).await? {
+                Obeyed::Told(_) if body.kind == Kind::Setting => return Ok(scene.answered(ending::Ending::default())),
                 Obeyed::Told(ending) => return Ok(scene.answered(ending)),
                 Obeyed::Message(first) => {
                     body.text = first;

@@ -122,7 +122,10 @@ async fn news_of_what_was_done_outlive_a_model_that_is_away() {
     let id = id_of(&desk.ask("make it").await);
     desk.ask("what time is it?").await;
     let told = desk.ask(&format!("/approve {id}")).await;
-    assert_eq!(told, ["notice: I could not answer: test/model: it is away"]);
+    assert_eq!(
+        told,
+        ["notice: I could not answer: test/model: it is away\nthese tools had done their work before: exec"]
+    );
     assert_eq!(desk.ask("well?").await, ["answer: It is made."]);
     assert!(format!("{:?}", desk.model.last()).contains("ran make"));
     assert_eq!(*desk.world.ran.lock().unwrap(), ["make"]);

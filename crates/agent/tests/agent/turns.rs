@@ -179,3 +179,61 @@ async fn at_the_limit_the_model_answers_with_what_it_has() {
         ["notice: I stopped after 2 steps without coming to an end; say “go on” to have me continue"]
     );
 }
+
+#[tokio::test]
+async fn what_tools_have_done_is_told_where_no_model_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = || {
+        Say::Calls(vec![
+            ("note", json!({})),
+            ("note", json!({"x": 1})),
+            ("fail", json!({})),
+            ("look", json!({})),
+        ])
+    };
+    let says = vec![work(), Say::Fails(ErrorKind::Refused), work(), Say::Text(" ")];
+    let mut desk = desk(&folder, says).await;
+    let done = "these tools had done their work before: note (2), look";
+    assert_eq!(
+        desk.ask("note it").await,
+        [format!("notice: I could not answer: test/model: it is away\n{done}")]
+    );
+    assert_eq!(
+        desk.ask("note it").await,
+        [format!(
+            "notice: the model has answered with nothing; ask once more, or use another model with /model\n{done}"
+        )]
+    );
+}
+
+#[tokio::test]
+async fn a_broken_call_that_comes_again_is_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = || Say::Malformed("look");
+    let mut desk = desk(
+        &folder,
+        vec![
+            broken(),
+            broken(),
+            Say::Text("I do not know."),
+            broken(),
+            broken(),
+            broken(),
+        ],
+    )
+    .await;
+    assert_eq!(desk.ask("look").await, ["answer: I do not know."]);
+    let choices: Vec<String> = desk
+        .model
+        .asked()
+        .iter()
+        .map(|asked| format!("{:?}", asked.tool_choice))
+        .collect();
+    assert_eq!(choices, ["Auto", "Auto", "None"]);
+    assert_eq!(
+        desk.ask("look again").await,
+        [
+            "notice: I stopped: the model made the same call again and again; say it in other words, or use another model with /model"
+        ]
+    );
+}

@@ -83,7 +83,7 @@ pub fn decide(at: &Situation) -> Decision {
             other_key: true,
             ..
         } => Decision::OtherKey,
-        // The answer ladder: without reasoning, once more as it was, then somebody else.
+        // The answer ladder: without reasoning, once more with a word about it (`nudge`), then somebody else.
         Situation {
             kind: E::Empty,
             reasoning_off: true,

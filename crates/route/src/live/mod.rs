@@ -156,7 +156,9 @@ impl Upstream for LiveUpstream {
     fn deadlines(&self, request: &ModelRequest) -> Deadlines {
         // Servers of the kinds that Yabby knows answer other questions while they work (`wire-facts.md` §7).
         let answers_beside = self.kind().is_some() || self.endpoint.is_managed() || !self.is_near();
-        (self.deadlines)(&self.endpoint).expecting(self.expected(request), answers_beside)
+        // What is in the server's cache may be gone.
+        let whole = self.endpoint.expected_prefill(self.model.model(), self.tokens(request));
+        (self.deadlines)(&self.endpoint).expecting(whole, answers_beside)
     }
 
     fn is_managed(&self) -> bool {
@@ -230,7 +232,9 @@ impl Upstream for LiveUpstream {
     }
 
     fn expected(&self, request: &ModelRequest) -> Option<Duration> {
-        self.endpoint.expected_prefill(self.model.model(), self.tokens(request))
+        let model = self.model.model();
+        let unread = self.endpoint.unread_tokens(model, &self.caller.session, request);
+        self.endpoint.expected_prefill(model, unread)
     }
 
     fn reserve<'a>(&'a mut self, request: &'a ModelRequest) -> BoxFuture<'a, Result<(), ModelError>> {
@@ -365,6 +369,7 @@ impl Upstream for LiveUpstream {
         let model = self.model.model();
         self.endpoint.succeeded();
         self.endpoint.answered(&self.caller);
+        self.endpoint.has_read(model, &self.caller.session, request, usage);
         self.trial = None;
         let Some(cut) = self.endpoint.saw_usage(model, request, usage) else {
             return Vec::new();

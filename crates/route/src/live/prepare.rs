@@ -6,7 +6,11 @@ use tokio::time::{Duration, timeout};
 use yabby_core::{ModelRequest, Progress};
 
 use super::{BESIDE, FRESH, LiveUpstream, fitted::pass_through};
-use crate::{spending::Price, upstream::Preparing};
+use crate::{
+    deadlines::longest_answer,
+    spending::Price,
+    upstream::{Preparing, Upstream},
+};
 
 /// A managed server that runs already is found within this time.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -66,6 +70,10 @@ impl LiveUpstream {
             }
             self.dialect = self.endpoint.dialect_of(&model, request);
             pass_through(request, &self.endpoint, self.dialect, &self.params);
+            if request.bounded && request.max_output_tokens.is_none() && self.is_near() {
+                let room = self.room(request);
+                request.max_output_tokens = room.and_then(|room| longest_answer(room.window, self.tokens(request)));
+            }
             if let Some((name, value)) = self.reasoning_off.clone() {
                 request.thinking = None;
                 request.extra_body.insert(name, value);

@@ -3,12 +3,12 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use yabby_config::{Environment, load_text};
 use yabby_core::{Caller, Delivery, EndReason, ErrorKind, Message, ModelEvent, ModelRequest, Phase, Progress, Tool};
 use yabby_route::{Deadlines, RouteEvent, Router, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
-use yabby_testkit::{Fault, ModelServer, dead_url, script};
+use yabby_testkit::{Fault, ModelServer, ServerKind, dead_url, script};
 
 use crate::scene::{Scene, Seen, hello, person, upkeep};
 
@@ -253,4 +253,24 @@ async fn background_work_is_streamed_from_a_server_near_by() {
         let calls = server.model_calls();
         assert_eq!(calls.last().unwrap().body["stream"] == true, streamed);
     }
+}
+
+#[tokio::test]
+async fn a_model_that_rambles_near_by_comes_to_an_end() {
+    let server = ModelServer::start().await;
+    server.kind(ServerKind::LlamaCpp { window: 8192, slots: 1 });
+    server.models(&["m"]);
+    let scene = Scene::with(&[&server]);
+    scene.look("p0").await;
+    let bounded = |max_output_tokens| ModelRequest {
+        bounded: true,
+        max_output_tokens,
+        ..hello()
+    };
+    for request in [hello(), bounded(None), bounded(Some(100))] {
+        assert_eq!(scene.turn(request).await.text(), "ok");
+    }
+    let sent = server.model_calls();
+    let limits: Vec<&Value> = sent.iter().map(|call| &call.body["max_tokens"]).collect();
+    assert_eq!(limits, [&Value::Null, &json!(4096), &json!(100)]);
 }

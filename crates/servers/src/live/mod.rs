@@ -5,6 +5,7 @@
 
 mod look;
 mod observed;
+mod read;
 mod window;
 
 use std::{
@@ -63,6 +64,8 @@ struct Now {
     used: Option<Instant>,
     /// What requests have shown, by model.
     observed: BTreeMap<String, Observed>,
+    /// What the last requests had, by model, the newest first.
+    read: BTreeMap<String, Vec<read::Read>>,
     /// Whether something was learned that is not written down yet.
     news: bool,
     /// The error of the last request, if it failed.

@@ -75,7 +75,9 @@ impl Endpoint {
     }
 
     pub(crate) fn forget_observed(&self) {
-        self.live.lock().observed.clear();
+        let mut now = self.live.lock();
+        now.observed.clear();
+        now.read.clear();
     }
 
     /// Notes how long an answer took. Counts that the server did not report are left out by the caller.

@@ -33,6 +33,8 @@ const NAME_CHARS: usize = 64;
 pub(crate) struct Tools {
     names: Vec<String>,
     schemas: BTreeMap<String, Value>,
+    /// What is written as a call is one, whatever it names.
+    any: bool,
     /// What all calls of the answer share; with nothing left, no more arguments fit.
     budget: Budget,
 }
@@ -53,12 +55,18 @@ impl Tools {
         Self {
             names: expect.tools.clone(),
             schemas: expect.schemas.clone(),
+            any: expect.any_call,
             budget: Budget::default(),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
+    }
+
+    /// Whether what is written as a call is one, also when it cannot be run.
+    pub(crate) fn takes_any(&self) -> bool {
+        self.any
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -138,6 +146,7 @@ pub fn fit_arguments(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<S
     let tools = Tools {
         names: vec![tool.name.clone()],
         schemas: BTreeMap::from([(tool.name.clone(), tool.parameters.clone())]),
+        any: false,
         budget: Budget::default(),
     };
     tools.fit(&tool.name, arguments)

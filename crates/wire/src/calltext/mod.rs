@@ -11,6 +11,10 @@
 //!   (`xllamacpp-b11549-qwen1.5b/chat_tools_auto.txt`).
 //! - A call that a limit cut off stays text.
 //!
+//! For an assistant (`ModelRequest::any_call`) it also counts when nobody has registered its tool or its arguments do not
+//! fit: as JSON, where it is the whole answer or stands between marks, and in the forms of `<function=…>` and `<invoke …>`.
+//! Nobody wants to read it, and the model is told what is wrong.
+//!
 //! Held back is only what may still become a call, and white space, which is dropped before a call. A reader of a
 //! family is a function over a [`cursor::Cursor`] that says "more" where the text ends too early.
 

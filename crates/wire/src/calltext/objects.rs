@@ -56,7 +56,7 @@ fn named_object(c: &mut Cursor<'_>, tools: &Tools, fields: Fields, depth: usize)
         match key.as_str() {
             "function" if c.peek()? == '{' && depth == 0 => inner = Some(named_object(c, tools, fields, 1)?),
             "name" | "tool_name" | "tool" | "function" => {
-                name = Some(tools.known(&value::string(c, Style::Json)?)?);
+                name = Some(tools.known(&value::string(c, Style::Json)?)?.to_owned());
             }
             "arguments" | "parameters" | "args" | "input" => {
                 given = Some(arguments(value::value(c, Style::Json)?)?);
@@ -77,8 +77,8 @@ fn named_object(c: &mut Cursor<'_>, tools: &Tools, fields: Fields, depth: usize)
     c.tag("}")?;
     match (name, given, inner) {
         (None, None, Some(inner)) => Ok(inner),
-        (Some(name), Some(given), None) => tools.call_object(name, given),
-        (Some(name), None, None) if fields == Fields::Any => tools.call_object(name, Map::new()),
+        (Some(name), Some(given), None) => tools.call_object(&name, given),
+        (Some(name), None, None) if fields == Fields::Any => tools.call_object(&name, Map::new()),
         _ => Err(Stop::No),
     }
 }

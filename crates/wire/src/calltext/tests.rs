@@ -248,12 +248,24 @@ fn expect() -> Expectation {
     }
 }
 
+/// That of an assistant, for which a call counts whatever it names.
+fn assistants() -> Expectation {
+    Expectation {
+        any_call: true,
+        ..expect()
+    }
+}
+
 fn recogniser(expect: &Expectation) -> Recogniser {
     Recogniser::new(Arc::new(arguments::Tools::new(expect)))
 }
 
 fn run_cut<'a>(pieces: impl IntoIterator<Item = &'a str>, cut: bool) -> (String, Vec<Found>) {
-    let mut reader = recogniser(&expect());
+    run_with(&expect(), pieces, cut)
+}
+
+fn run_with<'a>(expect: &Expectation, pieces: impl IntoIterator<Item = &'a str>, cut: bool) -> (String, Vec<Found>) {
+    let mut reader = recogniser(expect);
     let mut out = Vec::new();
     for piece in pieces {
         reader.push(piece, &mut out);
@@ -314,6 +326,87 @@ fn calls_between_text() {
             assert_eq!(run(chars(&text)), expected, "{name}");
         }
     }
+}
+
+#[test]
+fn an_assistant_is_told_of_every_call() {
+    let found = |name: &str, arguments: Value| Found {
+        name: name.to_owned(),
+        arguments: arguments.as_object().unwrap().clone(),
+    };
+    let news = json!({"city": "Paris", "days": 2});
+    let wrong = json!({"city": ["Paris"], "days": "soon"});
+    let cases = [
+        (
+            r#"{"name": "get_news", "arguments": {"city": "Paris", "days": 2}}"#,
+            "get_news",
+            &news,
+        ),
+        (
+            "```json\n{\"name\": \"get_news\", \"arguments\": {\"city\": \"Paris\", \"days\": 2}}\n```",
+            "get_news",
+            &news,
+        ),
+        (
+            r#"{"type":"function","function":{"name":"get_news","arguments":"{\"city\":\"Paris\",\"days\":2}"}}"#,
+            "get_news",
+            &news,
+        ),
+        (
+            r#"<tool_call>{"name":"get_news","arguments":{"city":"Paris","days":2}}</tool_call>"#,
+            "get_news",
+            &news,
+        ),
+        (
+            r#"<function=get_news>{"city":"Paris","days":2}</function>"#,
+            "get_news",
+            &news,
+        ),
+        // The tool is there, and what it is given is wrong.
+        (
+            r#"{"name": "get_weather", "arguments": {"city": ["Paris"], "days": "soon"}}"#,
+            "get_weather",
+            &wrong,
+        ),
+    ];
+    // Also where no tool may be called now.
+    let none = Expectation {
+        any_call: true,
+        ..Expectation::default()
+    };
+    for (text, name, arguments) in cases {
+        let expected = (String::new(), vec![found(name, arguments.clone())]);
+        assert_eq!(run_with(&assistants(), [text], false), expected, "{text}");
+        assert_eq!(run_with(&assistants(), chars(text), false), expected, "{text}");
+        assert_eq!(run_with(&none, chars(text), false), expected, "{text}");
+    }
+    // The others are read as ever.
+    for (name, _, call) in FAMILIES {
+        assert_eq!(
+            run_with(&assistants(), chars(call), false),
+            (String::new(), vec![paris()]),
+            "{name}"
+        );
+    }
+    for text in [
+        r#"{"name": "Ann Miller", "arguments": {"for": 1}}"#,
+        r#"{"name": "ann", "age": 7}"#,
+        r#"The call is {"name": "get_news", "arguments": {}}"#,
+        r#"{"name": "get_news", "arguments": {}} is a call."#,
+        "```python\nget_news(city=\"Paris\")\n```",
+        "`<tool_call>{\"name\":\"get_news\",\"arguments\":{}}</tool_call>`",
+        "[1, 2]",
+        "{}",
+    ] {
+        assert_eq!(
+            run_with(&assistants(), chars(text), false),
+            (text.to_owned(), vec![]),
+            "{text}"
+        );
+    }
+    // A limit has cut it off.
+    let cut = r#"{"name": "get_news", "argum"#;
+    assert_eq!(run_with(&assistants(), [cut], true), (cut.to_owned(), vec![]));
 }
 
 #[test]

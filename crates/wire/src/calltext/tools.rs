@@ -26,15 +26,19 @@ impl Tools {
         Self(tools)
     }
 
+    /// Whether no text is a call.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_empty() && !self.0.takes_any()
     }
 
     /// Reads a name and gives the registered one that it means; what can no longer become one is none.
     pub(super) fn name(&self, c: &mut Cursor<'_>) -> Read<&str> {
         let rest = c.rest();
         match c.name() {
-            Ok(name) => self.known(name.strip_suffix(".call").unwrap_or(name)),
+            Ok(name) => {
+                let known = self.0.known(name.strip_suffix(".call").unwrap_or(name));
+                known.ok_or(Stop::No)
+            }
             Err(Stop::More) if self.may_become_known(rest) => Err(Stop::More),
             Err(_) => Err(Stop::No),
         }
@@ -49,20 +53,26 @@ impl Tools {
             })
     }
 
-    /// The registered name that `name` means.
-    pub(super) fn known(&self, name: &str) -> Read<&str> {
-        self.0.known(name).ok_or(Stop::No)
+    /// The registered name that `name` means; where any call counts, also one that nobody has registered.
+    pub(super) fn known<'a>(&'a self, name: &'a str) -> Read<&'a str> {
+        let known = self.0.known(name);
+        let any = || Some(name.trim()).filter(|name| self.0.takes_any() && may_be_tool(name));
+        known.or_else(any).ok_or(Stop::No)
     }
 
-    /// The call of a tool with what it was given, if that fits the tool's schema.
+    /// The call of a tool with what it was given, if that fits the tool's schema, or any call counts.
     pub(super) fn call(&self, name: &str, given: impl IntoIterator<Item = (String, Given)>) -> Read<Found> {
-        match self.0.fit_given(name, given) {
-            Ok(arguments) => Ok(Found {
-                name: name.to_owned(),
-                arguments,
-            }),
-            Err(_) => Err(Stop::No),
-        }
+        let given: Vec<(String, Given)> = given.into_iter().collect();
+        let arguments = match self.0.fit_given(name, given.iter().cloned()) {
+            Ok(arguments) => arguments,
+            // What is wrong with it is told when it is made into a call.
+            Err(_) if self.0.takes_any() => given.into_iter().map(as_it_stands).collect(),
+            Err(_) => return Err(Stop::No),
+        };
+        Ok(Found {
+            name: name.to_owned(),
+            arguments,
+        })
     }
 
     /// The same for an object.
@@ -72,4 +82,22 @@ impl Tools {
             arguments.into_iter().map(|(key, value)| (key, Given::Typed(value))),
         )
     }
+}
+
+/// The most bytes of a name.
+const LONGEST_NAME: usize = 64;
+
+/// Whether a tool may be called so.
+fn may_be_tool(name: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let other = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
+    name.len() <= LONGEST_NAME && name.starts_with(first) && name.chars().all(other)
+}
+
+fn as_it_stands((key, given): (String, Given)) -> (String, Value) {
+    let value = match given {
+        Given::Text(text) => Value::String(text),
+        Given::Typed(value) => value,
+    };
+    (key, value)
 }

@@ -7,7 +7,7 @@ use tokio::{
     sync::{broadcast::error::RecvError, mpsc, oneshot},
     task::JoinSet,
 };
-use yabby_agent::{Assistant, Body, Live, Watcher};
+use yabby_agent::{Assistant, Body, Kind, Live, Watcher};
 use yabby_core::{Confidentiality, Integrity, Label, Origin, Peer, PeerKind, SessionKey, Time, text};
 use yabby_route::Spending;
 use yabby_store::{
@@ -140,6 +140,10 @@ impl Running {
 
     /// The person says something; its number in the inbox.
     pub(crate) async fn say(&self, text: &str) -> Result<i64, StoreError> {
+        self.accept(Body::text(text)).await
+    }
+
+    async fn accept(&self, body: Body) -> Result<i64, StoreError> {
         let new = NewInbound {
             message: new_id(),
             origin: Origin {
@@ -154,7 +158,7 @@ impl Running {
             },
             conversation: self.conversation.clone(),
             received_at: Time::from(SystemTime::now()),
-            body: Body::text(text).to_value(),
+            body: body.to_value(),
             label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
         };
         Ok(match self.store.accept(new).await? {
@@ -162,14 +166,18 @@ impl Running {
         })
     }
 
-    /// Obeys a command of which the person need not be told.
-    pub(crate) async fn set(&mut self, command: &str) -> Result<(), StoreError> {
-        let message = self.say(command).await?;
-        while !self.is_done(Some(message)).await? {
-            tokio::select! {
-                Some(delivered) = self.deliveries.recv() => drop(delivered.shown.send(())),
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-            }
+    /// Has a command obeyed, of which the person is not told: behind what an earlier run has `begun`, and before anything
+    /// that is said from now on.
+    pub(crate) async fn set(&self, command: &str, begun: bool) -> Result<(), StoreError> {
+        let kind = Kind::Setting;
+        let message = self
+            .accept(Body {
+                kind,
+                ..Body::text(command)
+            })
+            .await?;
+        while !begun && !self.is_done(Some(message)).await? {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
     }

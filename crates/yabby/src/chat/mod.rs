@@ -59,17 +59,13 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
             return Exit::Usage;
         }
     };
-    let (mut running, kept) = match begin(app, &chat, conversation).await {
+    // What an earlier run did not come to an end with goes on, and is shown, before the person says more.
+    let (mut running, kept, mut goes_on) = match begin(app, &chat, conversation).await {
         Ok(begun) => begun,
         Err(error) => return stored::tell(app, &error),
     };
     let mut exit = Exit::Answered;
     let mut asked: Vec<String> = Vec::new();
-    // What an earlier run did not come to an end with goes on, and is shown, before the person says more.
-    let mut goes_on = match running.has_begun().await {
-        Ok(has_begun) => has_begun,
-        Err(error) => return stored::tell(app, &error),
-    };
     loop {
         let line = if std::mem::take(&mut goes_on) {
             terminal.notice(&text!("I go on with what I was doing"));
@@ -156,8 +152,8 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan) -> Exit {
     exit
 }
 
-/// The assistant for this chat.
-async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(Running, Kept), StoreError> {
+/// The assistant for this chat, and whether an earlier run has left something to it.
+async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(Running, Kept, bool), StoreError> {
     let kept = Kept::open(app).await?;
     let private = chat.private.is_some();
     let chosen = Chosen {
@@ -167,12 +163,13 @@ async fn begin(app: &App, chat: &Chat<'_>, conversation: SessionKey) -> Result<(
         reasoning: chat.show_reasoning,
         private: chat.private,
     };
-    let mut running = Running::start(app, kept.store.clone(), conversation, chosen);
+    let running = Running::start(app, kept.store.clone(), conversation, chosen);
+    let begun = running.has_begun().await?;
     if private {
         // So that whoever goes on with it later keeps it private.
-        running.set("/private on").await?;
+        running.set("/private on", begun).await?;
     }
-    Ok((running, kept))
+    Ok((running, kept, begun))
 }
 
 /// What a short answer to the only open question means.

@@ -99,6 +99,7 @@ pub(crate) async fn run(app: &App, arguments: &Ask) -> Exit {
         system: arguments.system.clone(),
         messages: vec![question],
         max_output_tokens: arguments.max_tokens,
+        bounded: true,
         temperature: arguments.temperature,
         thinking: arguments.think,
         delivery: if arguments.no_stream {

@@ -51,6 +51,103 @@ fn a_file_is_read_and_changed_and_that_is_shown() {
     assert_eq!(calls[0].body["tools"], calls[2].body["tools"]);
 }
 
+/// A small model writes a call as its answer, of a tool that there is not or that it does not see.
+#[test]
+fn a_call_in_words_is_no_answer() {
+    let (server, home) = desk();
+    server.chat(r#"{"name": "get_weather", "arguments": {"city": "Taipei"}}"#);
+    server.chat("```json\n{\"name\": \"session_status\", \"arguments\": {}}\n```");
+    server.chat("All is well.");
+    let ran = home.pipe(&["up"], "how are you?\n");
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "All is well.\n"),
+        "{}",
+        ran.stderr
+    );
+    let calls = server.model_calls();
+    let result = |at: usize| calls[at].body["messages"].as_array().unwrap().last().unwrap()["content"].to_string();
+    assert!(
+        result(1).contains("[not run: the tool `get_weather` does not exist; there are: "),
+        "{}",
+        result(1)
+    );
+    assert!(
+        result(2).contains("box/m1") && !result(2).contains("not run"),
+        "{}",
+        result(2)
+    );
+    // Who asks for it gets it.
+    let call = r#"{"name": "get_weather", "arguments": {}}"#;
+    server.chat(call);
+    let ran = home.pipe(&["up"], "show me a call as JSON\n");
+    assert_eq!(ran.stdout.trim_end(), call, "{}", ran.stderr);
+}
+
+/// The very same call that cannot be run comes to an end.
+#[test]
+fn a_call_that_cannot_be_run_is_not_made_for_ever() {
+    let (server, home) = desk();
+    server.default_reply(r#"{"name": "get_weather", "arguments": {}}"#);
+    let ran = home.pipe(&["up"], "how is the weather?\n");
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains("the model made the same call again and again"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(server.model_calls().len(), 3);
+}
+
+#[test]
+fn who_says_that_it_cannot_is_told_to_look_whatever_way_tools_are_offered() {
+    let server = ModelServer::start_on_thread();
+    let config = provider("box", &server.base_url(), "openai-completions");
+    let home = Home::with_config(&config.replace("maxTokens", "params: { toolMode: 'constrained' }, maxTokens"));
+    fs::create_dir(home.path().join("workspace")).unwrap();
+    fs::write(home.path().join("workspace/notes.txt"), "The code word is marmalade.\n").unwrap();
+    server.chat(r#"{"answer": "I'm sorry, but I don't have the ability to read files."}"#);
+    server.chat(r#"{"tool": "read", "arguments": {"path": "notes.txt"}}"#);
+    server.chat(r#"{"answer": "It is marmalade."}"#);
+    let ran = home.pipe(&["up"], "which code word is in notes.txt?\n");
+    assert!(
+        ran.stdout.ends_with("\nIt is marmalade.\n"),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
+    let calls = server.model_calls();
+    let hint = calls[1].body["messages"].as_array().unwrap().last().unwrap();
+    assert!(hint["content"].as_str().unwrap().contains("You have tools"), "{hint}");
+}
+
+#[test]
+fn what_was_done_is_told_where_no_answer_comes() {
+    let (server, home) = desk();
+    server.chat(script![tool_call("c1", "read", r#"{"path":"notes.txt"}"#)]);
+    server.default_reply(script![finish("stop")]);
+    let ran = home.pipe(&["up"], "read it\n");
+    insta::assert_snapshot!(home.stable(&ran.stderr), @r"
+    · read …
+    · I could not answer: box/m1: the model gave an empty answer; ask again, or raise maxTokens for this model
+    these tools had done their work before: read
+    ");
+}
+
+#[test]
+fn an_answer_that_was_cut_says_so() {
+    let (server, home) = desk();
+    server.chat(script![text("On and on"), finish("length")]);
+    let ran = home.pipe(&["up"], "tell me\n");
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), "On and on\n"),
+        "{}",
+        ran.stderr
+    );
+    insta::assert_snapshot!(home.stable(&ran.stderr), @"· the answer was cut: it reached the most tokens that it may have; say “go on” to have it continued, or raise maxTokens for box/m1");
+}
+
 #[test]
 fn a_command_waits_for_the_owner() {
     let (server, home) = desk();

@@ -171,3 +171,24 @@ fn what_a_killed_chat_was_asked_is_answered_by_the_next_one() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
     assert_eq!(ran.stderr, "");
 }
+
+/// What makes the chat private is said behind what is gone on with, and takes nothing of it away.
+#[test]
+fn a_private_chat_goes_on_with_what_a_killed_one_was_asked() {
+    let server = ModelServer::start_on_thread();
+    server.chat(script![text("On and "), hang()]);
+    server.chat("There.");
+    let home = Home::with_box(&server.base_url(), "openai-completions");
+    let arguments = ["up", "--private", "--session", "work"];
+    let mut killed = Running::with_input(&mut home.command(&arguments), b"are you there?\n", LIMIT);
+    killed.has_printed("On and".len());
+    killed.child().kill().unwrap();
+    drop(killed);
+
+    let ran = home.pipe(&arguments, "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "There.\n"), "{}", ran.stderr);
+    insta::assert_snapshot!(home.stable(&ran.stderr), @"· I go on with what I was doing");
+    let ran = home.pipe(&arguments, "and now?\n");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "ok\n"), "{}", ran.stderr);
+    assert_eq!(ran.stderr, "");
+}

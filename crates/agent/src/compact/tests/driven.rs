@@ -1,5 +1,7 @@
 //! What is done.
 
+use std::time::Duration;
+
 use yabby_core::{Confidentiality, Integrity, Label, Lang, Message, Numbers};
 use yabby_store::Content;
 
@@ -144,6 +146,10 @@ async fn without_a_summary_the_oldest_turns_go_and_a_line_says_so() {
     for (says, why) in [
         (Says::Fails, NoSummary::Failed),
         (Says::Text(" ".to_owned()), NoSummary::Empty),
+        (
+            says("Copy paths, names, numbers, ids and dates exactly. Write the summary only."),
+            NoSummary::Nothing,
+        ),
         (Says::Never, NoSummary::TimedOut),
     ] {
         let scene = Scene::with(words(8, 400).items).await;
@@ -179,6 +185,34 @@ async fn without_a_summary_the_oldest_turns_go_and_a_line_says_so() {
         );
         assert_ne!(notice.render(Lang::ZhTw), notice.english());
     }
+}
+
+/// What a person has asked for is done as a whole, or not at all.
+#[tokio::test]
+async fn what_is_stopped_has_changed_nothing() {
+    let mut talk = Talk::begun(10);
+    for number in 0..4 {
+        talk.asks("read it");
+        talk.reads(&format!("f{number}"), 700);
+        talk.answers("It has words. ");
+    }
+    let scene = Scene::with(talk.items).await;
+    let before = scene.shown().await;
+    let model = Scripted::new(Some(2048), [Says::Never]);
+    let asked = async {
+        while model.asked().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let settings = Settings::default();
+    tokio::select! {
+        done = scene.compact(&model, "now", Need::Asked { focus: None }, &settings) => panic!("{done:?}"),
+        () = asked => {}
+    }
+    // Results had to be left out before a summary could be asked for.
+    let request = format!("{:?}", model.asked()[0]);
+    assert!(request.contains("was left out"), "{request}");
+    assert_eq!(scene.shown().await, before);
 }
 
 #[tokio::test]

@@ -10,14 +10,23 @@ use crate::{
     scene::{Process, hello},
 };
 
-/// The bodies that a server saw, each with what it has beyond the first.
+/// The bodies that a server saw, each with what it has beyond the first; `nudged` when its last message says that the answer
+/// was empty.
 fn bodies(server: &ModelServer) -> Vec<Value> {
     let calls = server.model_calls();
     let first = calls[0].body.as_object().unwrap().clone();
     let more = |body: &Value| {
         let mut more = body.as_object().unwrap().clone();
         for (name, value) in &first {
-            assert_eq!(more.remove(name).as_ref(), Some(value), "{name} was changed");
+            let mut now = more.remove(name).unwrap_or_default();
+            if name == "messages" && now != *value {
+                let last = now.as_array_mut().unwrap().last_mut().unwrap();
+                let said = last["content"].as_str().unwrap();
+                let before = said.strip_suffix("\n\n[The last answer was empty. Answer now.]");
+                last["content"] = json!(before.unwrap());
+                more.insert("nudged".to_owned(), json!(true));
+            }
+            assert_eq!(now, *value, "{name} was changed");
         }
         Value::Object(more)
     };
@@ -47,7 +56,12 @@ async fn m14_thoughts_without_an_answer() {
         assert_eq!((seen.text(), kinds(&seen)), ("ok", vec![ErrorKind::Empty]), "{reason}");
         assert_eq!(
             bodies(&server),
-            [json!({}), off.clone(), effort.clone(), effort.clone()],
+            [
+                json!({}),
+                off.clone(),
+                effort.clone(),
+                json!({"reasoning_effort": "none", "nudged": true})
+            ],
             "{reason}"
         );
         assert_eq!(other.model_calls()[0].body, server.model_calls()[0].body, "{reason}");
@@ -71,12 +85,12 @@ async fn m14_nothing_at_all() {
         script![text(" \n\n"), finish("stop")],
     ];
     for reply in nothing {
-        // The same once more.
+        // Once more, with a word about it.
         let (server, other) = two().await;
         server.chat(reply.clone());
         let seen = Process::of(&[&server, &other], "").turn(hello()).await;
         assert_eq!((seen.text(), calls([&server, &other])), ("ok", [2, 0]), "{reply:?}");
-        assert_eq!(bodies(&server), [json!({}), json!({})], "{reply:?}");
+        assert_eq!(bodies(&server), [json!({}), json!({"nudged": true})], "{reply:?}");
         // Then the next, and then the truth.
         let (server, other) = two().await;
         server.default_reply(reply.clone());
@@ -96,6 +110,21 @@ async fn m14_nothing_at_all() {
         );
         assert_eq!(seen.shown(), "", "{reply:?}");
     }
+}
+
+/// What leaves nothing to chance would be answered the same.
+#[tokio::test]
+async fn m14_a_cold_model_is_asked_warmer() {
+    let server = ModelServer::start().await;
+    server.chat(script![finish("stop")]);
+    let cold = ModelRequest {
+        temperature: Some(0.0),
+        ..hello()
+    };
+    let seen = Process::of(&[&server], "").turn(cold).await;
+    let sent = server.model_calls();
+    let temperatures: Vec<&Value> = sent.iter().map(|call| &call.body["temperature"]).collect();
+    assert_eq!((seen.text(), temperatures), ("ok", vec![&json!(0.0), &json!(0.7)]));
 }
 
 /// A conversation with something to leave out.

@@ -1,11 +1,11 @@
 //! A long prompt is read in silence. It is waited for and never begun anew.
 
 use serde_json::json;
-use yabby_core::{ModelEvent, Progress};
+use yabby_core::{Message, ModelEvent, Progress};
 use yabby_testkit::{Fault, ModelServer, ServerKind, script};
 
 use super::{clock::fast, seconds};
-use crate::scene::{Scene, hello, saying};
+use crate::scene::{Scene, hello, person, saying};
 
 /// Some five hundred tokens.
 fn long() -> String {
@@ -38,6 +38,40 @@ async fn a_server_that_reads_is_waited_for_with_the_time_that_it_will_take() {
         assert_eq!(seen.progress(), [Progress::Working { expected }]);
         assert_eq!(seen.tried, ["p0/m"]);
         assert_eq!((server.model_calls().len(), other.accepted_connections()), (2, 0));
+    })
+    .await;
+}
+
+/// What the server has read with the request before costs no time.
+#[tokio::test]
+async fn of_a_session_only_what_is_new_takes_its_time() {
+    fast(async {
+        let server = ModelServer::start().await;
+        server.kind(ServerKind::LlamaCpp { window: 8192, slots: 2 });
+        server.models(&["m"]);
+        let scene = Scene::with(&[&server]);
+        let first = saying(&long());
+        let mut second = first.clone();
+        second
+            .messages
+            .extend([Message::assistant("Read."), Message::user("And now?")]);
+        server.chat(script![sleep_ms(60_000), text("Read."), usage(600, 1)]);
+        let seen = scene.turn_of(person("s"), first).await;
+        assert_eq!(seen.text(), "Read.");
+        let mut expected = Vec::new();
+        for session in ["s", "other"] {
+            server.chat(script![headers(), sleep_ms(10_000), text("Now.")]);
+            let seen = scene.turn_of(person(session), second.clone()).await;
+            assert_eq!(seen.text(), "Now.");
+            match seen.progress()[..] {
+                [Progress::Working { expected: Some(time) }] => expected.push(time),
+                _ => panic!("{:?}", seen.progress()),
+            }
+        }
+        assert!(
+            expected[0] < seconds(10) && expected[0] * 3 < expected[1],
+            "{expected:?}"
+        );
     })
     .await;
 }
