@@ -21,6 +21,7 @@ cargo xtask test [--quick]    everything that must pass; --quick leaves out the 
 cargo xtask size [--clean]    size of the release binary; --clean also times a clean build
 cargo xtask bench             figures of the release binary, each beside a baseline of the same run
 cargo xtask bench route       what passes through `yabby serve`, beside proxies that do less, and how long a fallback takes
+cargo xtask bench load        a thousand answers at once, and ten thousand pages that wait for events: memory, times, processor time
 cargo xtask bench hello       what the first word to an assistant costs: tokens, bytes, seconds, cold and warm, on a real model
 cargo xtask bench store       how many messages a second the store keeps safe, on SQLite and PostgreSQL; with --kill, that
                               a thousand kills on each lose and double nothing (ten minutes)
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["test", "--quick"] => check::all(&check::Extent::Quick),
         ["bench"] => bench::all(),
         ["bench", "route"] => bench::route::all(),
+        ["bench", "load"] => bench::load::all(),
         ["bench", "hello"] => bench::hello::all(),
         ["bench", "store"] => bench::store::all(),
         ["bench", "store", "--kill"] => bench::store::kill(),

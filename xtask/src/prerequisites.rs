@@ -1,6 +1,10 @@
 //! What the checks need on this machine; what is missing is installed where that is possible.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     repo,
@@ -31,10 +35,13 @@ const POSTGRES: &str = "/usr/lib/postgresql";
 /// What Debian does when PostgreSQL is installed.
 const CREATE_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
+/// What Debian asks before it starts a service that was installed.
+const MAY_START: &str = "/usr/sbin/policy-rc.d";
+
 /// As Yabby needs it for the llama.cpp wheel.
 const PYTHON: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
 
-/// python3 with venv for the llama.cpp wheel, PostgreSQL for the store, rustfmt and clippy. The C compiler and linker need
+/// python3 with venv for the llama.cpp wheel, PostgreSQL for the store, nginx before gateways, rustfmt and clippy. The C compiler and linker need
 /// no look: without them cargo could not have built this program.
 pub(crate) fn ensure() -> Result<(), String> {
     if !works("python3", &["-c", PYTHON]) {
@@ -44,6 +51,9 @@ pub(crate) fn ensure() -> Result<(), String> {
         Some(found) => found,
         None => install_postgres()?,
     };
+    if !has_nginx() {
+        install_nginx()?;
+    }
     for component in ["fmt", "clippy"] {
         if works("cargo", &[component, "--version"]) {
             continue;
@@ -52,7 +62,7 @@ pub(crate) fn ensure() -> Result<(), String> {
         run(&mut program("rustup", &["component", "add", name]))
             .map_err(|error| format!("{error}\nInstall the Rust component {name}, then run this again."))?;
     }
-    println!("python3 with venv, rustfmt and clippy are there");
+    println!("python3 with venv, nginx, rustfmt and clippy are there");
     println!("PostgreSQL: {}", postgres.display());
     let deny = cargo_deny()?;
     println!("cargo-deny: {}", deny.display());
@@ -79,7 +89,7 @@ fn install_python() -> Result<(), String> {
 
 /// The folder of PostgreSQL's programs. `yabby_testkit::Postgres` looks in the same places.
 fn postgres() -> Option<PathBuf> {
-    let versions = std::fs::read_dir(POSTGRES).into_iter().flatten();
+    let versions = fs::read_dir(POSTGRES).into_iter().flatten();
     let ours = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
     let others = output("pg_config", &["--bindir"]).map(PathBuf::from);
     ours.chain(others)
@@ -101,6 +111,36 @@ fn install_postgres() -> Result<PathBuf, String> {
     run(&mut program("sed", &["-i", no_cluster, CREATE_CLUSTER]))?;
     apt_install(&["postgresql"])?;
     postgres().ok_or_else(|| format!("apt-get installed postgresql, and still there is no initdb in {POSTGRES}/*/bin"))
+}
+
+/// The tests start it on a port of their own, in a folder of their own.
+fn has_nginx() -> bool {
+    ["nginx", "/usr/sbin/nginx"]
+        .iter()
+        .any(|program| works(program, &["-v"]))
+}
+
+/// Only the program: this machine gets no web server.
+fn install_nginx() -> Result<(), String> {
+    if !is_debian_as_root() {
+        return Err(
+            "Missing on this machine: nginx. On Debian or Ubuntu: sudo apt-get install nginx. On macOS: brew install \
+             nginx. Then run this again."
+                .to_owned(),
+        );
+    }
+    let policy = Path::new(MAY_START);
+    let is_ours = !policy.exists();
+    if is_ours {
+        let made = fs::write(policy, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(policy, fs::Permissions::from_mode(0o755)));
+        made.map_err(|error| format!("{MAY_START}: {error}"))?;
+    }
+    let installed = apt_install(&["nginx"]);
+    if is_ours {
+        let _ = fs::remove_file(policy);
+    }
+    installed
 }
 
 /// Node with npm for the SDKs and for the tests of the page, and the browser that they drive.

@@ -18,6 +18,7 @@ mod ready;
 mod relay;
 mod reload;
 mod respond;
+mod room;
 mod routes;
 mod server;
 mod site;

@@ -22,6 +22,7 @@ use crate::{
     ready::readiness,
     relay::refused,
     reload::Now,
+    room::{Room, Stay},
     site,
     v1::{self, Place},
 };
@@ -31,6 +32,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) now: Arc<Now>,
     pub(crate) budget: Budget,
+    pub(crate) room: Room,
     pub(crate) gate: Arc<Gate>,
     /// The API of the page, where there is an assistant.
     pub(crate) app: Option<Router>,
@@ -47,23 +49,33 @@ pub(crate) struct Me {
     replica: Option<String>,
 }
 
-/// Who has asked last on a connection.
-#[derive(Debug, Default)]
-pub(crate) struct Seat(Mutex<Option<Caller>>);
+/// A connection, and who has asked last on it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    caller: Mutex<Option<Caller>>,
+    stay: Stay,
+}
 
 // === impl Seat ===
 
 impl Seat {
+    pub(crate) fn new(stay: Stay) -> Self {
+        Self {
+            caller: Mutex::default(),
+            stay,
+        }
+    }
+
     fn take(&self, caller: &Caller) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
+        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
     }
 
     fn leave(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn is_revoked(&self) -> bool {
-        let caller = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
         caller.as_ref().is_some_and(Caller::is_revoked)
     }
 }
@@ -118,10 +130,11 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
     if let (Some(app), "/api/socket", false) = (&shared.app, path, shared.gate.shows_key(&head.headers)) {
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(visitor);
+        request.extensions_mut().insert(seat.stay.clone());
         let Ok(response) = app.clone().call(request).await;
         return response.map(Out::App);
     }
-    let caller = match shared.gate.caller(visitor, &head.headers) {
+    let caller = match shared.gate.caller(visitor, &head.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refuse(&refusal),
     };
@@ -163,6 +176,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
     if let (Some(app), true) = (&shared.app, is_of_page) {
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(seat.stay.clone());
         let Ok(response) = app.clone().call(request).await;
         return response.map(Out::App);
     }
@@ -180,7 +194,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
     }
     if path == "/metrics" {
         let text = "text/plain; version=0.0.4; charset=utf-8";
-        return get(&|| whole(text, shared.now.relay().metrics.text()));
+        return get(&|| whole(text, shared.now.relay().metrics.text() + &shared.room.text()));
     }
     let message = format!("there is no {path} here");
     refuse(&Refusal::new(StatusCode::NOT_FOUND, "not_found", message))

@@ -6,7 +6,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
@@ -27,13 +27,12 @@ use crate::{
     relay::Relay,
     reload::{Now, Reload},
     respond::{Seat, Shared, respond},
+    room::{Room, Stay},
     routes::Routes,
-    stream::{Stream, Tls, TlsError},
+    stream::{Patient, Stream, Tls, TlsError},
     upkeep::Upkeep,
 };
 
-/// More clients wait in the system's queue.
-const MOST_CONNECTIONS: usize = 1024;
 /// The head of a request must come within this time, also on a connection that is kept.
 const HEAD_TIME: Duration = Duration::from_mins(1);
 /// The largest head.
@@ -141,6 +140,7 @@ impl Gateway {
         let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
         let metrics = Arc::new(Metrics::new(upkeep.tally.clone(), upkeep.log.clone()));
         let feed = Feed::default();
+        let room = Room::of_this_process();
         let mut tasks = JoinSet::new();
         let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
@@ -169,7 +169,8 @@ impl Gateway {
             }
             let history = History::default();
             tasks.spawn(history.clone().keep(Arc::clone(&now)));
-            app::router(Desk::new(office, Arc::clone(&now), history, Arc::clone(&gate)))
+            let desk = Desk::new(office, Arc::clone(&now), history, Arc::clone(&gate), room.clone());
+            app::router(desk)
         });
         tasks.spawn(Arc::clone(&now).keep_tally());
         Ok(Self {
@@ -180,6 +181,7 @@ impl Gateway {
             shared: Arc::new(Shared {
                 now,
                 budget: Budget::default(),
+                room,
                 gate,
                 app,
             }),
@@ -212,29 +214,28 @@ impl Gateway {
         let gate = &self.shared.gate;
         let crowd = Crowd::default();
         let mut connections = JoinSet::new();
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = &self.shared.room;
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut end = std::pin::pin!(end);
         let mut keep = std::pin::pin!(gate.keep());
         loop {
             let accepted = async {
-                let place = Arc::clone(&room).acquire_owned().await;
-                (place, self.listener.accept().await)
+                room.free().await;
+                self.listener.accept().await
             };
             tokio::select! {
                 () = &mut end => break,
-                (room, accepted) = accepted => match accepted {
+                accepted = accepted => match accepted {
                     Ok((stream, remote)) => {
                         let peer = Peer::new(remote, stream.local_addr().unwrap_or(self.address));
                         // Who has too many already has to close one first.
-                        let Some(place) = crowd.enter(&peer, gate.proxies()) else { continue };
+                        let (Some(free), Some(place)) = (room.connection(), crowd.enter(&peer, gate.proxies())) else {
+                            continue;
+                        };
+                        let seat = Seat::new(Stay::new(free, place));
                         let stream = (stream, self.tls.clone());
-                        let connection = connection(Arc::clone(&self.shared), stream, peer, gate.signal());
-                        connections.spawn(async move {
-                            connection.await;
-                            drop((room, place));
-                        });
+                        connections.spawn(connection(Arc::clone(&self.shared), stream, peer, seat, gate.signal()));
                     }
                     // No file descriptor is free, or the client has gone already.
                     Err(_) => sleep(Duration::from_millis(50)).await,
@@ -249,7 +250,11 @@ impl Gateway {
         }
         drop(self.listener);
         gate.stop();
-        let drained = async { while connections.join_next().await.is_some() {} };
+        let drained = async {
+            while connections.join_next().await.is_some() {}
+            // Those that HTTP has handed over.
+            room.empty().await;
+        };
         tokio::select! {
             // Keys may be revoked until the end.
             () = &mut keep => {}
@@ -275,24 +280,28 @@ async fn connection(
     shared: Arc<Shared>,
     (stream, tls): (TcpStream, Option<Tls>),
     peer: Peer,
+    seat: Seat,
     mut signal: watch::Receiver<Signal>,
 ) {
     let _ = stream.set_nodelay(true);
     let Some(stream) = Stream::open(stream, tls.as_ref()).await else {
         return;
     };
-    let seat = Arc::new(Seat::default());
+    let seat = Arc::new(seat);
     let seat_of_service = Arc::clone(&seat);
     let service = service_fn(move |request| {
         let (shared, seat) = (Arc::clone(&shared), Arc::clone(&seat_of_service));
-        async move { Ok::<_, Infallible>(respond(&shared, &seat, &peer, request).await) }
+        async move {
+            // What it takes to answer is not kept as long as the connection is.
+            Ok::<_, Infallible>(Box::pin(respond(&shared, &seat, &peer, request)).await)
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(READ_AT_ONCE)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     loop {

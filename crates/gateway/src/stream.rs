@@ -16,12 +16,14 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// A client that does not get further in this time has left.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A client that takes nothing for so long, while there is something for it, has left: its model would work for nobody.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How connections are encrypted.
 #[derive(Clone)]
@@ -41,6 +43,13 @@ pub struct TlsError {
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection that fails when its client takes nothing for too long.
+pub(crate) struct Patient<S> {
+    stream: S,
+    /// Since it waits for the client.
+    waits: Option<Pin<Box<Sleep>>>,
 }
 
 // === impl Tls ===
@@ -130,5 +139,94 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+// === impl Patient ===
+
+impl<S> Patient<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, waits: None }
+    }
+
+    fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.waits = None;
+            return written;
+        }
+        let waits = self.waits.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        waits.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.patiently(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bytes);
+        this.patiently(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.patiently(cx, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.patiently(cx, shut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_for_too_long_has_left_and_who_is_slow_has_not() {
+        let (near, mut far) = duplex(64);
+        let mut near = Patient::new(near);
+        let begin = Instant::now();
+        let slow = async {
+            let mut bytes = [0; 64];
+            for _ in 0..10 {
+                sleep(PATIENCE * 9 / 10).await;
+                far.read_exact(&mut bytes).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(near.write_all(&[1; 640]), slow);
+        assert!(written.is_ok() && begin.elapsed() > 5 * PATIENCE);
+        let begin = Instant::now();
+        let failed = near.write_all(&[1; 640]).await.unwrap_err();
+        assert_eq!(
+            (failed.kind(), begin.elapsed().as_secs()),
+            (io::ErrorKind::TimedOut, PATIENCE.as_secs())
+        );
     }
 }

@@ -53,6 +53,13 @@ impl Endpoint {
         queue
     }
 
+    /// Those who wait already go on with as many slots as the server has said that it has.
+    pub(crate) fn widen_queues(&self) {
+        for (model, queue) in self.live.each_queue() {
+            queue.set_limit(self.slots(&model));
+        }
+    }
+
     /// How many requests for a model may be in flight.
     pub fn slots(&self, model: &str) -> usize {
         let answered = self.live.answered();
@@ -167,8 +174,27 @@ fn assumed_slots(reach: Reach, facts: Option<&ServerFacts>) -> usize {
 mod tests {
     use std::sync::Arc;
 
+    use yabby_core::{Fact, FactSource};
+
     use super::*;
     use crate::{ModelFacts, ModelState};
+
+    #[tokio::test]
+    async fn those_who_wait_go_on_when_the_server_says_how_many_it_answers() {
+        let endpoint = Endpoint::loopback("p", 1, EndpointOrigin::Discovered);
+        let mut all: Vec<Waiting> = (0..6).map(|_| endpoint.enter("m", &Caller::default())).collect();
+        assert_eq!(endpoint.requests(), (4, 2));
+        let mut model = ModelFacts::new("m", ModelState::Ready);
+        model.slots = Some(Fact::new(5, FactSource::Probe));
+        let facts = ServerFacts {
+            models: vec![model],
+            ..ServerFacts::default()
+        };
+        endpoint.take_in(&Arc::new(facts));
+        assert_eq!(endpoint.requests(), (5, 1));
+        all.pop();
+        assert_eq!(endpoint.requests(), (5, 0));
+    }
 
     #[test]
     fn a_server_that_is_silent_for_a_moment_keeps_its_line() {

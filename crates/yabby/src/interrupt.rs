@@ -1,4 +1,4 @@
-//! What ends an answer from outside: Ctrl-C, and a reader that has gone.
+//! What ends an answer from outside: Ctrl-C, whoever ends the process, and a reader that has gone.
 
 use std::{future::pending, time::Duration};
 
@@ -18,6 +18,13 @@ impl Interrupt {
     pub(crate) fn listen() -> Self {
         Self {
             signal: signal(SignalKind::interrupt()).ok(),
+        }
+    }
+
+    /// The same for SIGTERM, with which services and containers are ended.
+    pub(crate) fn termination() -> Self {
+        Self {
+            signal: signal(SignalKind::terminate()).ok(),
         }
     }
 

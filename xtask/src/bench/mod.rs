@@ -2,6 +2,7 @@
 //! of the same run, because the machines that it runs on are shared and noisy.
 
 pub(crate) mod hello;
+pub(crate) mod load;
 pub(crate) mod route;
 pub(crate) mod store;
 

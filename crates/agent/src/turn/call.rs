@@ -104,7 +104,7 @@ impl Work<'_> {
             let limit = Exceeded::Steps(scene.rules.limits.steps);
             let mut ending = scene.exceeded(if self.answers_now { Exceeded::Circle } else { limit });
             if let Some(note) = ending.items.first_mut() {
-                note.attempts = attempts;
+                note.attempts = considered;
             }
             return Ok(After::End(ending));
         }

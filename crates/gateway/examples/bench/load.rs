@@ -31,6 +31,8 @@ struct Seen {
     first: Vec<u64>,
     /// From the writing of an event by the upstream to its reading.
     frames: Vec<u64>,
+    /// Between the readings of two events of a stream.
+    gaps: Vec<u64>,
     failed: u64,
 }
 
@@ -61,11 +63,16 @@ impl Load {
             let seen = seen.map_err(io::Error::other)??;
             all.first.extend(seen.first);
             all.frames.extend(seen.frames);
+            all.gaps.extend(seen.gaps);
             all.failed += seen.failed;
         }
         let seconds = begun.elapsed().as_secs_f64();
         let mut line = format!("requests={} failed={} seconds={seconds}", all.first.len(), all.failed);
-        for (name, times) in [("first", &mut all.first), ("frame", &mut all.frames)] {
+        for (name, times) in [
+            ("first", &mut all.first),
+            ("frame", &mut all.frames),
+            ("gap", &mut all.gaps),
+        ] {
             times.sort_unstable();
             let at = |part: usize| times.get(times.len() * part / 1000).copied().unwrap_or_default();
             let _ = write!(
@@ -107,6 +114,7 @@ async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>, seen:
     let begun = Instant::now();
     stream.write_all(request).await?;
     let (mut head, mut length, mut looked) = (0, None, 0);
+    let mut last = None;
     loop {
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -139,6 +147,8 @@ async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>, seen:
                 .and_then(|digits| std::str::from_utf8(digits).ok());
             if let Some(sent) = digits.and_then(|digits| digits.parse().ok()) {
                 seen.frames.push(nanos(now).saturating_sub(sent));
+                let before = last.replace(nanos(now));
+                seen.gaps.extend(before.map(|before| nanos(now).saturating_sub(before)));
             }
             rest = rest.get(at + 11..).unwrap_or_default();
         }

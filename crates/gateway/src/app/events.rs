@@ -1,33 +1,36 @@
 //! What happens, as it happens: as server-sent events, or on a WebSocket.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
     Extension,
+    body::Body,
     extract::{
         Query, State,
         rejection::QueryRejection,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code},
     },
-    response::{
-        IntoResponse, Response, Sse,
-        sse::{Event as Frame, KeepAlive},
-    },
+    response::Response,
 };
-use futures_util::{Stream, StreamExt};
-use hyper::body::Bytes;
+use futures_util::Stream;
+use hyper::{
+    StatusCode,
+    body::Bytes,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
-    time::{interval, timeout},
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
 };
 use yabby_core::SessionKey;
 
 use super::{Desk, Problem};
 use crate::{
-    auth::{Caller, Visitor},
-    feed::{self, Event, Told},
+    auth::{Caller, Signal, Visitor},
+    feed::{Ears, Event, Line, Told},
+    room::Stay,
 };
 
 /// A sign of life this often, so that nothing between takes the connection for dead.
@@ -36,6 +39,12 @@ const ALIVE: Duration = Duration::from_secs(15);
 const FIRST: Duration = Duration::from_secs(10);
 /// The longest message that a page sends on a WebSocket.
 const LONGEST: usize = 4 << 10;
+/// What is read of a WebSocket at once. A page says little, and thousands may be open.
+const READ_AT_ONCE: usize = 512;
+/// Why another page is told nothing.
+const FULL: &str = "too many pages are open here";
+/// A WebSocket is told so long why it is closed.
+const BYE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
@@ -53,13 +62,23 @@ struct Asks {
 
 /// The events of whoever watches one conversation.
 struct Watcher {
-    desk: Desk,
-    events: Receiver<Arc<Told>>,
+    ears: Ears,
     conversation: Option<SessionKey>,
     /// What is older is in the snapshot.
     seen: u64,
     /// What is to be said before the next event.
-    first: Vec<String>,
+    first: VecDeque<Line>,
+    /// Of the end of the gateway.
+    signal: watch::Receiver<Signal>,
+    alive: Interval,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What is to be sent.
+enum Said {
+    Line(Line),
+    /// Nothing but that this lives.
+    Alive,
 }
 
 pub(super) async fn stream(
@@ -68,18 +87,22 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted?;
     let conversation = wanted.conversation.as_deref().map(Desk::key).transpose()?;
-    let mut watcher = Watcher::new(desk);
-    watcher.hello();
+    let room = desk.0.room.events().ok_or_else(|| {
+        let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many", FULL);
+        full.with_hint("close some of them, or try again later")
+    })?;
+    let mut watcher = Watcher::new(&desk, room);
     watcher.watch(conversation);
-    let frames = watcher
-        .into_stream()
-        .map(|json| Ok::<_, Infallible>(Frame::default().data(json)));
-    let mut response = Sse::new(frames)
-        .keep_alive(KeepAlive::new().interval(ALIVE))
-        .into_response();
+    let mut response = Response::new(Body::from_stream(watcher.into_stream()));
     let headers = response.headers_mut();
-    // A proxy that collects a stream before it passes it on would make it useless.
-    headers.insert("x-accel-buffering", hyper::header::HeaderValue::from_static("no"));
+    for (name, value) in [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-cache"),
+        // A proxy that collects a stream before it passes it on would make it useless.
+        (hyper::header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     Ok(response)
 }
 
@@ -87,48 +110,85 @@ pub(super) async fn socket(
     State(desk): State<Desk>,
     caller: Option<Extension<Caller>>,
     visitor: Option<Extension<Visitor>>,
+    stay: Option<Extension<Stay>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let caller = caller.map(|Extension(caller)| caller);
     let visitor = visitor.map(|Extension(visitor)| visitor);
-    upgrade
+    let upgrade = upgrade
+        .read_buffer_size(READ_AT_ONCE)
+        .write_buffer_size(0)
         .max_message_size(LONGEST)
-        .max_frame_size(LONGEST)
-        .on_upgrade(move |socket| talk(desk, socket, caller, visitor))
+        .max_frame_size(LONGEST);
+    upgrade.on_upgrade(move |mut socket| async move {
+        if let Some((code, why)) = attend(desk, &mut socket, caller, visitor).await {
+            let _ = timeout(BYE, close(socket, code, why)).await;
+        }
+        // HTTP has handed the connection over.
+        drop(stay);
+    })
 }
 
-async fn talk(desk: Desk, mut socket: WebSocket, caller: Option<Caller>, visitor: Option<Visitor>) {
-    let Ok(Some(asks)) = timeout(FIRST, asked(&mut socket)).await else {
-        return close(socket, close_code::POLICY, "the first message says {\"key\": …}").await;
+/// Tells a page what happens, until it leaves, or with why it is to be closed.
+async fn attend(
+    desk: Desk,
+    socket: &mut WebSocket,
+    caller: Option<Caller>,
+    visitor: Option<Visitor>,
+) -> Option<(u16, &'static str)> {
+    let (caller, asks) = match admitted(&desk, socket, caller, visitor).await {
+        Ok(admitted) => admitted,
+        Err(why) => return Some((close_code::POLICY, why)),
     };
-    let shown = || desk.0.gate.admit(visitor?, asks.key.as_deref()?);
-    let Some(caller) = caller.or_else(shown).filter(Caller::may_operate) else {
-        return close(socket, close_code::POLICY, "that is no key that may do this").await;
+    let Some(room) = desk.0.room.events() else {
+        return Some((close_code::AGAIN, FULL));
     };
-    let mut watcher = Watcher::new(desk);
-    watcher.hello();
-    if watcher.asked(&asks).is_err() {
-        return close(socket, close_code::POLICY, "that is no key of a conversation").await;
+    tokio::select! {
+        // Also while the page takes nothing.
+        () = caller.revoked() => Some((close_code::POLICY, "the key was revoked")),
+        end = talk(socket, Watcher::new(&desk, room), &asks) => end,
     }
-    let mut alive = interval(ALIVE);
+}
+
+/// Whose key the first message brings, where the head has brought none, and what it asks for.
+async fn admitted(
+    desk: &Desk,
+    socket: &mut WebSocket,
+    caller: Option<Caller>,
+    visitor: Option<Visitor>,
+) -> Result<(Caller, Asks), &'static str> {
+    let Ok(Some(asks)) = timeout(FIRST, asked(socket)).await else {
+        return Err("the first message says {\"key\": …}");
+    };
+    let caller = match (caller, visitor, &asks.key) {
+        (None, Some(visitor), Some(key)) => desk.0.gate.admit(visitor, key).await,
+        (caller, ..) => caller,
+    };
+    match caller.filter(Caller::may_operate) {
+        Some(caller) => Ok((caller, asks)),
+        None => Err("that is no key that may do this"),
+    }
+}
+
+async fn talk(socket: &mut WebSocket, mut watcher: Watcher, asks: &Asks) -> Option<(u16, &'static str)> {
+    if watcher.asked(asks).is_err() {
+        return Some((close_code::POLICY, "that is no key of a conversation"));
+    }
     loop {
-        let told = tokio::select! {
-            json = watcher.next() => match json {
-                Some(json) => socket.send(Message::text(json)).await,
-                None => return,
+        let message = tokio::select! {
+            said = watcher.next() => match said {
+                None => return Some((close_code::AWAY, "the gateway ends")),
+                Some(Said::Alive) => Message::Ping(Bytes::new()),
+                // It is JSON.
+                Some(Said::Line(line)) => Message::Text(Utf8Bytes::try_from(line.json()).ok()?),
             },
-            asks = asked(&mut socket) => match asks {
-                Some(asks) if watcher.asked(&asks).is_ok() => Ok(()),
-                _ => return,
-            },
-            () = caller.revoked() => {
-                return close(socket, close_code::POLICY, "the key was revoked").await;
+            // Whoever asks again and again gets no more than it takes.
+            asks = asked(socket), if watcher.first.is_empty() => {
+                watcher.asked(&asks?).ok()?;
+                continue;
             }
-            _ = alive.tick() => socket.send(Message::Ping(Bytes::new())).await,
         };
-        if told.is_err() {
-            return;
-        }
+        socket.send(message).await.ok()?;
     }
 }
 
@@ -152,26 +212,34 @@ async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let _ = socket.send(Message::Close(Some(frame))).await;
 }
 
+/// Until the gateway ends.
+async fn ended(signal: &mut watch::Receiver<Signal>) {
+    // Where nobody is left to tell it, it has ended.
+    let _ = signal.wait_for(|signal| signal.stop).await;
+}
+
 // === impl Watcher ===
 
 impl Watcher {
-    fn new(desk: Desk) -> Self {
-        let events = desk.0.feed.watch();
-        Self {
-            desk,
-            events,
-            conversation: None,
-            seen: 0,
-            first: Vec::new(),
-        }
-    }
-
-    fn hello(&mut self) {
+    /// It says first who the gateway is.
+    fn new(desk: &Desk, room: OwnedSemaphorePermit) -> Self {
+        let mut ears = desk.0.feed.watch();
+        let (_, seen) = ears.turn(None);
         let hello = Event::Hello {
             version: env!("CARGO_PKG_VERSION"),
-            replica: self.desk.0.office.store.me().to_owned(),
+            replica: desk.0.office.store.me().to_owned(),
         };
-        self.first.push(feed::json(self.seen, None, &hello));
+        let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            ears,
+            conversation: None,
+            seen,
+            first: [Line::new(seen, None, &hello)].into(),
+            signal: desk.0.gate.signal(),
+            alive,
+            _room: room,
+        }
     }
 
     fn asked(&mut self, asks: &Asks) -> Result<(), Problem> {
@@ -182,35 +250,43 @@ impl Watcher {
 
     /// From now on watches this conversation, beginning with what its running turn has brought so far.
     fn watch(&mut self, conversation: Option<SessionKey>) {
-        self.conversation = conversation;
-        if let Some(conversation) = &self.conversation {
-            let (turn, seq) = self.desk.0.feed.running(conversation);
+        let (turn, seq) = self.ears.turn(conversation.as_ref());
+        if let Some(conversation) = &conversation {
             self.seen = seq;
             let snapshot = Event::Snapshot { turn };
-            self.first.push(feed::json(seq, Some(conversation), &snapshot));
+            self.first.push_back(Line::new(seq, Some(conversation), &snapshot));
+        }
+        self.conversation = conversation;
+    }
+
+    /// What is to be sent next; nothing at the end of the gateway.
+    async fn next(&mut self) -> Option<Said> {
+        loop {
+            if let Some(line) = self.first.pop_front() {
+                return Some(Said::Line(line));
+            }
+            tokio::select! {
+                told = self.ears.next() => match told {
+                    Some(told) if self.concerns(&told) => return Some(Said::Line(told.line.clone())),
+                    Some(_) => {}
+                    None => self.has_missed(),
+                },
+                _ = self.alive.tick() => return Some(Said::Alive),
+                () = ended(&mut self.signal) => return None,
+            }
         }
     }
 
-    /// The next event, as JSON; nothing at the end of the gateway.
-    async fn next(&mut self) -> Option<String> {
-        loop {
-            if !self.first.is_empty() {
-                return Some(self.first.remove(0));
-            }
-            match self.events.recv().await {
-                Ok(told) if self.concerns(&told) => return Some(told.json.clone()),
-                Ok(_) => {}
-                // It was too slow: what it has missed is in the entries and in the snapshot.
-                Err(RecvError::Lagged(_)) => {
-                    if let Some(conversation) = self.conversation.clone() {
-                        self.watch(Some(conversation.clone()));
-                        self.first
-                            .push(feed::json(self.seen, Some(&conversation), &Event::Entries));
-                    }
-                    self.first.push(feed::json(self.seen, None, &Event::Conversations));
-                }
-                Err(RecvError::Closed) => return None,
-            }
+    /// It was too slow: what it has missed is in the entries and in the snapshot.
+    fn has_missed(&mut self) {
+        let conversation = self.conversation.clone();
+        self.watch(conversation.clone());
+        if let Some(conversation) = &conversation {
+            let entries = Line::new(self.seen, Some(conversation), &Event::Entries);
+            self.first.push_back(entries);
+        }
+        for event in [Event::Conversations, Event::Approvals] {
+            self.first.push_back(Line::new(self.seen, None, &event));
         }
     }
 
@@ -221,10 +297,14 @@ impl Watcher {
         }
     }
 
-    fn into_stream(self) -> impl Stream<Item = String> {
+    /// As server-sent events.
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         futures_util::stream::unfold(self, async |mut watcher| {
-            let json = watcher.next().await?;
-            Some((json, watcher))
+            let bytes = match watcher.next().await? {
+                Said::Line(line) => line.event(),
+                Said::Alive => Bytes::from_static(b":\n\n"),
+            };
+            Some((Ok(bytes), watcher))
         })
     }
 }

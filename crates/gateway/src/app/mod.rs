@@ -28,6 +28,7 @@ use crate::{
     office::Office,
     relay::Relay,
     reload::Now,
+    room::Room,
 };
 
 use error::Problem;
@@ -53,6 +54,7 @@ struct Inner {
     now: Arc<Now>,
     history: History,
     gate: Arc<Gate>,
+    room: Room,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -77,13 +79,14 @@ impl Agent {
 }
 
 impl Desk {
-    pub(crate) fn new(office: Office, now: Arc<Now>, history: History, gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(office: Office, now: Arc<Now>, history: History, gate: Arc<Gate>, room: Room) -> Self {
         Self(Arc::new(Inner {
             office,
             feed: now.feed.clone(),
             now,
             history,
             gate,
+            room,
         }))
     }
 

@@ -1,16 +1,16 @@
 //! The questions that each request has to answer.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::IpAddr,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
 use hyper::{HeaderMap, StatusCode, http::request::Parts};
 use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
+    sync::{Mutex as Turnstile, watch},
+    time::{Instant, sleep, timeout},
 };
 use yabby_config::{GatewaySettings, Network};
 use yabby_core::Time;
@@ -29,6 +29,10 @@ use crate::api::Refusal;
 const NOTED: Duration = Duration::from_secs(20);
 /// How long it takes until a store that could not be read is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Whoever shows a key that is not known waits no longer for the store.
+const SOON: Duration = Duration::from_secs(1);
+/// So many keys are remembered that are none.
+const STRANGERS: usize = 256;
 /// No clock is waited for longer at once: it may be set.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -49,6 +53,10 @@ pub(crate) struct Gate {
     owners: HashMap<KeyHash, Caller>,
     keys: Option<Keys>,
     ring: RwLock<Arc<Ring>>,
+    /// One reading of the keys after the other, so that none brings back what was before another.
+    reading: Turnstile<()>,
+    /// Keys that were looked for and are none, the latest last.
+    strangers: Mutex<VecDeque<KeyHash>>,
     lockout: Lockout,
     names: Names,
     proxies: Vec<Network>,
@@ -82,6 +90,8 @@ impl Gate {
             owners: owners.map(|hash| (hash, owner.clone())).collect(),
             keys: access.keys,
             ring: RwLock::default(),
+            reading: Turnstile::default(),
+            strangers: Mutex::default(),
             lockout: Lockout::new(settings.auth.lockout),
             names: Names::new(&settings.allowed_origins),
             proxies: settings.trusted_proxies.clone(),
@@ -112,21 +122,21 @@ impl Gate {
     }
 
     /// Whose key this is, which has come in another way than in a head.
-    pub(crate) fn admit(&self, visitor: Visitor, key: &str) -> Option<Caller> {
+    pub(crate) async fn admit(&self, visitor: Visitor, key: &str) -> Option<Caller> {
         self.lockout
             .left(visitor.address, Instant::now())
             .is_none()
             .then_some(())?;
-        let caller = self.holder(visitor, key.as_bytes())?;
+        let caller = self.holder(visitor, key.as_bytes()).await?;
         caller.comes(Instant::now()).ok().map(|()| caller)
     }
 
     /// Whose key a request brings.
-    pub(crate) fn caller(&self, visitor: Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    pub(crate) async fn caller(&self, visitor: Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let found = match presented(headers) {
             Presented::None => Err("a key is needed: send it as Authorization: Bearer KEY, or as x-api-key: KEY \
                                     (yabby keys add makes one)"),
-            Presented::One(key) => self.holder(visitor, key).ok_or(
+            Presented::One(key) => self.holder(visitor, key).await.ok_or(
                 "this key is not known here, or not any more (yabby keys list shows those that are; yabby keys add makes one)",
             ),
             Presented::Several(key) => {
@@ -153,13 +163,35 @@ impl Gate {
     }
 
     /// Whose key this is. A wrong one counts against the address that it came from.
-    pub(super) fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
+    pub(super) async fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        let found = self.ring().find(&hash).cloned();
+        let mut found = self.ring().find(&hash).cloned();
         if found.is_none() && self.anybody.is_none() {
-            self.lockout.wrong(visitor.address, hash, Instant::now());
+            // Another replica may have made it a moment ago, for a browser that asks here now.
+            if self.is_news(&hash) && timeout(SOON, self.read()).await.is_ok_and(|read| read.is_ok()) {
+                found = self.ring().find(&hash).cloned();
+            }
+            if found.is_none() {
+                self.lockout.wrong(visitor.address, hash, Instant::now());
+            }
         }
         found
+    }
+
+    /// Whether a key that is not known is worth a look into the store: once.
+    fn is_news(&self, hash: &KeyHash) -> bool {
+        if self.keys.is_none() {
+            return false;
+        }
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.contains(hash) {
+            return false;
+        }
+        if strangers.len() == STRANGERS {
+            strangers.pop_front();
+        }
+        strangers.push_back(*hash);
+        true
     }
 
     pub(super) fn wrong(&self, visitor: Visitor, key: &[u8]) {
@@ -220,6 +252,7 @@ impl Gate {
 
     /// Reads the keys, and lets those go that do not count any more.
     pub(super) async fn read(&self) -> Result<(), StoreError> {
+        let _alone = self.reading.lock().await;
         let read = match &self.keys {
             Some(keys) => keys.list().await,
             None => Ok(Vec::new()),

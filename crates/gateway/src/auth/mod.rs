@@ -20,5 +20,5 @@ pub use gate::Access;
 
 pub(crate) use gate::{Gate, Signal, Visitor};
 pub(crate) use manage::{Shown as KeyShown, Wanted as KeyWanted};
-pub(crate) use peer::{Crowd, Peer};
+pub(crate) use peer::{Crowd, Peer, Place};
 pub(crate) use sign_in::{Asked as KeyAsked, SignedIn};

@@ -82,7 +82,7 @@ impl Gate {
                 })?
             }
             (None, Some(token)) => {
-                let caller = self.holder(visitor, token.trim().as_bytes()).ok_or_else(|| {
+                let caller = self.holder(visitor, token.trim().as_bytes()).await.ok_or_else(|| {
                     let message = "this key is not known here, or not any more";
                     Refusal::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
                 })?;

@@ -1,6 +1,7 @@
 //! What happens in all conversations, for whoever watches: each event once, with a number, and what a running turn has
 //! brought so far for whoever comes later.
 
+mod ears;
 mod event;
 mod running;
 
@@ -10,36 +11,30 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::broadcast::{self, error::RecvError},
-    time::sleep,
-};
+use hyper::body::Bytes;
+use tokio::{sync::broadcast::error::RecvError, time::sleep};
 use yabby_agent::{Hub, Live};
 use yabby_core::SessionKey;
 use yabby_store::{Store, Topic};
 
+use ears::Watchers;
+
+pub(crate) use ears::Ears;
 pub use event::Words;
 pub(crate) use event::{Event, Numbered, Question, Running, attempt};
-
-/// So many events a watcher may be behind; one that is slower gets a snapshot instead of what it has missed.
-const BEHIND: usize = 4096;
 
 /// What other replicas do is told no more often than this.
 const SOON: Duration = Duration::from_millis(200);
 
 /// Everything that happens. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Feed(Arc<Inner>);
-
-struct Inner {
-    state: Mutex<State>,
-    events: broadcast::Sender<Arc<Told>>,
-}
+#[derive(Clone, Default)]
+pub(crate) struct Feed(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     seq: u64,
     running: HashMap<SessionKey, Running>,
+    watchers: Watchers,
 }
 
 /// An event, ready to be sent.
@@ -48,18 +43,12 @@ pub(crate) struct Told {
     pub(crate) seq: u64,
     /// The conversation that it belongs to.
     pub(crate) conversation: Option<SessionKey>,
-    /// As JSON.
-    pub(crate) json: String,
+    pub(crate) line: Line,
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        Self(Arc::new(Inner {
-            state: Mutex::default(),
-            events: broadcast::channel(BEHIND).0,
-        }))
-    }
-}
+/// An event as it is sent, which all who hear it share.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(Bytes);
 
 impl Feed {
     /// Takes in what happens in turns of this process, for ever.
@@ -87,13 +76,13 @@ impl Feed {
     }
 
     /// Watches from now on.
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Told>> {
-        self.0.events.subscribe()
+    pub(crate) fn watch(&self) -> Ears {
+        Ears::new(self)
     }
 
     /// Whether anybody watches.
     pub(crate) fn is_watched(&self) -> bool {
-        self.0.events.receiver_count() > 0
+        !self.lock().watchers.is_empty()
     }
 
     /// Tells whoever watches.
@@ -156,27 +145,47 @@ impl Feed {
 
     fn send(&self, state: &mut State, conversation: Option<&SessionKey>, event: &Event) {
         state.seq += 1;
-        let told = Told {
-            json: json(state.seq, conversation, event),
-            seq: state.seq,
+        let seq = state.seq;
+        state.watchers.tell(conversation, || Told {
+            line: Line::new(seq, conversation, event),
+            seq,
             conversation: conversation.cloned(),
-        };
-        // Nobody may be watching.
-        let _ = self.0.events.send(Arc::new(told));
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An event as it is sent.
-pub(crate) fn json(seq: u64, conversation: Option<&SessionKey>, event: &Event) -> String {
-    let numbered = Numbered {
-        seq,
-        conversation: conversation.map(SessionKey::as_str),
-        event,
-    };
-    // Strings, numbers and maps with string keys only: this cannot fail.
-    serde_json::to_string(&numbered).unwrap_or_default()
+// === impl Line ===
+
+impl Line {
+    /// In front of the JSON in a stream of server-sent events.
+    const BEFORE: &str = "data: ";
+    /// Behind it.
+    const BEHIND: &str = "\n\n";
+
+    pub(crate) fn new(seq: u64, conversation: Option<&SessionKey>, event: &Event) -> Self {
+        let numbered = Numbered {
+            seq,
+            conversation: conversation.map(SessionKey::as_str),
+            event,
+        };
+        let mut line = Self::BEFORE.as_bytes().to_vec();
+        // Strings, numbers and maps with string keys only, into memory: this cannot fail.
+        let _ = serde_json::to_writer(&mut line, &numbered);
+        line.extend_from_slice(Self::BEHIND.as_bytes());
+        Self(line.into())
+    }
+
+    /// As a server-sent event.
+    pub(crate) fn event(self) -> Bytes {
+        self.0
+    }
+
+    /// As JSON.
+    pub(crate) fn json(self) -> Bytes {
+        self.0.slice(Self::BEFORE.len()..self.0.len() - Self::BEHIND.len())
+    }
 }

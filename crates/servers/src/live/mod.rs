@@ -176,6 +176,8 @@ impl Endpoint {
         });
         if facts.error.is_none() {
             now.answered = Some(Arc::clone(facts));
+            drop(now);
+            self.widen_queues();
         }
     }
 
@@ -245,7 +247,14 @@ impl Live {
         queue.or_insert_with(|| AdmissionQueue::new(usize::MAX)).clone()
     }
 
-    /// The queues before all models that were asked for.
+    /// The queues before all models that were asked for, by model.
+    pub(crate) fn each_queue(&self) -> Vec<(String, AdmissionQueue)> {
+        let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let both = |(model, queue): (&String, &AdmissionQueue)| (model.clone(), queue.clone());
+        queues.iter().map(both).collect()
+    }
+
+    /// How it is in the queues before all models that were asked for.
     pub(crate) fn queues(&self) -> Vec<AdmissionStatus> {
         let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.values().map(AdmissionQueue::status).collect()

@@ -3,7 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::{sync::broadcast::error::RecvError, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{broadcast::error::RecvError, oneshot},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 use yabby_agent::{Assistant, Live};
 use yabby_core::SessionKey;
 use yabby_gateway::Office;
@@ -15,10 +19,17 @@ use crate::{app::App, toolbox::Toolbox};
 /// So long after a turn nobody seems to wait.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// Turns that run get so long to come to their end, when the gateway has ended.
+const LAST: Duration = Duration::from_secs(1);
+/// What they have begun is given back within this time; else another replica waits until it is free by itself.
+const GIVEN_BACK: Duration = Duration::from_secs(3);
+
 /// The assistant at work. It ends when this is dropped.
 pub(crate) struct Working {
     pub(crate) office: Office,
     pub(super) toolbox: Toolbox,
+    turns: JoinSet<()>,
+    stop: oneshot::Sender<()>,
     _loops: JoinSet<()>,
 }
 
@@ -33,15 +44,30 @@ impl Working {
     pub(crate) fn start(app: &App, store: Store, chosen: Chosen) -> Self {
         let Staff { assistant, toolbox, .. } = Staff::of(app, &store, chosen);
         let never = || std::future::pending::<()>().boxed();
-        let mut loops = JoinSet::new();
-        loops.spawn(Turns::new(store.clone(), assistant.clone(), Pace::default()).run(never()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let pace = Pace {
+            drain: LAST,
+            ..Pace::default()
+        };
+        let (mut turns, mut loops) = (JoinSet::new(), JoinSet::new());
+        turns.spawn(Turns::new(store.clone(), assistant.clone(), pace).run(async { drop(stopped.await) }));
         loops.spawn(Alarms::new(store.clone(), &Pace::default()).run(never()));
         loops.spawn(rests(assistant.clone(), store.clone()));
         Self {
             office: Office { store, assistant },
             toolbox,
+            turns,
+            stop,
             _loops: loops,
         }
+    }
+
+    /// Gives back what was begun, so that whoever goes on with it need not wait.
+    pub(crate) async fn end(mut self) {
+        drop(self.stop);
+        let all = async { while self.turns.join_next().await.is_some() {} };
+        // It is only for the sake of speed.
+        let _ = timeout(GIVEN_BACK, all).await;
     }
 
     /// What is around it.

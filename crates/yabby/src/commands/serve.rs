@@ -1,4 +1,4 @@
-//! `yabby serve`: the gateway, until Ctrl-C.
+//! `yabby serve`: the gateway, until Ctrl-C or SIGTERM.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         Ok(address) => address,
         Err(exit) => return exit,
     };
-    let mut interrupt = Interrupt::listen();
+    let (mut interrupt, mut termination) = (Interrupt::listen(), Interrupt::termination());
     let here = match here(app, None, Look::Needed).await {
         Ok(here) => here,
         Err(error) => {
@@ -109,6 +109,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     let end = async {
         tokio::select! {
             () = interrupt.pressed() => {}
+            () = termination.pressed() => {}
             () = following.run() => {}
         }
     };
@@ -118,7 +119,10 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         () = spending.keep_sharing() => {}
     }
     spending.hand_over(shared::HAND_OVER).await;
-    drop((working, sign));
+    drop(sign);
+    if let Some(working) = working {
+        working.end().await;
+    }
     app.keep(&reload.fleet());
     Exit::Answered
 }

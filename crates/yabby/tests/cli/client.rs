@@ -3,20 +3,26 @@
 use std::{
     io::{BufRead, BufReader, Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::{home::Home, running::Running, serve::started};
+use crate::{
+    home::Home,
+    running::Running,
+    serve::{interrupt, started},
+};
 
 /// No answer takes longer.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A gateway at work, and how to talk to it.
 pub(crate) struct Served {
     /// It ends when this is dropped.
-    _running: Option<Running>,
+    running: Option<Running>,
     pub(crate) address: String,
     pub(crate) key: String,
 }
@@ -29,7 +35,7 @@ impl Served {
         let (running, address) = started(home);
         let key = std::fs::read_to_string(home.path().join("gateway-token")).unwrap();
         Self {
-            _running: Some(running),
+            running: Some(running),
             address,
             key: key.trim().to_owned(),
         }
@@ -42,7 +48,7 @@ impl Served {
             .and_then(|link| link.split_once("/#code="))
             .unwrap();
         let mut served = Self {
-            _running: None,
+            running: None,
             address: address.to_owned(),
             key: String::new(),
         };
@@ -50,6 +56,66 @@ impl Served {
         assert_eq!(status, 200, "{answer}");
         answer["key"].as_str().unwrap().clone_into(&mut served.key);
         served
+    }
+
+    /// What answers there, under the name of that address.
+    pub(crate) fn behind(running: Running, address: &str, key: &str) -> Self {
+        Self {
+            running: Some(running),
+            address: address.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    /// As Ctrl-C.
+    pub(crate) fn interrupt(&mut self) {
+        interrupt(self.running());
+    }
+
+    /// As a service is ended; waits for its end.
+    pub(crate) fn terminate(&mut self) {
+        let id = i32::try_from(self.process()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        assert!(self.running().child().wait().unwrap().success());
+    }
+
+    /// As `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.running().child().kill().unwrap();
+        self.running().child().wait().unwrap();
+    }
+
+    /// Its process, where it is not somebody else's.
+    fn running(&mut self) -> &mut Running {
+        self.running.as_mut().unwrap()
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&mut self) -> u32 {
+        self.running().child().id()
+    }
+
+    /// A metric without labels, or the sum over all labels.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut answer = String::new();
+        self.ask("GET", "/metrics", "", None)
+            .read_to_string(&mut answer)
+            .unwrap();
+        let mut values = answer.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let is_it = rest.starts_with([' ', '{']);
+            rest.rsplit(' ').next()?.parse::<u64>().ok().filter(|_| is_it)
+        });
+        let first = values.next().unwrap_or_else(|| panic!("no {name}: {answer}"));
+        first + values.sum::<u64>()
+    }
+
+    pub(crate) fn until(&self, holds: impl Fn() -> bool, what: &str) {
+        let begin = Instant::now();
+        while !holds() {
+            assert!(begin.elapsed() < LONGEST, "{what} did not come");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// A connection over which this was asked.
@@ -118,6 +184,11 @@ impl Served {
 }
 
 impl Events {
+    /// Whether it ends, whatever comes before that.
+    pub(crate) fn ended(mut self) -> bool {
+        self.0.read_to_end(&mut Vec::new()).is_ok()
+    }
+
     /// The next event of one of these types; those between are left out.
     pub(crate) fn next(&mut self, types: &[&str]) -> Value {
         loop {

@@ -15,6 +15,7 @@ mod home;
 mod hosted;
 mod kept;
 mod keys;
+mod many;
 mod mcp;
 mod models;
 mod operators;
@@ -37,10 +38,13 @@ mod sessions;
 mod setup;
 #[cfg(target_os = "linux")]
 mod setup_terminal;
+mod socket;
+mod sockets;
 mod store;
 mod think;
 mod tools;
 #[cfg(target_os = "linux")]
 mod tty;
+mod two;
 mod up;
 mod usage;

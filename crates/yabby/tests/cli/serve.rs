@@ -18,7 +18,11 @@ pub(crate) fn started(home: &Home) -> (Running, String) {
 }
 
 fn ask(address: &str, key: &str, body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
+    ask_on(TcpStream::connect(address).unwrap(), address, key, body)
+}
+
+/// Asks on a connection, which ends with the answer.
+pub(crate) fn ask_on(mut stream: TcpStream, address: &str, key: &str, body: &str) -> TcpStream {
     let length = body.len();
     write!(
         stream,

@@ -6,8 +6,8 @@
 //! the system's allocator and the same profile.
 
 mod fallback;
-mod process;
-mod targets;
+pub(super) mod process;
+pub(super) mod targets;
 
 use std::time::Duration;
 
@@ -45,8 +45,8 @@ struct Sample {
     per_second: f64,
 }
 
-/// Builds everything and prints the tables.
-pub(crate) fn all() -> Result<(), String> {
+/// Builds what is measured, and what it is measured with.
+pub(super) fn build() -> Result<(), String> {
     run(&mut cargo(&[
         "build",
         "--release",
@@ -62,7 +62,12 @@ pub(crate) fn all() -> Result<(), String> {
         "yabby-gateway",
         "--example",
         "bench",
-    ]))?;
+    ]))
+}
+
+/// Builds everything and prints the tables.
+pub(crate) fn all() -> Result<(), String> {
+    build()?;
     let targets = Targets::start()?;
     memory_of_a_soak(&targets)?;
     for bytes in PROMPTS {
@@ -235,7 +240,7 @@ fn sample(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result
     })
 }
 
-fn micros(nanos: u64) -> f64 {
+pub(super) fn micros(nanos: u64) -> f64 {
     Duration::from_nanos(nanos).as_secs_f64() * 1e6
 }
 
@@ -244,7 +249,7 @@ fn ratio(a: u64, b: u64) -> f64 {
     float(a) / float(b)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -1,32 +1,49 @@
 //! What the kernel says of a process, and what the load generator says.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
 
 use super::targets::Target;
 use crate::repo;
 
 /// What a load has shown; times in nanoseconds.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Load {
-    pub(super) requests: f64,
-    pub(super) failed: f64,
-    pub(super) seconds: f64,
-    pub(super) first_p50: f64,
-    pub(super) first_p99: f64,
-    pub(super) frames: f64,
-    pub(super) frame_p50: f64,
-    pub(super) frame_p99: f64,
+pub(in crate::bench) struct Load {
+    pub(in crate::bench) requests: f64,
+    pub(in crate::bench) failed: f64,
+    pub(in crate::bench) seconds: f64,
+    pub(in crate::bench) first_p50: f64,
+    pub(in crate::bench) first_p99: f64,
+    pub(in crate::bench) frames: f64,
+    pub(in crate::bench) frame_p50: f64,
+    pub(in crate::bench) frame_p99: f64,
+    pub(in crate::bench) gap_p50: f64,
+    pub(in crate::bench) gap_p99: f64,
+}
+
+/// A load that runs.
+pub(in crate::bench) struct Loading {
+    name: &'static str,
+    child: Child,
 }
 
 /// The program of `crates/gateway/examples/bench`.
-pub(super) fn helper() -> PathBuf {
+pub(in crate::bench) fn helper() -> PathBuf {
     repo::target("release")
         .join("examples")
         .join(format!("bench{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Asks a target for so long.
-pub(super) fn load(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Load, String> {
+pub(in crate::bench) fn load(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Load, String> {
+    begin(target, streams, bytes, seconds)?.end()
+}
+
+/// Begins to ask a target.
+pub(in crate::bench) fn begin(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Loading, String> {
     let mut command = Command::new(helper());
     command.args([
         "load",
@@ -36,31 +53,46 @@ pub(super) fn load(target: &Target, streams: usize, bytes: usize, seconds: f64) 
         &bytes.to_string(),
         &seconds.to_string(),
     ]);
-    let output = command.output().map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        return Err(format!("{}: {}", target.name, String::from_utf8_lossy(&output.stderr)));
-    }
-    let value = |name: &str| {
-        let found = text
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-        found.and_then(|value| value.parse().ok()).unwrap_or_default()
-    };
-    Ok(Load {
-        requests: value("requests"),
-        failed: value("failed"),
-        seconds: value("seconds"),
-        first_p50: value("first_p50"),
-        first_p99: value("first_p99"),
-        frames: value("frame_count"),
-        frame_p50: value("frame_p50"),
-        frame_p99: value("frame_p99"),
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(Loading {
+        name: target.name,
+        child: command.spawn().map_err(|error| error.to_string())?,
     })
 }
 
+// === impl Loading ===
+
+impl Loading {
+    /// Waits for its end.
+    pub(in crate::bench) fn end(self) -> Result<Load, String> {
+        let output = self.child.wait_with_output().map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            return Err(format!("{}: {}", self.name, String::from_utf8_lossy(&output.stderr)));
+        }
+        let value = |name: &str| {
+            let found = text
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            found.and_then(|value| value.parse().ok()).unwrap_or_default()
+        };
+        Ok(Load {
+            requests: value("requests"),
+            failed: value("failed"),
+            seconds: value("seconds"),
+            first_p50: value("first_p50"),
+            first_p99: value("first_p99"),
+            frames: value("frame_count"),
+            frame_p50: value("frame_p50"),
+            frame_p99: value("frame_p99"),
+            gap_p50: value("gap_p50"),
+            gap_p99: value("gap_p99"),
+        })
+    }
+}
+
 /// Nanoseconds of processor time of a process and its children.
-pub(super) fn cpu(process: u32) -> u64 {
+pub(in crate::bench) fn cpu(process: u32) -> u64 {
     let of_one = |process: u32| -> u64 {
         let tasks = fs::read_dir(format!("/proc/{process}/task"))
             .into_iter()
@@ -77,7 +109,7 @@ pub(super) fn cpu(process: u32) -> u64 {
 }
 
 /// Resident memory of a process and its children, in KiB.
-pub(super) fn memory(process: u32) -> u64 {
+pub(in crate::bench) fn memory(process: u32) -> u64 {
     let of_one = |process: u32| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -17,71 +17,103 @@ use crate::{
 };
 
 /// One way to the upstream.
-pub(super) struct Target {
-    pub(super) name: &'static str,
-    pub(super) address: String,
+pub(in crate::bench) struct Target {
+    pub(in crate::bench) name: &'static str,
+    pub(in crate::bench) address: String,
     /// The name of the model there.
-    pub(super) model: &'static str,
-    pub(super) process: u32,
+    pub(in crate::bench) model: &'static str,
+    pub(in crate::bench) process: u32,
     /// Whether it answers thousands of requests in a second.
-    pub(super) is_fast: bool,
+    pub(in crate::bench) is_fast: bool,
     child: Child,
 }
 
 /// All of them, the upstream first.
-pub(super) struct Targets {
+pub(in crate::bench) struct Targets {
     all: Vec<Target>,
 }
 
+/// The owner's key of the gateway.
+pub(in crate::bench) const KEY: &str = "sk-bench";
 /// It is up within this time, LiteLLM too.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Targets {
-    pub(super) fn start() -> Result<Self, String> {
+    pub(in crate::bench) fn start() -> Result<Self, String> {
+        let mut targets = Self::start_fast()?;
+        match litellm(targets.port())? {
+            Some(litellm) => targets.all.push(litellm),
+            None => println!("LiteLLM is not installed in target/tmp/litellm, and left out"),
+        }
+        Ok(targets)
+    }
+
+    /// Those that answer thousands of requests in a second.
+    pub(in crate::bench) fn start_fast() -> Result<Self, String> {
         let mut all = vec![started("upstream", &["upstream"])?];
-        let port = all
-            .first()
-            .and_then(|upstream| upstream.address.rsplit(':').next())
-            .unwrap_or_default()
-            .to_owned();
+        let port = port_of(&all).to_owned();
         match nginx(&port)? {
             Some(nginx) => all.push(nginx),
             None => println!("nginx is not installed, and left out"),
         }
         all.push(started("bare hyper", &["bare", &port])?);
         all.push(started(super::REFERENCE, &["peek", &port])?);
-        all.push(yabby(&port)?);
-        match litellm(&port)? {
-            Some(litellm) => all.push(litellm),
-            None => println!("LiteLLM is not installed in target/tmp/litellm, and left out"),
-        }
+        all.push(yabby(&port, "route")?);
         Ok(Self { all })
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Target> {
+    /// That of the upstream.
+    fn port(&self) -> &str {
+        port_of(&self.all)
+    }
+
+    pub(in crate::bench) fn all(&self) -> impl Iterator<Item = &Target> {
         self.all.iter()
     }
 
     /// All but the upstream.
-    pub(super) fn measured(&self) -> impl Iterator<Item = &Target> {
+    pub(in crate::bench) fn measured(&self) -> impl Iterator<Item = &Target> {
         self.all.iter().skip(1)
     }
 
     /// How the upstream answers from now on: with so many events, so far apart; with none, in one piece.
-    pub(super) fn mode(&self, frames: usize, gap: Duration) -> Result<(), String> {
-        let Some(upstream) = self.all.first() else {
-            return Ok(());
+    pub(in crate::bench) fn mode(&self, frames: usize, gap: Duration) -> Result<(), String> {
+        self.all.first().map_or(Ok(()), |upstream| upstream.mode(frames, gap))
+    }
+}
+
+fn port_of(all: &[Target]) -> &str {
+    all.first().map_or("", Target::port)
+}
+
+impl Target {
+    /// Where it listens.
+    pub(in crate::bench) fn port(&self) -> &str {
+        self.address.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// How an upstream answers from now on.
+    pub(in crate::bench) fn mode(&self, frames: usize, gap: Duration) -> Result<(), String> {
+        self.says(&format!(
+            "GET /mode/{frames}/{} HTTP/1.1\r\nhost: x\r\n\r\n",
+            gap.as_micros()
+        ))
+    }
+
+    /// Sends this, and waits for the beginning of the answer.
+    pub(in crate::bench) fn says(&self, request: &str) -> Result<(), String> {
+        let asked = || -> std::io::Result<[u8; 12]> {
+            let mut stream = TcpStream::connect(&self.address)?;
+            stream.write_all(request.as_bytes())?;
+            let mut status = [0; 12];
+            stream.read_exact(&mut status)?;
+            Ok(status)
         };
-        let asked = || -> std::io::Result<()> {
-            let mut stream = TcpStream::connect(&upstream.address)?;
-            write!(
-                stream,
-                "GET /mode/{frames}/{} HTTP/1.1\r\nhost: x\r\n\r\n",
-                gap.as_micros()
-            )?;
-            stream.read_exact(&mut [0; 12])
-        };
-        asked().map_err(|error| error.to_string())
+        match asked() {
+            Ok(status) if status.starts_with(b"HTTP/1.1 2") => Ok(()),
+            Ok(status) => Err(format!("{}: {}", self.name, String::from_utf8_lossy(&status))),
+            Err(error) => Err(format!("{}: {error}", self.name)),
+        }
     }
 }
 
@@ -104,7 +136,7 @@ fn target(name: &'static str, address: String, model: &'static str, child: Child
 }
 
 /// A part of the helper; it says its port.
-fn started(name: &'static str, arguments: &[&str]) -> Result<Target, String> {
+pub(in crate::bench) fn started(name: &'static str, arguments: &[&str]) -> Result<Target, String> {
     let (child, line) = first_line(Command::new(helper()).args(arguments))?;
     Ok(target(name, format!("127.0.0.1:{line}"), "m", child))
 }
@@ -132,10 +164,13 @@ fn folder(name: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn yabby(port: &str) -> Result<Target, String> {
-    let folder = folder("route")?;
+/// A gateway before the upstream at a port, with a folder of its own.
+pub(in crate::bench) fn yabby(port: &str, name: &str) -> Result<Target, String> {
+    let folder = folder(name)?;
+    // What was said in an earlier run would be gone on with.
+    let _ = fs::remove_dir_all(folder.join("store"));
     let config = format!(
-        r#"{{ gateway: {{ auth: {{ token: "sk-bench" }} }}, models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
+        r#"{{ gateway: {{ auth: {{ token: "{KEY}" }} }}, agents: {{ defaults: {{ model: {{ primary: "bench/m" }} }} }}, models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(|error| error.to_string())?;
     let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
