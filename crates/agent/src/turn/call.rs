@@ -40,7 +40,7 @@ impl Work<'_> {
         match self.listen(request.clone()).await? {
             Came::Answer(answer) => {
                 self.scene.saw_reuse(items, &request, &answer);
-                self.heard_answer(*answer, items, view).await
+                self.heard_answer(*answer, items, (view, tools)).await
             }
             Came::Failure(failure) => {
                 if self.overflows(&failure) {
@@ -62,7 +62,13 @@ impl Work<'_> {
         Ok(came.unwrap_or_else(|ends| Came::Ended(seen.so_far().to_owned(), ends)))
     }
 
-    async fn heard_answer(&mut self, answer: Answer, items: &[Item], view: &View) -> Result<After, StoreError> {
+    /// `tools` says whether it may have called some.
+    async fn heard_answer(
+        &mut self,
+        answer: Answer,
+        items: &[Item],
+        (view, tools): (&View, bool),
+    ) -> Result<After, StoreError> {
         let (scene, label) = (&self.scene, shown(items));
         // By the message that is answered: of a turn that has waited long, earlier answers may be in a summary.
         let id = format!("{}/{}", scene.reply, view.steps);
@@ -86,19 +92,23 @@ impl Work<'_> {
             .filter(|malformed| scene.tools.meant_unseen(malformed).is_none())
             .map(|malformed| (malformed.as_call(), malformed.problem.clone()))
             .collect();
-        if tool_calls.is_empty()
-            && unseen.is_empty()
-            && !problems.is_empty()
-            && problems.iter().all(|(call, _)| view.has_refused(call))
-        {
-            if self.answers_now {
-                return Ok(After::End(scene.exceeded(Exceeded::Circle)));
-            }
+        let only_refused = tool_calls.is_empty() && unseen.is_empty() && !problems.is_empty();
+        if only_refused && problems.iter().all(|(call, _)| view.has_refused(call)) {
             // It is told what is wrong with the very same call once more, and then it answers without one.
             self.answers_now = true;
         }
         let refused = problems.iter().map(|(call, _)| call.clone());
         let calls: Vec<ToolCall> = unique(tool_calls.into_iter().chain(unseen).chain(refused));
+        if !tools && !calls.is_empty() && text.is_blank() {
+            // It was to answer with what it has. What it has cost counts all the same.
+            let limit = Exceeded::Steps(scene.rules.limits.steps);
+            let mut ending = scene.exceeded(if self.answers_now { Exceeded::Circle } else { limit });
+            if let Some(note) = ending.items.first_mut() {
+                note.attempts = attempts;
+            }
+            return Ok(After::End(ending));
+        }
+        let calls = if tools { calls } else { Vec::new() };
         let ends = calls.is_empty();
         let message = Message::Assistant {
             text: text.as_str().to_owned(),

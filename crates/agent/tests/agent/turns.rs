@@ -167,17 +167,27 @@ async fn at_the_limit_the_model_answers_with_what_it_has() {
         ..Rules::default()
     };
     let look = |n: u32| Say::Calls(vec![("look", json!({"x": n}))]);
-    let script = Script::new([look(1), look(2), Say::Text("Two things."), look(1), look(2), look(3)]);
+    let script = Script::new([
+        look(1),
+        look(2),
+        Say::Text("Two things."),
+        look(1),
+        look(2),
+        Say::Calls(vec![("note", json!({}))]),
+    ]);
     let mut desk = Desk::open(folder.path(), script, rules).await;
     assert_eq!(desk.ask("look around").await, ["answer: Two things."]);
     let asked = desk.model.asked();
     let choices: Vec<_> = asked.iter().map(|request| request.tool_choice.clone()).collect();
     assert_eq!(format!("{choices:?}"), "[Auto, Auto, None]");
     assert!(asked.iter().all(|request| request.tools == asked[0].tools));
+    let ran = |desk: &Desk| desk.world.noted.load(std::sync::atomic::Ordering::SeqCst);
     assert_eq!(
         desk.ask("again").await,
         ["notice: I stopped after 2 steps without coming to an end; say “go on” to have me continue"]
     );
+    // What it called when it was to answer was not run.
+    assert_eq!(ran(&desk), 0);
 }
 
 #[tokio::test]

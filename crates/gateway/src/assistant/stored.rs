@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use yabby_core::SessionKey;
-use yabby_store::{InboundState, KeptResponse, KeyKind, NewResponse, StoreError, StoreErrorKind};
-use yabby_wire::clients::Failure;
+use yabby_store::{InboundState, KeptResponse, KeyKind, NewResponse, Said, StoreError, StoreErrorKind};
+use yabby_wire::clients::{Failure, response_found};
 
 use super::{Programs, away, input};
 use crate::auth::Caller;
@@ -126,9 +126,8 @@ impl Programs {
         let Some(kept) = store.response(id).await? else {
             return Ok(None);
         };
-        let mut body = kept.new.body;
-        body["status"] = "cancelled".into();
-        store.end_response(id, body).await
+        let cancelled = with(kept.new.body, "status", "cancelled".into());
+        store.end_response(id, cancelled).await
     }
 
     async fn find(&self, id: &str, by: &Caller) -> Result<KeptResponse, Failure> {
@@ -150,17 +149,44 @@ impl Programs {
         sleep(WRITES).await;
         let again = store.response(id).await.map_err(|error| away(&error))?;
         let again = again.ok_or_else(|| missing(id))?;
-        let mut body = again.new.body;
-        if again.ended_at.is_none() {
-            let message = format!(
-                "the gateway that answered it was ended; what was said is in the conversation {}",
-                again.new.conversation.as_str()
-            );
-            body["status"] = "failed".into();
-            body["error"] = json!({"code": "server_error", "message": message});
+        if again.ended_at.is_some() {
+            return Ok(again.new.body);
         }
-        Ok(body)
+        // Nobody follows it any more, and its turn has come to its end: that of what was said counts.
+        let said = store.said_to(again.new.message).await.map_err(|error| away(&error))?;
+        let ended = store.end_response(id, found(again.new.body, &said)).await;
+        ended.map_err(|error| away(&error))?.ok_or_else(|| missing(id))
     }
+}
+
+/// A response with what was said at the end of its turn.
+fn found(begun: Value, said: &[Said]) -> Value {
+    let answers = said.iter().filter_map(|said| match said {
+        Said::Answer(text) => Some(text.as_str()),
+        Said::Notice(_) => None,
+    });
+    let answers: Vec<&str> = answers.collect();
+    if !answers.is_empty() {
+        return response_found(begun, &answers.join("\n\n"));
+    }
+    let notices = said.iter().filter_map(|said| match said {
+        Said::Notice(text) => Some(text.english()),
+        Said::Answer(_) => None,
+    });
+    let mut notices: Vec<String> = notices.collect();
+    if notices.is_empty() {
+        notices.push("nobody has answered".to_owned());
+    }
+    let error = json!({"code": "server_error", "message": notices.join("\n\n")});
+    with(with(begun, "error", error), "status", "failed".into())
+}
+
+/// A response in which a field is another one.
+fn with(mut response: Value, name: &str, value: Value) -> Value {
+    if let Some(fields) = response.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+    response
 }
 
 fn may_see(by: &Caller, kept: &KeptResponse) -> bool {

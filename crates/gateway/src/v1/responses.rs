@@ -1,6 +1,6 @@
 //! Responses of agents that are asked for again (platform.openai.com, "Retrieve a model response" and what follows it).
 
-use hyper::http::request::Parts;
+use hyper::{Response, http::request::Parts};
 use serde_json::Value;
 use yabby_wire::clients::Failure;
 
@@ -8,6 +8,7 @@ use super::{Answer, query::parameter};
 use crate::{
     assistant::{Listed, Programs, missing},
     auth::Caller,
+    passing::Out,
     respond::whole,
 };
 
@@ -25,15 +26,15 @@ pub(super) async fn retrieve(programs: Option<&Programs>, id: &str, head: &Parts
         };
         return Err(failure.into());
     }
-    json(&there(programs, id)?.retrieve(id, by).await?)
+    Ok(json(&there(programs, id)?.retrieve(id, by).await?))
 }
 
 pub(super) async fn delete(programs: Option<&Programs>, id: &str, by: &Caller) -> Answer {
-    json(&there(programs, id)?.delete(id, by).await?)
+    Ok(json(&there(programs, id)?.delete(id, by).await?))
 }
 
 pub(super) async fn cancel(programs: Option<&Programs>, id: &str, by: &Caller) -> Answer {
-    json(&there(programs, id)?.cancel(id, by).await?)
+    Ok(json(&there(programs, id)?.cancel(id, by).await?))
 }
 
 pub(super) async fn input_items(programs: Option<&Programs>, id: &str, head: &Parts, by: &Caller) -> Answer {
@@ -43,7 +44,7 @@ pub(super) async fn input_items(programs: Option<&Programs>, id: &str, head: &Pa
         limit: limit.unwrap_or(LISTED).clamp(1, MOST_LISTED),
         ascending: parameter(head, "order").as_deref() == Some("asc"),
     };
-    json(&there(programs, id)?.input_items(id, &listed, by).await?)
+    Ok(json(&there(programs, id)?.input_items(id, &listed, by).await?))
 }
 
 /// Where no assistant is, no response is kept.
@@ -51,7 +52,6 @@ fn there<'a>(programs: Option<&'a Programs>, id: &str) -> Result<&'a Programs, F
     programs.ok_or_else(|| missing(id))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is the last step of what may fail")]
-fn json(value: &Value) -> Answer {
-    Ok(whole("application/json", value.to_string()))
+fn json(value: &Value) -> Response<Out> {
+    whole("application/json", value.to_string())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use yabby_core::SessionKey;
 
-use super::{NewDelivery, Target};
+use super::{NewDelivery, Said, Target};
 use crate::{
     error::Result,
     lanes::{self, LaneKind},
@@ -24,6 +24,16 @@ impl Store {
 }
 
 impl Store {
+    /// What went out at the end of the turn that a message of the inbox was a part of, in its order; nothing before that.
+    pub async fn said_to(&self, message: i64) -> Result<Vec<Said>> {
+        self.read("said_to", move |tx| {
+            let statement = "SELECT body FROM outbox WHERE turn = (SELECT turn FROM inbox WHERE id = ?1) ORDER BY id";
+            let rows = tx.query(statement, params![message])?;
+            rows.iter().map(|row| Said::of_kept(&row.text(0)?)).collect()
+        })
+        .await
+    }
+
     /// How many deliveries to a place have not come to an end: they wait, or are being sent.
     pub async fn undelivered(&self, to: &Target) -> Result<u64> {
         let lane = to.lane();

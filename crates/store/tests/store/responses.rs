@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yabby_store::{KeepFor, KeptResponse, NewResponse, StoreErrorKind};
+use yabby_store::{KeepFor, KeptResponse, NewResponse, Said, StoreErrorKind};
 
 use crate::{
     both::{on_both, open},
-    given::session,
+    given::{LONG, accept, answer, done, session},
     transcript::begun,
 };
 
@@ -92,6 +92,22 @@ async fn what_could_not_be_read_again_is_not_kept() {
         let error = store.begin_response(deep).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::TooLarge);
         assert_eq!(store.response("deep").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_said_to_a_message_is_found() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let (first, other) = (accept(&store, "c", "m1").await, accept(&store, "d", "m2").await);
+        assert_eq!(store.said_to(first).await.unwrap(), []);
+        let claimed = store.claim_message(LONG).await.unwrap().unwrap();
+        store.begin_turn(&claimed.lease, claimed.id, "t").await.unwrap();
+        assert_eq!(store.said_to(first).await.unwrap(), []);
+        store.end_turn(&claimed.lease, done(&claimed, "t")).await.unwrap();
+        assert_eq!(store.said_to(first).await.unwrap(), [Said::Answer(answer("t/0"))]);
+        assert_eq!(store.said_to(other).await.unwrap(), []);
     })
     .await;
 }

@@ -29,6 +29,6 @@ pub use encoder::{Meta, StreamEncoder};
 pub use failure::Failure;
 pub use invalid::{InvalidKind, InvalidRequest};
 pub use request::{ClientRequest, Items, Sampling};
-pub use responses::item_references;
+pub use responses::{item_references, response_found};
 pub use translated::Translated;
 pub use whole::WholeEncoder;

@@ -48,6 +48,8 @@ fn request() -> ModelRequest {
         temperature: Some(0.5),
         thinking: None,
         delivery: Delivery::Stream,
+        any_call: false,
+        bounded: false,
         tool_mode: None,
         prompt_cache: None,
         extra_body: Map::new(),

@@ -88,7 +88,7 @@ pub(in super::super) fn echo(read: &ClientRequest) -> Map<String, Value> {
 }
 
 /// The counts. What must be there and is not known is 0.
-fn usage_value(usage: &Usage) -> Value {
+pub(super) fn usage_value(usage: &Usage) -> Value {
     let input = usage.input_tokens.unwrap_or(0);
     let output = usage.output_tokens.unwrap_or(0);
     let mut value = json!({

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use yabby_core::{EndReason, ErrorKind, MalformedCall, ModelEvent, Progress, ToolCall, Usage};
 use yabby_wire::clients::{Api, EncodingFormat, Failure, Meta, StreamEncoder, WholeEncoder};
-use yabby_wire::clients::{embeddings, input_tokens, message_tokens};
+use yabby_wire::clients::{embeddings, input_tokens, message_tokens, response_found};
 
 const REQUEST: &str = r#"{
     "model": "yabby", "input": "Weather?", "instructions": "Be brief.", "max_output_tokens": 100, "store": false,
@@ -292,6 +292,11 @@ fn a_response_says_how_far_it_has_come() {
             &json!(false)
         )
     );
+    // With an answer that is found later it is as if it had been followed, but for what it has used.
+    let mut encoder = WholeEncoder::new(meta(Api::Responses));
+    encoder.event(&ModelEvent::Text("Hello.".to_owned()));
+    let followed = read(encoder.end(EndReason::Stop, Usage::default()));
+    assert_eq!(response_found(begun, "Hello."), followed);
     let mut encoder = WholeEncoder::new(meta(Api::Responses));
     encoder.event(&ModelEvent::Text("Hel".to_owned()));
     let failed = read(encoder.failed(&Failure::new(502, "no_answer", "nobody has answered"), USAGE));
