@@ -173,10 +173,8 @@ fn pages_that_leave_or_take_nothing_hold_nothing_up_and_read_anew() {
     assert_eq!(missed.event(&["snapshot"])["turn"], json!(null));
     missed.event(&["entries"]);
     let entries = served.entries();
-    assert_eq!(
-        (entries.len(), entries[1].trim_end().len()),
-        (2, "assistant: ".len() + all.trim_end().len())
-    );
+    // What is told of so long an answer may stand behind it.
+    assert_eq!(entries[1].trim_end().len(), "assistant: ".len() + all.trim_end().len());
     drop((deaf, deaf_too, missed, page));
     served.until(|| streams() == 0, "the end of all pages");
     served.until(
