@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_mins(15);
 
 /// A gateway for a browser.
 struct House {
-    _home: TempDir,
+    home: TempDir,
     _serving: Running,
     url: String,
     token: String,
@@ -69,6 +69,8 @@ fn a_question_is_answered_at_the_page() {
            tools: {{ allow: ['exec'] }} }}",
         server(llama.port(), "qwen"),
     ));
+    // What is to be deleted is there: a model that is told of an error tries again, and there is another question.
+    fs::create_dir_all(house.home.path().join("workspace/notes/old")).unwrap();
     println!("{}", house.drive("approval", "approval", &["both/told.test.mjs"]));
 }
 
@@ -94,7 +96,7 @@ impl House {
         Self {
             url: line.trim().strip_prefix("Yabby listens on ").unwrap().to_owned(),
             token: token.trim().to_owned(),
-            _home: home,
+            home,
             _serving: serving,
         }
     }

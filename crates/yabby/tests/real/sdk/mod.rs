@@ -1,5 +1,7 @@
 //! The official SDKs, unmodified, against `yabby serve` with a real model: passed through, and answered by the assistant.
 
+mod codex;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -113,7 +115,7 @@ fn installed(language: &str, install: impl FnOnce()) -> PathBuf {
     ONCE.call_once(|| fs::create_dir_all(shared()).unwrap());
     let folder = shared().join(format!("sdk-{language}"));
     let done = folder.join("installed.txt");
-    let versions = format!("{PYTHON:?} {NODE:?}");
+    let versions = format!("{PYTHON:?} {NODE:?} {}", codex::CODEX);
     if fs::read_to_string(&done).is_ok_and(|kept| kept == versions) {
         return folder;
     }
