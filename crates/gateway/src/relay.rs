@@ -135,8 +135,15 @@ impl Relay {
         let mut targets = route.in_order_for(&asked.caller);
         let scopes = asked.by.scopes();
         if !scopes.allow_every_model() {
-            targets.retain(|target| scopes.allow_model(target.names()));
+            // What it would ask instead is not known here.
+            let goes_on = |target: &Target| found.names_others && target.endpoint.takes_routing();
+            targets.retain(|target| scopes.allow_model(target.names()) && !goes_on(target));
             if targets.is_empty() {
+                if found.names_others {
+                    let message =
+                        "this key may not name other models in `models`, because its scope models allows only some";
+                    return Err(Refusal::new(StatusCode::FORBIDDEN, "model_not_allowed", message));
+                }
                 return Err(not_allowed(asked.by, name.as_deref()));
             }
         }

@@ -225,7 +225,7 @@ impl Routes {
             // It is asked by the endpoint itself.
             way: Ok(None),
             name: value(&model.to_string()).unwrap_or(HeaderValue::from_static("?")),
-            params: Params::default(),
+            params: self.config.params_for(&model),
             model,
         }
     }

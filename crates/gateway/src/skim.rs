@@ -20,6 +20,8 @@ pub(crate) struct Skim {
     model: Vec<Range<usize>>,
     /// The values of `provider`, which `OpenRouter` reads.
     provider: Vec<Range<usize>>,
+    /// Whether there is a `models`: others that `OpenRouter` asks instead.
+    pub(crate) names_others: bool,
     /// Whether `stream` is `true`.
     pub(crate) stream: bool,
     /// Behind the opening brace.
@@ -56,6 +58,7 @@ pub(crate) fn skim(body: &[u8]) -> Result<Skim, NotAnObject> {
             match &*plain(&body[key]) {
                 b"\"model\"" => found.model.push(value),
                 b"\"provider\"" => found.provider.push(value),
+                b"\"models\"" => found.names_others = true,
                 b"\"stream\"" => found.stream = &body[value] == b"true",
                 _ => {}
             }

@@ -212,6 +212,10 @@ impl Scene<'_> {
                 self.unanswered("[no answer]".to_owned(), with_worked(notice, view)),
             ));
         }
+        if cut.is_some() {
+            // Programs are told by a word of their own.
+            self.tell(Live::Model(ModelEvent::End(EndReason::Length)));
+        }
         let mut says = vec![Said::Answer(text)];
         says.extend(cut.map(|model| {
             Said::Notice(text!(

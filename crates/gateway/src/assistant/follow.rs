@@ -7,7 +7,7 @@ use tokio::{
     time::sleep,
 };
 use yabby_agent::{Live, Watcher};
-use yabby_core::{ModelEvent, Outcome, SessionKey, Usage};
+use yabby_core::{EndReason, ModelEvent, Outcome, SessionKey, Usage};
 use yabby_store::{InboundState, Said, Target};
 use yabby_wire::clients::Failure;
 
@@ -23,7 +23,7 @@ pub(super) enum Piece {
     /// A part of the answer.
     Event(ModelEvent),
     /// It is whole.
-    End(Usage),
+    End(EndReason, Usage),
     /// There is none.
     Failed(Failure),
 }
@@ -42,6 +42,8 @@ pub(super) struct Follower {
     /// Whether a step is over, so that the next text is another one.
     stepped: bool,
     any: bool,
+    /// Whether the last request has ended at the most tokens that an answer may have.
+    cut: bool,
     ended: bool,
     asked: bool,
     usage: Usage,
@@ -68,6 +70,7 @@ impl Follower {
             streamed: String::new(),
             stepped: false,
             any: false,
+            cut: false,
             ended: false,
             asked: false,
             usage: Usage::default(),
@@ -115,6 +118,7 @@ impl Follower {
             Live::Model(event @ (ModelEvent::Reasoning(_) | ModelEvent::Progress(_))) => {
                 self.ready.push_back(Piece::Event(event));
             }
+            Live::Model(ModelEvent::End(reason)) => self.cut = reason == EndReason::Length,
             Live::Attempt(attempt) => {
                 self.stepped |= attempt.outcome == Outcome::Answered;
                 add(&mut self.usage, &attempt.usage);
@@ -195,7 +199,12 @@ impl Follower {
                 .push_back(Piece::Failed(Failure::new(502, "no_answer", message)));
             return;
         }
-        self.ready.push_back(Piece::End(self.usage));
+        let reason = if self.cut && !self.answers.is_empty() {
+            EndReason::Length
+        } else {
+            EndReason::Stop
+        };
+        self.ready.push_back(Piece::End(reason, self.usage));
     }
 }
 

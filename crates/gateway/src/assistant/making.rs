@@ -62,6 +62,8 @@ pub(super) enum Next {
 pub(super) enum Ended {
     /// It is whole.
     Whole {
+        /// Why.
+        reason: EndReason,
         /// What it has used.
         usage: Usage,
         /// All of it.
@@ -158,23 +160,23 @@ impl Drop for Answering {
 impl Making {
     async fn next(&mut self) -> Next {
         if self.unwritten.is_none() {
-            let (usage, failure) = match self.follower.next().await {
+            let (usage, ended) = match self.follower.next().await {
                 Piece::Event(event) => {
                     if let Some(whole) = &mut self.whole {
                         whole.event(&event);
                     }
                     return Next::Event(event);
                 }
-                Piece::End(usage) => (usage, None),
-                Piece::Failed(failure) => (Usage::default(), Some(failure)),
+                Piece::End(reason, usage) => (usage, Ok(reason)),
+                Piece::Failed(failure) => (Usage::default(), Err(failure)),
             };
-            self.unwritten = self.whole.take().map(|whole| match failure {
-                None => {
-                    let body = whole.end(EndReason::Stop, usage);
+            self.unwritten = self.whole.take().map(|whole| match ended {
+                Ok(reason) => {
+                    let body = whole.end(reason, usage);
                     let kept = body.clone();
-                    (Ended::Whole { usage, body }, kept)
+                    (Ended::Whole { reason, usage, body }, kept)
                 }
-                Some(failure) => {
+                Err(failure) => {
                     let body = whole.failed(&failure, usage);
                     (Ended::Failed(failure), body)
                 }

@@ -19,7 +19,7 @@ use std::{
 use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
-use yabby_core::{EndReason, SessionKey};
+use yabby_core::SessionKey;
 use yabby_store::{Deliveries, Pace, Scopes, StoreError};
 use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
@@ -229,7 +229,7 @@ fn streamed(api: Api, meta: Meta, mut answering: Answering) -> Response<Out> {
                     encoder.event(&event, &mut out);
                     continue;
                 }
-                Next::Over(Ended::Whole { usage, .. }) => encoder.end(EndReason::Stop, usage, &mut out),
+                Next::Over(Ended::Whole { reason, usage, .. }) => encoder.end(reason, usage, &mut out),
                 Next::Over(Ended::Failed(failure)) => encoder.fail(&failure, &mut out),
                 Next::Over(Ended::Cancelled(_)) => {
                     let failure = Failure::new(409, "cancelled", "the response was cancelled");

@@ -37,11 +37,13 @@ impl Programs {
     /// Deletes a response. What was said stays in the conversation.
     pub(crate) async fn delete(&self, id: &str, by: &Caller) -> Result<Value, Failure> {
         let kept = self.find(id, by).await?;
-        let ends = kept.ended_at.is_none();
+        let conversation = kept.new.conversation.clone();
+        // One that was made by a gateway that was killed may be over without anybody having written that.
+        let over = is_over(&self.now(kept).await?);
         let store = &self.0.office.store;
         store.delete_response(id).await.map_err(|error| away(&error))?;
-        if ends {
-            self.stop(kept.new.conversation).await.map_err(|error| away(&error))?;
+        if !over {
+            self.stop(conversation).await.map_err(|error| away(&error))?;
         }
         Ok(json!({"id": id, "object": "response", "deleted": true}))
     }
@@ -49,13 +51,15 @@ impl Programs {
     /// Cancels a response, and stops its turn. One that is over stays as it is.
     pub(crate) async fn cancel(&self, id: &str, by: &Caller) -> Result<Value, Failure> {
         let kept = self.find(id, by).await?;
-        if kept.ended_at.is_some() {
-            return Ok(kept.new.body);
+        let conversation = kept.new.conversation.clone();
+        let now = self.now(kept).await?;
+        if is_over(&now) {
+            return Ok(now);
         }
         let marked = self.mark_cancelled(id).await.map_err(|error| away(&error))?;
         let response = marked.ok_or_else(|| missing(id))?;
         if is_cancelled(&response) {
-            self.stop(kept.new.conversation).await.map_err(|error| away(&error))?;
+            self.stop(conversation).await.map_err(|error| away(&error))?;
         }
         Ok(response)
     }
@@ -191,6 +195,10 @@ fn with(mut response: Value, name: &str, value: Value) -> Value {
 
 fn may_see(by: &Caller, kept: &KeptResponse) -> bool {
     by.kind() == KeyKind::Owner || by.id() == kept.new.key
+}
+
+fn is_over(response: &Value) -> bool {
+    !matches!(response["status"].as_str(), Some("in_progress" | "queued"))
 }
 
 fn is_cancelled(response: &Value) -> bool {

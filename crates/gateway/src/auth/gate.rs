@@ -168,8 +168,8 @@ impl Gate {
         let mut found = self.ring().find(&hash).cloned();
         if found.is_none() && self.anybody.is_none() {
             // Another replica may have made it a moment ago, for a browser that asks here now.
-            if self.is_news(&hash) && timeout(SOON, self.read()).await.is_ok_and(|read| read.is_ok()) {
-                found = self.ring().find(&hash).cloned();
+            if self.keys.is_some() && !self.is_strange(&hash) {
+                found = timeout(SOON, self.look_again(hash)).await.ok().flatten();
             }
             if found.is_none() {
                 self.lockout.wrong(visitor.address, hash, Instant::now());
@@ -178,20 +178,32 @@ impl Gate {
         found
     }
 
-    /// Whether a key that is not known is worth a look into the store: once.
-    fn is_news(&self, hash: &KeyHash) -> bool {
-        if self.keys.is_none() {
-            return false;
+    /// Looks into the store for a key that is not known. Where it is not there, it is not looked for again.
+    async fn look_again(&self, hash: KeyHash) -> Option<Caller> {
+        let _alone = self.reading.lock().await;
+        // Who has waited for another's reading may find in it what it looks for.
+        let known = || self.ring().find(&hash).cloned();
+        if let Some(found) = known() {
+            return Some(found);
         }
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        if strangers.contains(hash) {
-            return false;
+        if self.is_strange(&hash) || self.read_alone().await.is_err() {
+            return None;
         }
-        if strangers.len() == STRANGERS {
-            strangers.pop_front();
+        let found = known();
+        if found.is_none() {
+            let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            if strangers.len() == STRANGERS {
+                strangers.pop_front();
+            }
+            strangers.push_back(hash);
         }
-        strangers.push_back(*hash);
-        true
+        found
+    }
+
+    /// Whether the store has said that it does not have this key.
+    fn is_strange(&self, hash: &KeyHash) -> bool {
+        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.contains(hash)
     }
 
     pub(super) fn wrong(&self, visitor: Visitor, key: &[u8]) {
@@ -253,6 +265,10 @@ impl Gate {
     /// Reads the keys, and lets those go that do not count any more.
     pub(super) async fn read(&self) -> Result<(), StoreError> {
         let _alone = self.reading.lock().await;
+        self.read_alone().await
+    }
+
+    async fn read_alone(&self) -> Result<(), StoreError> {
         let read = match &self.keys {
             Some(keys) => keys.list().await,
             None => Ok(Vec::new()),

@@ -356,3 +356,25 @@ async fn without_auth_nobody_is_asked_and_pages_stay_outside() {
     assert_eq!(ask(scene.at, "POST", CHAT, &foreign, ASK).await.status, 403);
     assert!(server.model_calls().is_empty());
 }
+
+#[tokio::test]
+async fn a_browser_that_asks_several_times_at_once_is_known_each_time() {
+    let kept = Kept::new().await;
+    let scene = Scene::with_keys("{}", Some(kept.keys.clone())).await;
+    let elsewhere = kept.elsewhere().await;
+    for name in ["one", "two", "three"] {
+        let new = new_secret().unwrap();
+        let key = NewKey {
+            id: new.id.clone(),
+            name: name.to_owned(),
+            hash: new.hash,
+            kind: KeyKind::Client,
+            scopes: Scopes::default(),
+            expires_at: None,
+        };
+        elsewhere.add(key).await.unwrap();
+        let ask = || scene.with_key(new.secret.expose(), "GET", "/v1/models", "");
+        let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
+        assert_eq!([a, b, c, d].map(|answer| answer.status), [200; 4], "{name}");
+    }
+}

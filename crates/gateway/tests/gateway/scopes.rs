@@ -172,3 +172,23 @@ async fn a_key_spends_no_more_than_its_budget() {
     assert_eq!(scene.post(CHAT, body).await.status, 200);
     assert_eq!(hosted.model_calls().len(), 3);
 }
+
+#[tokio::test]
+async fn no_other_models_are_named_beside_the_one_that_is_allowed() {
+    let server = ModelServer::start().await;
+    let kept = Kept::new().await;
+    let (new, _) = kept.add(models(&["openrouter/cheap"])).await;
+    let (every, _) = kept.add(Scopes::default()).await;
+    let config = json!({"models": {"providers": {"openrouter": {
+        "baseUrl": server.base_url(), "api": "openai-completions", "apiKey": "k", "models": [{"id": "cheap"}],
+    }}}});
+    let scene = Scene::with_keys(&config.to_string(), Some(kept.keys.clone())).await;
+    let ask = async |key: &NewSecret, body: &str| {
+        let answer = scene.with_key(key.secret.expose(), "POST", CHAT, body).await;
+        (answer.status, server.model_calls().len())
+    };
+    let others = r#"{"model":"openrouter/cheap","models":["other/dear"]}"#;
+    assert_eq!(ask(&new, others).await, (403, 0));
+    assert_eq!(ask(&new, r#"{"model":"openrouter/cheap"}"#).await, (200, 1));
+    assert_eq!(ask(&every, others).await, (200, 2));
+}

@@ -183,7 +183,11 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place)
         page.close().await;
     }
     running.spending.hand_over(HAND_OVER).await;
-    drop((running, working));
+    drop(running);
+    // What was begun at the page is given back.
+    if let Some(working) = working {
+        working.end().await;
+    }
     drop(kept);
     exit
 }

@@ -18,7 +18,7 @@ use crate::{
     gateway::{
         address, door,
         link::Link,
-        open::{Opened, Over, access, open},
+        open::{Opened, Over, access, open, tell_unlocked},
         sign::{Neighbour, Sign},
         token::Token,
     },
@@ -114,6 +114,9 @@ impl Page {
                 taken = taken,
                 port = gateway.address().port()
             ));
+        }
+        if app.config().gateway.auth.open {
+            tell_unlocked(app);
         }
         let (end, ends) = oneshot::channel();
         let mut serving = JoinSet::new();

@@ -12,7 +12,7 @@ use crate::{
     exit::Exit,
     gateway::{
         address, door,
-        open::{Opened, Over, access, open},
+        open::{Opened, Over, access, open, tell_unlocked},
         token::Token,
     },
     interrupt::Interrupt,
@@ -97,9 +97,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     let listens = text!("Yabby listens on {url}", url = gateway.url());
     app.terminal.out(&app.terminal.say(&listens));
     if app.config().gateway.auth.open {
-        app.terminal.notice(&text!(
-            "nobody is asked for a key: every program on this machine may use your models (gateway.auth.mode)"
-        ));
+        tell_unlocked(app);
     } else {
         app.terminal.notice(&text!(
             "your key is in {path}; make others with: yabby keys add",

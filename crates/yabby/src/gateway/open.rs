@@ -63,6 +63,13 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
     Ok(Opened { gateway, sign })
 }
 
+/// Tells that nobody is asked for a key.
+pub(crate) fn tell_unlocked(app: &App) {
+    app.terminal.notice(&text!(
+        "nobody is asked for a key: every program on this machine may use your models (gateway.auth.mode)"
+    ));
+}
+
 /// Who may come in. Without the keys that are kept, the owner may.
 pub(crate) async fn access(app: &App, token: &Token, store: Option<&Store>) -> Access {
     let opened = match store {

@@ -234,3 +234,29 @@ fn only_a_key_that_may_operate_talks_to_an_agent() {
         assert_eq!(status(), expected, "{arguments:?}");
     }
 }
+
+#[test]
+fn an_answer_that_was_cut_is_no_whole_one() {
+    let (server, home) = desk();
+    let served = Served::start(&home);
+    let cut = || server.chat(script![text("Once upon a"), finish("length")]);
+    let user = json!([{"role": "user", "content": "tell me a story"}]);
+    cut();
+    let (_, answer) = served.call("POST", "/v1/chat/completions", Some(&chat(&user)));
+    assert_eq!(answer["choices"][0]["finish_reason"], "length", "{answer}");
+    cut();
+    let (_, answer) = served.call(
+        "POST",
+        "/v1/responses",
+        Some(&json!({"model": "yabby", "input": "go on"})),
+    );
+    assert_eq!(
+        (&answer["status"], &answer["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens")),
+        "{answer}"
+    );
+    cut();
+    let body = json!({"model": "yabby", "max_tokens": 99, "messages": user});
+    let (_, answer) = served.call("POST", "/v1/messages", Some(&body));
+    assert_eq!(answer["stop_reason"], "max_tokens", "{answer}");
+}

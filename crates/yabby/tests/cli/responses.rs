@@ -304,6 +304,40 @@ fn a_response_that_was_in_progress_when_its_gateway_was_killed_gets_its_answer()
 }
 
 #[test]
+fn to_cancel_what_is_over_stops_nothing_else() {
+    let (server, home) = desk();
+    let served = Served::start(&home);
+    server.chat(script![text("Hel"), sleep_ms(60_000), text("lo.")]);
+    let first = respond(&served, &json!({"background": true}));
+    while server.model_calls().is_empty() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // Killed. Its turn goes on, and nobody writes its end.
+    drop(served);
+    server.chat("Hello again.");
+    let served = Served::start(&home);
+    served.until(
+        || server.model_calls().len() == 2 && server.busy() == 0,
+        "the end of the first answer",
+    );
+    server.chat(script![text("Sec"), sleep_ms(2_000), text("ond.")]);
+    let more = json!({"background": true, "previous_response_id": first["id"]});
+    let second = respond(&served, &more);
+    while server.model_calls().len() < 3 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (status, cancelled) = served.call("POST", &format!("{}/cancel", at(&first)), None);
+    assert_eq!(
+        (status, &cancelled["status"]),
+        (200, &json!("completed")),
+        "{cancelled}"
+    );
+    assert_eq!(served.call("DELETE", &at(&first), None).0, 200);
+    let done = until(&served, &at(&second), "completed");
+    assert_eq!(done["output"][0]["content"][0]["text"], "Second.");
+}
+
+#[test]
 fn an_agent_is_counted_with_its_prompt_and_what_was_said() {
     let server = ModelServer::start_on_thread();
     server.kind(ServerKind::LlamaCpp {

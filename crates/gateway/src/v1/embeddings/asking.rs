@@ -12,6 +12,7 @@ use yabby_route::{
 };
 use yabby_servers::Embedded;
 use yabby_store::KeyKind;
+use yabby_wire::Dialect;
 
 use super::whom::Asked;
 use crate::{
@@ -154,7 +155,8 @@ impl Attempt<'_> {
             if let Some(reservation) = &reservation {
                 reservation.sent();
             }
-            let asked = running.embed_with(http, self.target.model.model(), &texts.texts, &texts.extra);
+            let extra = self.extra(texts);
+            let asked = running.embed_with(http, self.target.model.model(), &texts.texts, &extra);
             watch.within(Phase::FirstToken, asked).await?
         };
         let asked: Result<Embedded, ModelError> = asking.await;
@@ -171,6 +173,18 @@ impl Attempt<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// What goes to the server beside the texts. Where a prompt may go is the owner's to say, and no other model is asked.
+    fn extra(&self, texts: &Texts) -> Map<String, Value> {
+        let mut extra = texts.extra.clone();
+        let target = self.target;
+        if target.endpoint.takes_routing() {
+            extra.remove("models");
+            let limits = yabby_route::extra_body(&target.endpoint, Dialect::Chat, &target.params).remove("provider");
+            extra.extend(limits.map(|limits| ("provider".to_owned(), limits)));
+        }
+        extra
     }
 
     /// Reserves what it will cost, if it costs anything.

@@ -204,3 +204,21 @@ async fn scopes_of_a_key_hold() {
         .await;
     assert_eq!(code(&answer), (403, "model_not_allowed".to_owned()));
 }
+
+#[tokio::test]
+async fn where_texts_may_go_is_the_owners_to_say() {
+    let server = server().await;
+    let config = json!({
+        "models": {"providers": {"openrouter": {
+            "baseUrl": server.base_url(), "api": "openai-completions", "apiKey": "k", "models": [{"id": "m"}],
+        }}},
+        "agents": {"defaults": {"models": {"openrouter/m": {"params": {"provider": {"only": ["here"]}}}}}},
+    });
+    let scene = Scene::with_config(&config.to_string()).await;
+    let body = json!({"model": "openrouter/m", "input": "x", "provider": {"only": ["there"]}, "models": ["other"]});
+    assert_eq!(scene.post(PATH, &body.to_string()).await.status, 200);
+    assert_eq!(
+        server.requests().last().unwrap().body,
+        json!({"model": "m", "input": ["x"], "provider": {"only": ["here"]}})
+    );
+}
