@@ -29,7 +29,8 @@ for (const model of ["yabby", "box/smollm2"]) {
     kinds.push(event.type);
   }
   assert.equal(kinds[0], "response.created");
-  assert.equal(kinds.at(-1), "response.completed");
+  // The assistant's answer has a limit, which this model reaches.
+  assert(["response.completed", "response.incomplete"].includes(kinds.at(-1)), kinds.at(-1));
   const message = await claude.messages.create({ model, max_tokens: 24, messages });
   assert(message.content[0].text);
   const final = await claude.messages.stream({ model, max_tokens: 24, messages }).finalMessage();

@@ -38,9 +38,11 @@ for model in ("yabby", "box/smollm2"):
     answer = strict(client.responses.create(model=model, input="Say hello."))
     assert answer.output_text, (model, answer)
     with client.responses.stream(model=model, input="Say hello.") as stream:
-        kinds = [event.type for event in stream]
-        assert stream.get_final_response().output_text, model
-    assert kinds[0] == "response.created" and kinds[-1] == "response.completed", (model, kinds)
+        events = list(stream)
+    assert events[0].type == "response.created", (model, events[0])
+    # The assistant's answer has a limit, which this model reaches.
+    assert events[-1].type in ("response.completed", "response.incomplete"), (model, events[-1])
+    assert events[-1].response.output_text, (model, events[-1])
 
     answer = strict(claude.messages.create(model=model, max_tokens=24, messages=hello))
     assert answer.content[0].text and answer.usage.output_tokens > 0, (model, answer)
@@ -107,7 +109,7 @@ assert begun.status == "in_progress", begun
 while begun.status == "in_progress":
     time.sleep(0.2)
     begun = strict(client.responses.retrieve(begun.id))
-assert begun.status == "completed" and begun.output_text, begun
+assert begun.status in ("completed", "incomplete") and begun.output_text, begun
 client.responses.delete(second.id)
 try:
     client.responses.retrieve(second.id)
