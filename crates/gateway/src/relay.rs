@@ -13,7 +13,7 @@ use hyper::{
 use tokio::time::{Instant, timeout};
 use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
 use yabby_route::{PlanError, Spending, spending::Payer};
-use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
+use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket, Waiting};
 use yabby_store::KeyKind;
 
 use crate::{
@@ -181,20 +181,18 @@ impl Relay {
                     }
                 }
             }
-            let entered = Instant::now();
-            let permit = match enter(target, &asked.caller).await {
-                Ok(permit) => permit,
+            let (permit, queued) = match enter(target, &asked.caller).await {
+                Ok(entered) => entered,
                 Err(error) => {
                     tried.failures.push((target.model.clone(), error.into()));
                     continue;
                 }
             };
             let mut slot = Slot {
-                _permit: permit,
+                permit,
                 _trial: trial,
                 running: None,
             };
-            target.endpoint.used();
             let sending = match road {
                 Road::Straight(way) => Sending::Straight {
                     way,
@@ -202,7 +200,6 @@ impl Relay {
                 },
                 Road::Translated(prepared) => Sending::Translated(prepared),
             };
-            let queued = entered.elapsed();
             after_others(target).await;
             let opened = self
                 .ask(asked, (target, last), sending, queued, &mut slot, &mut tried)
@@ -252,10 +249,18 @@ pub(crate) async fn may_ask(target: &Target, http: &Http) -> Result<Option<Probe
     Box::pin(target.endpoint.may_ask(http)).await
 }
 
-/// Waits for a slot. The place in the line is given up when the client leaves.
-pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+/// Waits for a slot; it, and for how long. The place in the line is given up when the client leaves.
+pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<(Permit, Duration), ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
-    let limit = target.deadlines.queue;
+    match waiting.granted() {
+        Some(permit) => Ok((permit, Duration::ZERO)),
+        // Seldom, so that its size is no part of each request.
+        None => Box::pin(queue(target, waiting)).await,
+    }
+}
+
+async fn queue(target: &Target, mut waiting: Waiting) -> Result<(Permit, Duration), ModelError> {
+    let (begin, limit) = (Instant::now(), target.deadlines.queue);
     let entered = async {
         loop {
             if let Admission::Granted(permit) = waiting.next().await {
@@ -263,7 +268,7 @@ pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, Mo
             }
         }
     };
-    timeout(limit, entered).await.map_err(|_| {
+    let permit = timeout(limit, entered).await.map_err(|_| {
         let url = &target.endpoint.base_url;
         let message = text!(
             "all slots of {url} stayed taken for {seconds} s",
@@ -272,7 +277,8 @@ pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, Mo
         );
         let hint = text!("start the server with more slots, or add another address to baseUrls");
         ModelError::new(ErrorKind::Busy, Phase::Connect, url, message).with_hint(hint)
-    })
+    })?;
+    Ok((permit, begin.elapsed()))
 }
 
 /// None of the models that would be asked may be asked with this key.
