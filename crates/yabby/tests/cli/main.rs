@@ -18,6 +18,7 @@ mod keys;
 mod many;
 mod mcp;
 mod models;
+mod open_webui;
 mod operators;
 mod page;
 mod privacy;
