@@ -8,6 +8,7 @@ mod auth;
 mod bell;
 mod branch;
 mod budget;
+mod exposure;
 mod feed;
 mod line;
 mod log;
@@ -36,6 +37,7 @@ mod watch;
 
 pub use app::Settings;
 pub use auth::{Access, Caller};
+pub use exposure::Exposed;
 pub use feed::Words;
 pub use log::{Level, Log};
 pub use office::Office;
