@@ -19,7 +19,7 @@ use yabby_store::KeyKind;
 use crate::{
     api::{Api, Refusal},
     asking::{Answering, Sending},
-    assistant::{Programs, may_talk_to},
+    assistant::{Programs, may_talk_to, open_webui},
     auth,
     budget::Held,
     line::Sent,
@@ -42,9 +42,10 @@ pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempt
 /// How far away it stands.
 pub(crate) const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
-const SESSIONS: [HeaderName; 2] = [
+const SESSIONS: [HeaderName; 3] = [
     HeaderName::from_static("x-yabby-session"),
     HeaderName::from_static("x-openclaw-session-key"),
+    open_webui::CHAT,
 ];
 
 /// Passes requests on, and those for the assistant to it.
@@ -118,6 +119,7 @@ impl Relay {
         };
         let found = skim(&asked.body).map_err(unreadable)?;
         let name = found.model(&asked.body).map_err(unreadable)?;
+        let mut route = None;
         if let (Some(programs), Some(name)) = (&self.programs, name.as_deref())
             && let Some(agent) = Programs::agent_of(name.trim(), asked.headers)
         {
@@ -125,12 +127,15 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
-            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
+            // What a page wants to know about a chat is no message to the assistant: its model can say it.
+            if !(programs.has(&agent) && open_webui::is_task(asked.api, asked.headers, &asked.body)) {
+                return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
+            }
+            let set = Box::pin(programs.set_for(&agent, asked.headers)).await?;
+            route = Some(self.routes.find_for(asked.api, &agent, &set));
         }
-        let route = self
-            .routes
-            .find(asked.api, name.as_deref())
-            .map_err(|error| no_plan(&error))?;
+        let route = route.unwrap_or_else(|| self.routes.find(asked.api, name.as_deref()));
+        let route = route.map_err(|error| no_plan(&error))?;
         let mut tried = Tried::default();
         let mut targets = route.in_order_for(&asked.caller);
         let scopes = asked.by.scopes();
