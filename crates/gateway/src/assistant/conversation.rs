@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use hyper::HeaderMap;
 use yabby_agent::{Body, Note, State, Unsaid};
 use yabby_core::{Confidentiality, Integrity, Label, Message, Origin, Peer, PeerKind, SessionKey, Time};
-use yabby_store::{Accepted, Content, NewInbound, NewItem, StoreError, Target, new_id};
+use yabby_store::{Accepted, Asked, Content, Lease, NewInbound, NewItem, NewResponse, StoreError, Target, new_id};
 use yabby_wire::clients::{Api, ClientRequest, Failure};
 
 use super::{Programs, away, follow::Follower};
@@ -23,7 +23,7 @@ const LONGEST: usize = 64;
 
 /// One request, as a part of a conversation.
 pub(super) struct Talk {
-    conversation: SessionKey,
+    pub(super) conversation: SessionKey,
     /// What was said before it, when the conversation is a new one.
     history: Vec<Message>,
     /// What the client tells the agent beside it.
@@ -31,9 +31,15 @@ pub(super) struct Talk {
     message: Body,
     model: Option<String>,
     /// The id of the answer.
-    id: String,
+    pub(super) id: String,
     /// The answer that it goes on from.
     previous: Option<String>,
+}
+
+/// A conversation while a message is put into it, and what is set for it with the message.
+struct Held {
+    lease: Lease,
+    state: State,
 }
 
 impl Talk {
@@ -133,9 +139,10 @@ fn told_beside(instructions: &str) -> String {
 }
 
 impl Programs {
-    /// Puts a request into the inbox, with what has to be there before it.
-    pub(super) async fn say(&self, talk: Talk) -> Result<(Follower, String), Failure> {
-        self.prepare(&talk).await?;
+    /// Puts a request into the inbox, with what has to be there before it, and keeps the response that it begins. When any of
+    /// it cannot be written, nothing is begun.
+    pub(super) async fn say(&self, talk: Talk, kept: Option<NewResponse>) -> Result<Follower, Failure> {
+        let held = self.prepare(&talk).await?;
         let conversation = &talk.conversation;
         let live = self.0.office.assistant.hub().watch(conversation);
         let said = self.0.waiting.wait(conversation);
@@ -148,7 +155,7 @@ impl Programs {
             body: talk.message.to_value(),
             label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
         };
-        let accepted = self.0.office.store.accept(new).await.map_err(|error| away(&error))?;
+        let accepted = self.accept(new, held, kept).await.map_err(|error| away(&error))?;
         let (Accepted::New { id } | Accepted::Known { id, .. }) = accepted;
         let here = Target {
             channel: CHANNEL.to_owned(),
@@ -156,8 +163,32 @@ impl Programs {
             peer: conversation.as_str().to_owned(),
             thread: None,
         };
-        let follower = Follower::new(self.clone(), conversation.clone(), (id, here, command), live, said);
-        Ok((follower, talk.id))
+        let message = (id, here, command);
+        Ok(Follower::new(self.clone(), conversation.clone(), message, live, said))
+    }
+
+    /// Takes its message in: in a conversation that is held, with what is set there from now on and the response that is kept.
+    async fn accept(
+        &self,
+        message: NewInbound,
+        held: Option<Held>,
+        kept: Option<NewResponse>,
+    ) -> Result<Accepted, StoreError> {
+        let store = &self.0.office.store;
+        let Some(Held { lease, state }) = held else {
+            return store.accept(message).await;
+        };
+        let asked = Asked {
+            message,
+            state: serde_json::to_value(state).unwrap_or_default(),
+            response: kept,
+        };
+        let accepted = store.accept_asked(&lease, asked).await;
+        if accepted.is_err() {
+            // Where that fails too, its time ends.
+            let _ = store.release(&lease).await;
+        }
+        accepted
     }
 
     /// Stops what nobody waits for any more, for ever.
@@ -195,27 +226,13 @@ impl Programs {
         }
     }
 
-    /// Writes the history of a new conversation, and what the client wants of it.
-    async fn prepare(&self, talk: &Talk) -> Result<(), Failure> {
+    /// Writes the history of a new conversation. What the client wants of one is set with its message: until then it is held.
+    async fn prepare(&self, talk: &Talk) -> Result<Option<Held>, Failure> {
         let store = &self.0.office.store;
         let has_history = !talk.history.is_empty() || talk.instructions.is_some();
         let keeps_id = talk.id.starts_with("resp_");
         if !has_history && talk.model.is_none() && !keeps_id {
-            return Ok(());
-        }
-        let known = store
-            .conversation(&talk.conversation)
-            .await
-            .map_err(|error| away(&error))?;
-        let mut state = known
-            .as_ref()
-            .map_or_else(State::default, |known| State::of(&known.state));
-        if let Some(previous) = &talk.previous {
-            let last = state.others.get("response").and_then(|last| last.as_str());
-            if last != Some(previous.as_str()) {
-                let message = "only the latest response of a conversation can be gone on from";
-                return Err(Failure::new(400, "previous_response_not_found", message));
-            }
+            return Ok(None);
         }
         let lease = store
             .lease_conversation(talk.conversation.as_str(), LEASE)
@@ -228,6 +245,29 @@ impl Programs {
                     "something is being answered in this conversation; try again when it is over",
                 )
             })?;
+        match self.begun(&lease, talk, keeps_id).await {
+            Ok(state) => Ok(Some(Held { lease, state })),
+            Err(failure) => {
+                let _ = store.release(&lease).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes what comes before a message; what is set from then on.
+    async fn begun(&self, lease: &Lease, talk: &Talk, keeps_id: bool) -> Result<State, Failure> {
+        let known = self.0.office.store.conversation(&talk.conversation).await;
+        let known = known.map_err(|error| away(&error))?;
+        let mut state = known
+            .as_ref()
+            .map_or_else(State::default, |known| State::of(&known.state));
+        if let Some(previous) = &talk.previous {
+            let last = state.others.get("response").and_then(|last| last.as_str());
+            if last != Some(previous.as_str()) {
+                let message = "only the latest response of a conversation can be gone on from";
+                return Err(Failure::new(400, "previous_response_not_found", message));
+            }
+        }
         if let Some(model) = &talk.model {
             let model = self.0.office.assistant.home().model(model);
             let model = model.ok_or_else(|| {
@@ -242,20 +282,11 @@ impl Programs {
         if keeps_id {
             state.others.insert("response".to_owned(), talk.id.clone().into());
         }
-        let written = self
-            .write(&lease, talk, known.and_then(|known| known.session), &state)
-            .await;
-        store.release(&lease).await.map_err(|error| away(&error))?;
-        written.map_err(|error| away(&error))
+        let written = self.write(lease, talk, known.and_then(|known| known.session)).await;
+        written.map(|()| state).map_err(|error| away(&error))
     }
 
-    async fn write(
-        &self,
-        lease: &yabby_store::Lease,
-        talk: &Talk,
-        session: Option<String>,
-        state: &State,
-    ) -> Result<(), StoreError> {
+    async fn write(&self, lease: &Lease, talk: &Talk, session: Option<String>) -> Result<(), StoreError> {
         let store = &self.0.office.store;
         let session = if let Some(session) = session {
             session
@@ -265,9 +296,6 @@ impl Programs {
             let origin = self.origin(&talk.conversation);
             store.begin_session(lease, Some(&origin), "api", (&new, now)).await?.id
         };
-        store
-            .set_state(lease, serde_json::to_value(state).unwrap_or_default())
-            .await?;
         let mut items = Vec::new();
         let mut add = |content, label| {
             items.push(NewItem {
