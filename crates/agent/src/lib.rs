@@ -28,7 +28,7 @@ pub use home::{Helpers, Home, Rules};
 pub use hub::{Hub, Watcher};
 pub use live::{Live, ToolState};
 pub use model::{Model, Served, Wish};
-pub use notes::{Frozen, Note, Past};
+pub use notes::{Frozen, Note, Past, Unworked};
 pub use prompt::{
     Budget, Cut, FileLimits, Fitting, HELLO, Ingredients, Prompt, Section, ShownTools, Size, Source, Tokens, fitted,
     hello,

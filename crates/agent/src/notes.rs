@@ -35,6 +35,17 @@ pub enum Note {
     Unanswered {
         /// The words.
         text: String,
+        /// What people read in their place: what the model has said until then. What Yabby says of it is told in a note of its
+        /// own, in their language.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
+    },
+    /// How a call has ended that did not do what it was made for. The model reads that in its result.
+    Unworked {
+        /// The id of the call; the last one with it is meant.
+        call: String,
+        /// How.
+        how: Unworked,
     },
     /// What Yabby itself has told the person. The model is not shown it.
     Told {
@@ -51,6 +62,20 @@ pub enum Note {
     },
     /// What the next compaction is to know of the ones before. It is not shown.
     Compacted(Past),
+}
+
+/// How a call has ended that did not do what it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unworked {
+    /// The tool has said so.
+    Failed,
+    /// The owner has said no.
+    Denied,
+    /// The owner has not answered in time.
+    Expired,
+    /// It was not run for another reason.
+    NotRun,
 }
 
 /// What compactions have left behind.

@@ -36,8 +36,8 @@ pub fn render(items: &[Item]) -> (Option<Frozen>, Vec<Message>) {
                     shown.message(Message::user(text));
                     shown.more = true;
                 }
-                Some(Note::Unanswered { text }) => shown.unanswered(text),
-                Some(Note::Told { .. } | Note::Stubs { .. } | Note::Compacted(_)) | None => {}
+                Some(Note::Unanswered { text, .. }) => shown.unanswered(text),
+                Some(Note::Told { .. } | Note::Unworked { .. } | Note::Stubs { .. } | Note::Compacted(_)) | None => {}
             },
         }
     }

@@ -51,7 +51,11 @@ impl FinalText {
     /// is left out; nothing else is. A block of code that is cut is closed in one piece and opened again in the next.
     pub fn chunks(&self, limit: ChunkLimit) -> Vec<Self> {
         let pieces = pieces(self.as_str(), limit);
-        pieces.iter().map(|piece| Self::piece(piece.whole())).collect()
+        let last = pieces.len().saturating_sub(1);
+        let pieces = pieces.iter().enumerate();
+        pieces
+            .map(|(at, piece)| Self::piece(piece.whole(), at == last && self.is_cut()))
+            .collect()
     }
 }
 

@@ -8,27 +8,35 @@ use crate::{EndReason, ModelEvent};
 /// ([`chunks`](Self::chunks)), so reasoning cannot get into it. It is not read from JSON either: the outbox, which keeps
 /// answers, makes them anew from the text that it was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FinalText(String);
+pub struct FinalText {
+    text: String,
+    cut: bool,
+}
 
 impl FinalText {
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it ends where it does because it has reached the most tokens that it may have.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The text, owned.
     pub fn into_string(self) -> String {
-        self.0
+        self.text
     }
 
     /// A piece of an answer.
-    pub(crate) fn piece(text: String) -> Self {
-        Self(text)
+    pub(crate) fn piece(text: String, cut: bool) -> Self {
+        Self { text, cut }
     }
 
     /// Whether there is nothing but white space to deliver.
     pub fn is_blank(&self) -> bool {
-        self.0.trim().is_empty()
+        self.text.trim().is_empty()
     }
 }
 
@@ -48,7 +56,11 @@ impl Unfinished {
                 self.text.push_str(text);
                 None
             }
-            ModelEvent::End(reason) => Some((FinalText(std::mem::take(&mut self.text)), *reason)),
+            ModelEvent::End(reason) => {
+                let text = std::mem::take(&mut self.text);
+                let cut = *reason == EndReason::Length;
+                Some((FinalText { text, cut }, *reason))
+            }
             ModelEvent::Progress(_)
             | ModelEvent::Reasoning(_)
             | ModelEvent::ToolCall(_)
@@ -75,6 +87,12 @@ mod tests {
         assert_eq!(answer.push(&ModelEvent::Reasoning("secret plan".into())), None);
         assert_eq!(answer.push(&ModelEvent::Text("Hello.".into())), None);
         let (text, reason) = answer.push(&ModelEvent::End(EndReason::Stop)).unwrap();
-        assert_eq!((text.as_str(), reason), ("Hello.", EndReason::Stop));
+        assert_eq!(
+            (text.as_str(), text.is_cut(), reason),
+            ("Hello.", false, EndReason::Stop)
+        );
+        answer.push(&ModelEvent::Text("Hel".into()));
+        let (text, _) = answer.push(&ModelEvent::End(EndReason::Length)).unwrap();
+        assert_eq!((text.as_str(), text.is_cut()), ("Hel", true));
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use yabby_core::{ErrorKind, ModelError, Phase};
-use yabby_route::{Decision, Degrade, Situation, decide, has_no_responses};
+use yabby_route::{Decision, Degrade, Situation, decide, has_no_responses, spending::Payer};
 use yabby_wire::{Dialect, Step};
 
 use crate::{
@@ -75,7 +75,7 @@ impl Relay {
                 // What was asked for is passed on as it is, or not at all.
                 Sending::Straight { .. } => (asked.api.dialect(), Vec::new()),
                 Sending::Translated(prepared) => {
-                    let steps = Box::pin(self.steps(&mut trial, prepared, error)).await;
+                    let steps = Box::pin(self.steps(&mut trial, prepared, &asked.payer, error)).await;
                     (prepared.dialect(), steps)
                 }
             };
@@ -131,8 +131,14 @@ impl Relay {
     }
 
     /// What could be changed in a request after an error. It may take questions to find out.
-    async fn steps(&self, trial: &mut Trial, prepared: &mut Prepared<'_>, error: &ModelError) -> Vec<Step> {
-        let looking = prepared.steps(&self.http, error);
+    async fn steps(
+        &self,
+        trial: &mut Trial,
+        prepared: &mut Prepared<'_>,
+        payer: &Payer,
+        error: &ModelError,
+    ) -> Vec<Step> {
+        let looking = prepared.steps(&self.http, (&self.spending, payer), error);
         trial.watch.within(Phase::Connect, looking).await.unwrap_or_default()
     }
 

@@ -27,7 +27,7 @@ use crate::{
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
     skim::skim,
-    translate::{self, Prepared, Reading},
+    translate::{self, LEFT_OUT, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
     turn::after_others,
 };
@@ -198,6 +198,8 @@ impl Relay {
                 _trial: trial,
                 running: None,
             };
+            // The owner says where a prompt may go, and not the client.
+            let replaced = matches!(&road, Road::Straight(way) if way.provider.is_some()) && found.has_provider();
             let sending = match road {
                 Road::Straight(way) => Sending::Straight {
                     way,
@@ -212,7 +214,14 @@ impl Relay {
             if let Some((answering, trial)) = opened {
                 after_others(target).await;
                 let mut response = match answering {
-                    Answering::Straight(opened) => passing(asked.api, opened, trial, slot),
+                    Answering::Straight(opened) => {
+                        let mut response = passing(asked.api, opened, trial, slot);
+                        if replaced {
+                            let provider = HeaderValue::from_static("provider");
+                            response.headers_mut().insert(LEFT_OUT, provider);
+                        }
+                        response
+                    }
                     Answering::Translated(begun) => translate::respond(*begun, trial, slot),
                 };
                 let headers = response.headers_mut();

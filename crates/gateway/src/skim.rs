@@ -112,6 +112,11 @@ impl Skim {
         }
     }
 
+    /// Whether there is a `provider`.
+    pub(crate) fn has_provider(&self) -> bool {
+        !self.provider.is_empty()
+    }
+
     /// The body with these values instead of its own, as JSON: of `model`, and of `provider` where there is one to set.
     /// Pieces of a long body are shared and not
     /// copied.

@@ -15,9 +15,10 @@ use crate::{
     Deadlines, Decision, Degrade, Situation,
     attempt::{Asked, Running},
     decide,
+    fit::{Fit, fit, refit},
     nudge::again,
     seam::Seam,
-    trouble::{busy, empty, out_of_zone, overflow},
+    trouble::{busy, empty, out_of_zone},
     turn::Turn,
     upstream::{Preparing, Remedies, Remedy, Upstream},
     watch::{Waited, Watch},
@@ -456,49 +457,4 @@ fn may_be_reasoning(running: &Running, end: Option<EndReason>) -> bool {
     running.reasoned
         || running.usage.reasoning_tokens.is_some_and(|tokens| tokens > 0)
         || end == Some(EndReason::Length)
-}
-
-enum Fit {
-    Fits,
-    Smaller(Box<ModelRequest>, Text),
-    TooLarge(ModelError),
-}
-
-/// Whether the request fits the window that is known, or can be made to.
-fn fit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Fit {
-    let Some(room) = up.room(request) else { return Fit::Fits };
-    let tokens = up.tokens(request);
-    if tokens <= room.input {
-        return Fit::Fits;
-    }
-    match refit(up, turn, request) {
-        Some((smaller, notice)) => Fit::Smaller(Box::new(smaller), notice),
-        // An estimate that is a little too high is no reason to refuse what the server may take.
-        None if f64::from(tokens) <= f64::from(room.window) * 1.2 => Fit::Fits,
-        None => Fit::TooLarge(overflow(up, tokens, room)),
-    }
-}
-
-/// The request made to fit the window, if that can be done and its owner lets it.
-fn refit(up: &dyn Upstream, turn: &Turn, request: &ModelRequest) -> Option<(ModelRequest, Text)> {
-    let tokens = up.tokens(request);
-    let room = up.room(request);
-    let most = match room {
-        Some(room) if tokens > room.input => room.input,
-        // After a refusal the estimate was too low, or nothing is known of the window: then it is a part of it that must go.
-        _ => tokens / 4 * 3,
-    };
-    let smaller = turn.refit.refit(request, &|request| up.tokens(request) <= most)?;
-    let notice = match room {
-        Some(room) => text!(
-            "the conversation does not fit the window of {model} ({room} tokens of input); its beginning is left out for this answer",
-            model = up.model(),
-            room = room.input
-        ),
-        None => text!(
-            "the conversation does not fit the window of {model}; its beginning is left out for this answer",
-            model = up.model()
-        ),
-    };
-    Some((smaller, notice))
 }

@@ -109,7 +109,7 @@ impl Embeddings {
         let settings = config.assistant(agent).memory;
         let zones = rules.into_iter().fold(config.zones_of(Some(agent)), Zones::with);
         Some(Self(Arc::new(Shared {
-            from: From::of(&settings)?,
+            from: From::of(&settings, fleet)?,
             http: http.clone(),
             fleet: Arc::clone(fleet),
             zones,
@@ -323,7 +323,7 @@ impl Embeddings {
 }
 
 impl From {
-    fn of(settings: &MemorySettings) -> Option<Self> {
+    fn of(settings: &MemorySettings, fleet: &Fleet) -> Option<Self> {
         let provider = settings.provider.as_deref().unwrap_or_default();
         if !settings.enabled || provider.eq_ignore_ascii_case(NONE) {
             return None;
@@ -331,7 +331,7 @@ impl From {
         let model = settings.model.clone().filter(|model| !model.is_empty());
         if let Some(url) = &settings.base_url {
             // What cannot be read is asked for nothing, rather than somebody else.
-            return Some(Self::Server(Box::new(server(url, settings)?), model));
+            return Some(Self::Server(Box::new(fleet.beside(server(url, settings)?)), model));
         }
         Some(if ANY.iter().any(|word| provider.eq_ignore_ascii_case(word)) {
             Self::Near(model)

@@ -7,6 +7,7 @@ mod course;
 mod deadlines;
 mod decide;
 mod embeddings;
+mod fit;
 mod live;
 mod nudge;
 mod plan;

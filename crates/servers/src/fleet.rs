@@ -1,6 +1,9 @@
 //! All endpoints that there are right now.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use yabby_core::ModelRef;
@@ -10,12 +13,16 @@ use crate::{Endpoint, EndpointOrigin, Http, Reach, ServerFacts};
 /// Configured, built-in, discovered and managed endpoints, replicas included.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
-    endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Servers that are no providers, as they were asked for. Clones share them, and fleets that come after this one.
+    pub(crate) beside: Arc<Mutex<Vec<Endpoint>>>,
 }
 
 /// Servers near by answer in milliseconds; hosted ones get longer.
 const NEAR: Duration = Duration::from_millis(900);
 const FAR: Duration = Duration::from_secs(5);
+/// So many servers that are no providers are remembered: more than agents have at a time.
+const BESIDE: usize = 32;
 
 impl Fleet {
     /// A fleet of endpoints and their replicas.
@@ -32,6 +39,22 @@ impl Fleet {
         let replicas = endpoint.replicas().to_vec();
         self.endpoints.push(endpoint);
         self.endpoints.extend(replicas);
+    }
+
+    /// A server that is no provider, such as one that the config names for embeddings alone. Whoever asks for it shares its
+    /// queue, its breaker and what else is known of it; another config of it goes on from what is known of the place.
+    #[must_use]
+    pub fn beside(&self, mut endpoint: Endpoint) -> Endpoint {
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = beside.iter().find(|known| known.is_same(&endpoint)) {
+            return known.clone();
+        }
+        endpoint.succeeds(beside.iter());
+        if beside.len() == BESIDE {
+            beside.remove(0);
+        }
+        beside.push(endpoint.clone());
+        endpoint
     }
 
     /// All endpoints, in order; a replica stands behind the endpoint that it belongs to.

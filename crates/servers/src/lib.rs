@@ -33,6 +33,7 @@ mod tool_mode;
 mod transport;
 mod vendor;
 pub mod warm;
+mod withheld;
 mod zone;
 
 pub use admission::{Admission, AdmissionQueue, AdmissionStatus, Permit, Waiting};
@@ -53,3 +54,5 @@ pub use lookup::Lookup;
 pub use passage::{KeyUse, Passage};
 pub use probe::probe;
 pub use reach::Reach;
+pub use refused::Pays;
+pub use withheld::Withheld;

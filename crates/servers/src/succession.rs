@@ -41,8 +41,9 @@ impl Endpoint {
             }
     }
 
-    fn succeeds(&mut self, before: &Fleet) {
-        let Some(old) = before.endpoints().find(|old| self.is_same_place(old)) else {
+    /// Goes on from what is known of it among those before.
+    pub(crate) fn succeeds<'a>(&mut self, mut before: impl Iterator<Item = &'a Self>) {
+        let Some(old) = before.find(|old| self.is_same_place(old)) else {
             return;
         };
         let (found, is_same) = (self.known(), self.is_same(old));
@@ -69,7 +70,10 @@ impl Fleet {
     /// The same fleet, whose endpoints go on from what the one before knows of them.
     #[must_use]
     pub fn succeeding(self, before: &Self) -> Self {
-        let mut all = Self::default();
+        let mut all = Self {
+            beside: std::sync::Arc::clone(&before.beside),
+            ..Self::default()
+        };
         let mut endpoints = self.into_endpoints().into_iter();
         while let Some(mut endpoint) = endpoints.next() {
             let mut replicas = endpoint.replicas().to_vec();
@@ -77,9 +81,9 @@ impl Fleet {
             for _ in &replicas {
                 endpoints.next();
             }
-            endpoint.succeeds(before);
+            endpoint.succeeds(before.endpoints());
             for replica in &mut replicas {
-                replica.succeeds(before);
+                replica.succeeds(before.endpoints());
             }
             all.add(endpoint.with_replicas(replicas));
         }
@@ -198,6 +202,30 @@ mod tests {
         ] {
             assert!(!one(base).is_same(&one(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_server_beside_the_providers_is_one_for_all() {
+        let at = |text: &str| fleet(&format!("m: {{{text}}}")).endpoint("m").unwrap().clone();
+        let plain = "baseUrl: 'http://127.0.0.1:1/v1'";
+        let first = Fleet::default();
+        let running = first.beside(at(plain)).enter("e", &Caller::default());
+        let busy = |endpoint: &Endpoint| endpoint.queue_of("e").running.values().sum::<usize>();
+        // Of a clone, and of the fleet of the next config.
+        let next = fleet("").succeeding(&first.clone());
+        let other_key = next.beside(at("baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k'"));
+        assert_eq!(
+            [
+                busy(&next.beside(at(plain))),
+                busy(&other_key),
+                busy(&next.beside(at("baseUrl: 'http://127.0.0.1:2/v1'"))),
+                busy(&Fleet::default().beside(at(plain))),
+                next.endpoints().count(),
+            ],
+            [1, 1, 0, 0, 0]
+        );
+        drop(running);
+        assert_eq!(busy(&other_key), 0);
     }
 
     #[tokio::test]

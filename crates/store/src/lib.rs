@@ -63,7 +63,7 @@ pub use openclaw::{FromOpenclaw, Skipped, read_openclaw_transcript};
 pub use outbox::{ClaimedDelivery, DeliveryOutcome, NewDelivery, OutboxState, Said, StoppedDelivery, Target};
 pub use overview::Overview;
 pub use portable::{Backup, BackupKind, Exported, ImportMode, Imported};
-pub use responses::{KeptResponse, NewResponse};
+pub use responses::{Asked, KeptResponse, NewResponse};
 pub use search::Hit;
 pub use secrets::{KeptSecret, SecretsKey};
 pub use sessions::{Conversation, KeepFor, Page, Pruned, Session, SessionFilter};

@@ -1,12 +1,17 @@
 //! Answers that a program may ask for again by their ids, and who may.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use yabby_core::{SessionKey, Time};
 
 use crate::{
     error::Result,
+    inbox::{Accepted, NewInbound, accept, known},
     json,
-    sql::{Row, params},
+    lanes::{self, Lease},
+    sessions,
+    sql::{Row, Tx, params},
     store::Store,
 };
 
@@ -19,12 +24,21 @@ pub struct NewResponse {
     pub key: String,
     /// The conversation that it belongs to.
     pub conversation: SessionKey,
-    /// The number of its message in the inbox.
-    pub message: i64,
     /// What was asked, as a list of items.
     pub input: Value,
     /// The response as far as it has come.
     pub body: Value,
+}
+
+/// What a program has asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Its message.
+    pub message: NewInbound,
+    /// What is set for the conversation from now on.
+    pub state: Value,
+    /// The response that is kept of it.
+    pub response: Option<NewResponse>,
 }
 
 /// A response that is kept.
@@ -32,6 +46,8 @@ pub struct NewResponse {
 pub struct KeptResponse {
     /// What it was begun with; `body` is the latest.
     pub new: NewResponse,
+    /// The number of its message in the inbox.
+    pub message: i64,
     /// When it was begun.
     pub created_at: Time,
     /// When it has ended; `None` while it is answered.
@@ -39,20 +55,24 @@ pub struct KeptResponse {
 }
 
 impl Store {
-    /// Keeps a response that is begun. To do so once more changes nothing.
-    pub async fn begin_response(&self, new: NewResponse) -> Result<()> {
-        self.write("begin_response", move |tx| {
-            let now = tx.now()?;
-            let (input, body) = (json::to_text(&new.input)?, json::to_text(&new.body)?);
-            let statement = "INSERT INTO responses (id, key, conversation, session, message, input, body, created_at) \
-                             VALUES (?1, ?2, ?3, (SELECT session FROM conversations WHERE key = ?3), ?4, ?5, ?6, ?7) \
-                             ON CONFLICT (id) DO NOTHING";
-            let conversation = new.conversation.as_str();
-            tx.execute(
-                statement,
-                params![&new.id, &new.key, conversation, new.message, input, body, now],
-            )
-            .map(drop)
+    /// Takes in what a program has asked for in the conversation that is leased, which must have a session: its message, what is
+    /// set, and the response that is begun, and gives the conversation back; all of it or nothing. To do so once more, because
+    /// the answer to the first time was lost, changes nothing.
+    pub async fn accept_asked(&self, lease: &Lease, asked: Asked) -> Result<Accepted> {
+        let lease = lease.clone();
+        self.write("accept_asked", move |tx| {
+            if let Err(error) = lanes::hold(tx, &lease) {
+                // The first time has given it back.
+                return known(tx, &asked.message)?.ok_or(error);
+            }
+            sessions::set(tx, &lease, "state", &json::to_text(&asked.state)?)?;
+            let accepted = accept(tx, &asked.message)?;
+            let (Accepted::New { id } | Accepted::Known { id, .. }) = accepted;
+            if let Some(new) = &asked.response {
+                begin(tx, new, id)?;
+            }
+            lanes::free(tx, &lease, Duration::ZERO)?;
+            Ok(accepted)
         })
         .await
     }
@@ -96,16 +116,31 @@ impl Store {
     }
 }
 
+/// Keeps a response that is begun.
+fn begin(tx: &mut dyn Tx, new: &NewResponse, message: i64) -> Result<()> {
+    let now = tx.now()?;
+    let (input, body) = (json::to_text(&new.input)?, json::to_text(&new.body)?);
+    let statement = "INSERT INTO responses (id, key, conversation, session, message, input, body, created_at) \
+                     VALUES (?1, ?2, ?3, (SELECT session FROM conversations WHERE key = ?3), ?4, ?5, ?6, ?7) \
+                     ON CONFLICT (id) DO NOTHING";
+    let conversation = new.conversation.as_str();
+    tx.execute(
+        statement,
+        params![&new.id, &new.key, conversation, message, input, body, now],
+    )
+    .map(drop)
+}
+
 fn kept(row: &Row) -> Result<KeptResponse> {
     Ok(KeptResponse {
         new: NewResponse {
             id: row.text(0)?,
             key: row.text(1)?,
             conversation: row.session_key(2)?,
-            message: row.int(3)?,
             input: row.json(4)?,
             body: row.json(5)?,
         },
+        message: row.int(3)?,
         created_at: row.time(6)?,
         ended_at: row.opt_time(7)?,
     })

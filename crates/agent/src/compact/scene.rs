@@ -158,8 +158,10 @@ fn said_beside(content: &Content) -> Option<String> {
     match content {
         Content::Summary { text, .. } => Some(text.clone()),
         content => match Note::of(content)? {
-            Note::Aside { text } | Note::Hint { text } | Note::Unanswered { text } => Some(text),
-            Note::Prompt(_) | Note::Told { .. } | Note::Stubs { .. } | Note::Compacted(_) => None,
+            Note::Aside { text } | Note::Hint { text } | Note::Unanswered { text, .. } => Some(text),
+            Note::Prompt(_) | Note::Told { .. } | Note::Unworked { .. } | Note::Stubs { .. } | Note::Compacted(_) => {
+                None
+            }
         },
     }
 }

@@ -86,6 +86,7 @@ fn each_state_of_a_turn_has_its_step() {
             "t",
             Note::Unanswered {
                 text: "[stopped]".to_owned(),
+                seen: None,
             }
             .content(),
         )],

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::task::coop::consume_budget;
 use yabby_core::{
-    EndReason, FinalText, Label, Message, ModelEvent, ModelRef, ModelRequest, Text, ToolCall, ToolChoice, Unfinished,
-    text,
+    FinalText, Label, Message, ModelEvent, ModelRef, ModelRequest, Text, ToolCall, ToolChoice, Unfinished, text,
 };
 use yabby_route::{Answer, RouteEvent, RouteFailure};
 use yabby_store::{Content, Item, NewItem, Said, StoreError};
@@ -16,9 +15,10 @@ use super::{
     item,
     meanwhile::{Ends, meanwhile},
     scene::{Scene, shown},
+    unworked,
     work::{After, Work},
 };
-use crate::{Exceeded, Live, Note, View, not_run, render, undone};
+use crate::{Exceeded, Live, Note, Unworked, View, not_run, render, undone};
 
 /// What became of a request.
 enum Came {
@@ -78,7 +78,6 @@ impl Work<'_> {
             malformed_calls,
             opaque,
             considered,
-            end,
             model,
             ..
         } = answer;
@@ -120,15 +119,21 @@ impl Work<'_> {
             ..item(id.clone(), &scene.turn, Content::Message { message }, label.clone())
         };
         if ends {
-            let cut = (end == EndReason::Length).then_some(model);
+            let cut = text.is_cut().then_some(model);
             return scene.ends_with(text, said, view, cut).await;
         }
         let mut kept = vec![said];
-        kept.extend(problems.iter().enumerate().map(|(n, (call, problem))| {
+        for (n, (call, problem)) in problems.iter().enumerate() {
             let message = Message::result(call, not_run(problem));
             let id = format!("{id}/problem/{n}");
-            item(id, &scene.turn, Content::Message { message }, label.clone())
-        }));
+            kept.push(item(
+                id.clone(),
+                &scene.turn,
+                Content::Message { message },
+                label.clone(),
+            ));
+            kept.push(unworked(&id, &scene.turn, call, Unworked::NotRun));
+        }
         scene.append(kept).await?;
         Ok(After::GoOn)
     }
@@ -208,13 +213,11 @@ impl Scene<'_> {
         }
         if text.is_blank() {
             let notice = text!("the model has answered with nothing; ask once more, or use another model with /model");
-            return Ok(After::End(
-                self.unanswered("[no answer]".to_owned(), with_worked(notice, view)),
-            ));
-        }
-        if cut.is_some() {
-            // Programs are told by a word of their own.
-            self.tell(Live::Model(ModelEvent::End(EndReason::Length)));
+            return Ok(After::End(self.unanswered(
+                "",
+                "[no answer]".to_owned(),
+                with_worked(notice, view),
+            )));
         }
         let mut says = vec![Said::Answer(text)];
         says.extend(cut.map(|model| {

@@ -29,14 +29,18 @@ impl Ending {
 }
 
 impl Scene<'_> {
-    /// The turn has no answer of a model: what the model is told of it later, and what the person is told now.
-    pub(super) fn unanswered(&self, words: String, notice: Text) -> Ending {
-        let note = Note::Unanswered { text: words }.content();
+    /// The turn has no answer of a model: what the person has seen of one, what the model is told of it later, and what the
+    /// person is told now.
+    pub(super) fn unanswered(&self, seen: &str, words: String, notice: Text) -> Ending {
+        let note = Note::Unanswered {
+            text: words,
+            seen: Some(seen.trim().to_owned()),
+        };
         Ending {
             items: vec![item(
                 format!("{}/end", self.reply),
                 &self.turn,
-                note,
+                note.content(),
                 Label::of_nothing(),
             )],
             says: vec![Said::Notice(notice)],
@@ -50,7 +54,7 @@ impl Scene<'_> {
             "" => String::new(),
             said => format!("{said} [stopped here by the person]"),
         };
-        self.unanswered(words, text!("stopped"))
+        self.unanswered(partial, words, text!("stopped"))
     }
 
     /// A limit has ended it.
@@ -76,7 +80,8 @@ impl Scene<'_> {
                 "I stopped: the model made the same call again and again; say it in other words, or use another model with /model"
             ),
         };
-        self.unanswered("[stopped by a limit before there was an answer]".to_owned(), notice)
+        let words = "[stopped by a limit before there was an answer]";
+        self.unanswered("", words.to_owned(), notice)
     }
 
     /// No model has answered.
@@ -104,7 +109,7 @@ impl Scene<'_> {
             "" => String::new(),
             said => format!("{said} [broken off here]"),
         };
-        self.unanswered(words, with_worked(notice, view))
+        self.unanswered(&failure.partial, words, with_worked(notice, view))
     }
 }
 

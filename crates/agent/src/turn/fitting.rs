@@ -56,7 +56,7 @@ impl Work<'_> {
                 // A count may be wrong, and a fallback may have a larger window.
                 Ok(After::GoOn)
             }
-            Err(error) => Ok(After::End(scene.unanswered(String::new(), told(&error)))),
+            Err(error) => Ok(After::End(scene.unanswered("", String::new(), told(&error)))),
         }
     }
 

@@ -21,10 +21,12 @@ use std::{
 };
 
 use tokio::time::Instant;
-use yabby_core::{Label, Message, Origin, Priority, ResetPolicy, SessionKey, Text, Thinking, Time, text};
+use yabby_core::{Label, Message, Origin, Priority, ResetPolicy, SessionKey, Text, Thinking, Time, ToolCall, text};
 use yabby_store::{Answered, Approval, Content, NewInbound, NewItem, NewTimer, Said, StoreError, Turn, TurnHandler};
 
-use crate::{Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Wish, reuse::Reuse};
+use crate::{
+    Body, Command, Home, Hub, Kind, Live, Model, Note, Reminder, State, Toolset, Unworked, Wish, reuse::Reuse,
+};
 
 pub use counting::{NotCounted, Unsaid};
 pub use spawn::Spawn;
@@ -320,6 +322,15 @@ fn item(id: String, turn: &str, content: Content, label: Label) -> NewItem {
         attempts: Vec::new(),
         files: Vec::new(),
     }
+}
+
+/// How a call has ended whose result has this id, for people.
+fn unworked(result: &str, turn: &str, call: &ToolCall, how: Unworked) -> NewItem {
+    let note = Note::Unworked {
+        call: call.id.clone(),
+        how,
+    };
+    item(format!("{result}/how"), turn, note.content(), Label::of_nothing())
 }
 
 /// The items of a message of a person: what is told beside it, and the message.

@@ -122,10 +122,9 @@ impl Scene<'_> {
         })
     }
 
-    /// What the inbox and the outbox are told of an end.
-    pub(super) fn answered(&self, mut ending: Ending) -> Answered {
+    /// The notes of what an end tells the owner. What others are told does not stand in the owner's conversation.
+    pub(super) fn told(&self, ending: &Ending) -> Vec<NewItem> {
         let notices = ending.says.iter().enumerate().filter_map(|(n, said)| match said {
-            // What others are told does not stand in the owner's conversation.
             Said::Notice(text) if self.owners => {
                 let told = Note::Told {
                     text: text.clone(),
@@ -136,7 +135,13 @@ impl Scene<'_> {
             }
             Said::Notice(_) | Said::Answer(_) => None,
         });
-        ending.items.extend(notices);
+        notices.collect()
+    }
+
+    /// What the inbox and the outbox are told of an end.
+    pub(super) fn answered(&self, mut ending: Ending) -> Answered {
+        let told = self.told(&ending);
+        ending.items.extend(told);
         let deliveries = deliveries(&self.origin, &self.reply, ending.says);
         let items = (!ending.items.is_empty()).then(|| NewItems {
             session: self.session.id.clone(),

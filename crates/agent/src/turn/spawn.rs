@@ -205,7 +205,7 @@ fn reported(items: &[Item]) -> String {
             message: Message::Assistant { text, .. },
         } => Some(text.clone()),
         content => match Note::of(content) {
-            Some(Note::Unanswered { text }) if !text.is_empty() => Some(text),
+            Some(Note::Unanswered { text, .. }) if !text.is_empty() => Some(text),
             Some(Note::Unanswered { .. }) => Some("[it came to no answer]".to_owned()),
             _ => None,
         },

@@ -13,10 +13,10 @@ use super::{
     meanwhile::meanwhile,
     moment,
     scene::{Scene, insist, shown},
-    spawn,
+    spawn, unworked,
     work::{After, Work},
 };
-use crate::{Exceeded, Live, Meant, Note, Pending, Repeated, ToolState, View, repeated};
+use crate::{Exceeded, Live, Meant, Note, Pending, Repeated, ToolState, Unworked, View, repeated};
 
 /// A tool that has not answered after so long is ended; those that may take longer have limits of their own that are shorter,
 /// or go on in the background.
@@ -27,6 +27,8 @@ struct Came {
     text: String,
     output: Output,
     label: Label,
+    /// How, where it has not done what it was made for.
+    unworked: Option<Unworked>,
 }
 
 impl Work<'_> {
@@ -90,33 +92,36 @@ impl Scene<'_> {
         label: &Label,
         approved: &HashMap<String, ApprovalState>,
     ) -> Result<Came, StoreError> {
-        let own = |text: &str| Came {
+        let own = |how: Unworked, text: &str| Came {
             text: text.to_owned(),
             output: Output::default(),
             label: label.clone(),
+            unworked: Some(how),
         };
         let Meant { tool, call } = match self.tools.meant(&pending.call) {
             Ok(meant) => meant,
-            Err(error) => return Ok(own(&format!("[not run: {}]", error.message))),
+            Err(error) => return Ok(own(Unworked::NotRun, &format!("[not run: {}]", error.message))),
         };
         match approved.get(&pending.key) {
             Some(ApprovalState::Denied) if self.alone => {
                 return Ok(own(
+                    Unworked::NotRun,
                     "[not run: a task that was handed on may not do this; report what should be done]",
                 ));
             }
             Some(ApprovalState::Denied) => {
                 return Ok(own(
+                    Unworked::Denied,
                     "[not run: the owner has said no. Do not try it again; say what you would have done]",
                 ));
             }
             Some(ApprovalState::Expired) => {
-                return Ok(own("[not run: the owner has not answered in time]"));
+                return Ok(own(Unworked::Expired, "[not run: the owner has not answered in time]"));
             }
             _ => {}
         }
         if let Some(circle) = repeated(&view.done, &pending.call, self.rules.circles) {
-            return Ok(own(circle.words()));
+            return Ok(own(Unworked::NotRun, circle.words()));
         }
         let journal = is_journaled(&tool);
         if journal && let Some(came) = self.begin(pending, label).await? {
@@ -140,7 +145,7 @@ impl Scene<'_> {
         };
         let came = self.came(&call, &tool, label, ran);
         if journal {
-            let outcome = json!({ "text": came.text, "label": came.label });
+            let outcome = json!({ "text": came.text, "label": came.label, "unworked": came.unworked });
             insist(|| self.store.end_effect(&self.lease, &pending.key, outcome.clone())).await?;
         }
         Ok(came)
@@ -157,6 +162,7 @@ impl Scene<'_> {
                     text: std::mem::take(&mut output.text),
                     output,
                     label,
+                    unworked: None,
                 }
             }
             Err(error) => {
@@ -165,6 +171,7 @@ impl Scene<'_> {
                     text: format!("[error: {}]", error.message),
                     output: Output::default(),
                     label: returns.label(&call.name, label),
+                    unworked: Some(Unworked::Failed),
                 }
             }
         }
@@ -181,13 +188,17 @@ impl Scene<'_> {
             text: text.to_owned(),
             output: Output::default(),
             label,
+            unworked: None,
         };
         Ok(match begun {
             Begun::Go => None,
             Begun::Done(outcome) => {
                 let kept = serde_json::from_value(outcome["label"].clone());
                 let text = outcome["text"].as_str().unwrap_or_default();
-                Some(words(text, kept.unwrap_or_else(|_| label.clone())))
+                Some(Came {
+                    unworked: serde_json::from_value(outcome["unworked"].clone()).unwrap_or_default(),
+                    ..words(text, kept.unwrap_or_else(|_| label.clone()))
+                })
             }
             Begun::MayHaveHappened | Begun::Differs => Some(words(
                 "[interrupted: nobody knows whether this was done. Do not do it again by yourself: look whether it was, or \
@@ -222,10 +233,12 @@ impl Scene<'_> {
         let id = format!("{}/result", pending.key);
         let (shown, files) = self.fit(&came.text, &id).await?;
         let message = Message::result(&pending.call, shown.clone());
+        let how = came.unworked.map(|how| unworked(&id, &self.turn, &pending.call, how));
         let mut items = vec![NewItem {
             files,
             ..item(id, &self.turn, Content::Message { message }, came.label.clone())
         }];
+        items.extend(how);
         if pending.late {
             let text = format!(
                 "[news of the call of {} that waited for the owner]\n{shown}",

@@ -57,6 +57,15 @@ enum Kind {
 }
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Unworked {
+    Failed,
+    Denied,
+    Expired,
+    NotRun,
+}
+
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Picture {
     media_type: &'static str,
     data: String,
@@ -92,6 +101,9 @@ struct Entry {
     /// The question that a notice is.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<Question>,
+    /// How a call has ended that did not do what it was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<Unworked>,
 }
 
 pub(super) async fn list(
@@ -120,7 +132,14 @@ pub(super) async fn list(
     };
     let (items, more) = desk.items(&session, wanted.part(&session), most).await?;
     let mut list = Vec::with_capacity(items.len());
-    for (item, mut entry) in items.iter().filter_map(|item| Some((item, entry(item)?))) {
+    for item in &items {
+        if let Some(Note::Unworked { call, how }) = Note::of(&item.item.content) {
+            let of_call = |entry: &&mut Entry| entry.kind == Kind::Tool && entry.is_of(&call);
+            if let Some(result) = list.iter_mut().rev().find(of_call) {
+                result.state = Some(how.into());
+            }
+        }
+        let Some(mut entry) = entry(item) else { continue };
         if let Some(id) = asked(item) {
             entry.approval = store.approval(&id).await?.as_ref().map(Question::of);
         }
@@ -143,6 +162,23 @@ impl Wanted {
             // Numbers of another session say nothing here.
             (None, Some(after)) if self.session.as_deref() == Some(session) => Part::After(after),
             (None, _) => Part::Last,
+        }
+    }
+}
+
+impl Entry {
+    fn is_of(&self, call: &str) -> bool {
+        self.call.as_ref().is_some_and(|own| own.id == call)
+    }
+}
+
+impl From<yabby_agent::Unworked> for Unworked {
+    fn from(how: yabby_agent::Unworked) -> Self {
+        match how {
+            yabby_agent::Unworked::Failed => Self::Failed,
+            yabby_agent::Unworked::Denied => Self::Denied,
+            yabby_agent::Unworked::Expired => Self::Expired,
+            yabby_agent::Unworked::NotRun => Self::NotRun,
         }
     }
 }
@@ -185,6 +221,7 @@ fn entry(item: &Item) -> Option<Entry> {
         call: None,
         attempts: Vec::new(),
         approval: None,
+        state: None,
     };
     Some(match &item.item.content {
         Content::Message { message } => match message {
@@ -227,7 +264,13 @@ fn entry(item: &Item) -> Option<Entry> {
                     ..new(Kind::Notice, "")
                 }
             }
-            Note::Unanswered { text } if !text.trim().is_empty() => new(Kind::Assistant, &text),
+            Note::Unanswered { text, seen } => {
+                let shown = seen.unwrap_or(text);
+                if shown.trim().is_empty() {
+                    return None;
+                }
+                new(Kind::Assistant, &shown)
+            }
             _ => return None,
         },
     })

@@ -34,23 +34,44 @@ enum Begin {
     With(Vec<Item>),
 }
 
+/// A conversation while a message is put into it, and what is set for it with the message.
+pub(super) struct Held {
+    pub(super) lease: Lease,
+    pub(super) state: State,
+}
+
 impl Programs {
-    /// Writes what is missing.
-    pub(super) async fn prepare(&self, talk: &Talk) -> Result<(), Failure> {
-        let keeps_id = talk.id.starts_with("resp_");
-        let wants = talk.model.is_some() || keeps_id;
+    /// Writes what is missing. Where there is any, or the client wants something of the conversation, it is held until its
+    /// message is in.
+    pub(super) async fn prepare(&self, talk: &Talk) -> Result<Option<Held>, Failure> {
+        let wants = talk.model.is_some() || talk.keeps_id();
         if talk.sends == Sends::New && !wants {
-            return Ok(());
+            return Ok(None);
         }
-        let (mut state, begin) = self.begin_of(talk).await.map_err(|error| away(&error))?;
+        let (_, begin) = self.begin_of(talk).await.map_err(|error| away(&error))?;
         let is_there = match begin {
             Begin::There => true,
             Begin::Anew => talk.history.is_empty() && talk.instructions.is_none(),
             Begin::With(_) => false,
         };
         if is_there && !wants {
-            return Ok(());
+            return Ok(None);
         }
+        let model = talk.model.as_deref().map(|model| self.known(model)).transpose()?;
+        let lease = self.lease(talk).await?;
+        match self.begun(&lease, talk, model).await {
+            Ok(state) => Ok(Some(Held { lease, state })),
+            Err(failure) => {
+                let _ = self.0.office.store.release(&lease).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes what comes before a message; what is set from then on.
+    async fn begun(&self, lease: &Lease, talk: &Talk, model: Option<String>) -> Result<State, Failure> {
+        // Until now somebody else may have held it.
+        let (mut state, begin) = self.begin_of(talk).await.map_err(|error| away(&error))?;
         if let Some(previous) = &talk.previous {
             let last = state.others.get("response").and_then(|last| last.as_str());
             if last != Some(previous.as_str()) {
@@ -58,28 +79,14 @@ impl Programs {
                 return Err(Failure::new(400, "previous_response_not_found", message));
             }
         }
-        let model = talk.model.as_deref().map(|model| self.known(model)).transpose()?;
-        let lease = self.lease(talk).await?;
-        let written = async {
-            // Until now somebody else may have held it.
-            let begin = if talk.sends == Sends::All {
-                let (now, begin) = self.begin_of(talk).await?;
-                state = now;
-                begin
-            } else {
-                begin
-            };
-            if model.is_some() {
-                state.model = model;
-            }
-            if keeps_id {
-                state.others.insert("response".to_owned(), talk.id.clone().into());
-            }
-            self.write(&lease, talk, begin, &state).await
-        };
-        let written = written.await;
-        let released = self.0.office.store.release(&lease).await;
-        written.and(released).map_err(|error| away(&error))
+        if model.is_some() {
+            state.model = model;
+        }
+        if talk.keeps_id() {
+            state.others.insert("response".to_owned(), talk.id.clone().into());
+        }
+        let written = self.write(lease, talk, begin).await;
+        written.map(|()| state).map_err(|error| away(&error))
     }
 
     /// What is set for the conversation of a message, and the session that it goes into.
@@ -132,7 +139,7 @@ impl Programs {
         }
     }
 
-    async fn write(&self, lease: &Lease, talk: &Talk, begin: Begin, state: &State) -> Result<(), StoreError> {
+    async fn write(&self, lease: &Lease, talk: &Talk, begin: Begin) -> Result<(), StoreError> {
         let store = &self.0.office.store;
         let (new, origin) = (format!("{}-s", talk.id), self.origin(&talk.conversation));
         let before = match begin {
@@ -147,9 +154,6 @@ impl Programs {
                 Vec::new()
             }
         };
-        store
-            .set_state(lease, serde_json::to_value(state).unwrap_or_default())
-            .await?;
         if before.is_empty() {
             return Ok(());
         }

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use hyper::HeaderMap;
 use yabby_agent::{Body, Unsaid};
 use yabby_core::{Confidentiality, Integrity, Label, Message, Origin, Peer, PeerKind, SessionKey, Time};
-use yabby_store::{Accepted, NewInbound, StoreError, Target, new_id};
+use yabby_store::{Accepted, Asked, NewInbound, NewResponse, StoreError, Target, new_id};
 use yabby_wire::clients::{Api, ClientRequest, Failure};
 
-use super::{Programs, away, follow::Follower, open_webui};
+use super::{Programs, away, before::Held, follow::Follower, open_webui};
 
 /// The channel of programs.
 pub(super) const CHANNEL: &str = "api";
@@ -128,6 +128,11 @@ impl Talk {
         })
     }
 
+    /// Whether its answer can be gone on from by its id.
+    pub(super) fn keeps_id(&self) -> bool {
+        self.id.starts_with("resp_")
+    }
+
     /// The same, to be counted only.
     pub(super) fn unsaid(self) -> Unsaid {
         Unsaid {
@@ -146,9 +151,10 @@ pub(super) fn told_beside(instructions: &str) -> String {
 }
 
 impl Programs {
-    /// Puts a request into the inbox, with what has to be there before it.
-    pub(super) async fn say(&self, talk: Talk) -> Result<(Follower, String), Failure> {
-        self.prepare(&talk).await?;
+    /// Puts a request into the inbox, with what has to be there before it, and keeps the response that it begins. When any of
+    /// it cannot be written, nothing is begun.
+    pub(super) async fn say(&self, talk: Talk, kept: Option<NewResponse>) -> Result<Follower, Failure> {
+        let held = self.prepare(&talk).await?;
         let conversation = &talk.conversation;
         let live = self.0.office.assistant.hub().watch(conversation);
         let said = self.0.waiting.wait(conversation);
@@ -161,7 +167,7 @@ impl Programs {
             body: talk.message.to_value(),
             label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
         };
-        let accepted = self.0.office.store.accept(new).await.map_err(|error| away(&error))?;
+        let accepted = self.accept(new, held, kept).await.map_err(|error| away(&error))?;
         let (Accepted::New { id } | Accepted::Known { id, .. }) = accepted;
         let here = Target {
             channel: CHANNEL.to_owned(),
@@ -169,8 +175,32 @@ impl Programs {
             peer: conversation.as_str().to_owned(),
             thread: None,
         };
-        let follower = Follower::new(self.clone(), conversation.clone(), (id, here, command), live, said);
-        Ok((follower, talk.id))
+        let message = (id, here, command);
+        Ok(Follower::new(self.clone(), conversation.clone(), message, live, said))
+    }
+
+    /// Takes its message in: in a conversation that is held, with what is set there from now on and the response that is kept.
+    async fn accept(
+        &self,
+        message: NewInbound,
+        held: Option<Held>,
+        kept: Option<NewResponse>,
+    ) -> Result<Accepted, StoreError> {
+        let store = &self.0.office.store;
+        let Some(Held { lease, state }) = held else {
+            return store.accept(message).await;
+        };
+        let asked = Asked {
+            message,
+            state: serde_json::to_value(state).unwrap_or_default(),
+            response: kept,
+        };
+        let accepted = store.accept_asked(&lease, asked).await;
+        if accepted.is_err() {
+            // Where that fails too, its time ends.
+            let _ = store.release(&lease).await;
+        }
+        accepted
     }
 
     /// Stops what nobody waits for any more, for ever.

@@ -42,7 +42,7 @@ pub(super) struct Follower {
     /// Whether a step is over, so that the next text is another one.
     stepped: bool,
     any: bool,
-    /// Whether the last request has ended at the most tokens that an answer may have.
+    /// Whether the last answer has reached the most tokens that it may have.
     cut: bool,
     ended: bool,
     asked: bool,
@@ -85,11 +85,6 @@ impl Follower {
         &self.conversation
     }
 
-    /// The number of its message in the inbox.
-    pub(super) fn message(&self) -> i64 {
-        self.message.0
-    }
-
     /// What happens next. Nothing follows an end.
     pub(super) async fn next(&mut self) -> Piece {
         loop {
@@ -118,7 +113,6 @@ impl Follower {
             Live::Model(event @ (ModelEvent::Reasoning(_) | ModelEvent::Progress(_))) => {
                 self.ready.push_back(Piece::Event(event));
             }
-            Live::Model(ModelEvent::End(reason)) => self.cut = reason == EndReason::Length,
             Live::Attempt(attempt) => {
                 self.stepped |= attempt.outcome == Outcome::Answered;
                 add(&mut self.usage, &attempt.usage);
@@ -145,7 +139,10 @@ impl Follower {
 
     fn hear(&mut self, said: Said) {
         match said {
-            Said::Answer(text) => self.answers.push(text.as_str().to_owned()),
+            Said::Answer(text) => {
+                self.cut = text.is_cut();
+                self.answers.push(text.into_string());
+            }
             Said::Notice(text) => self.notices.push(text.english()),
         }
     }
@@ -199,11 +196,7 @@ impl Follower {
                 .push_back(Piece::Failed(Failure::new(502, "no_answer", message)));
             return;
         }
-        let reason = if self.cut && !self.answers.is_empty() {
-            EndReason::Length
-        } else {
-            EndReason::Stop
-        };
+        let reason = if self.cut { EndReason::Length } else { EndReason::Stop };
         self.ready.push_back(Piece::End(reason, self.usage));
     }
 }

@@ -23,13 +23,14 @@ use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
 use yabby_core::{SessionKey, ToolChoice};
-use yabby_store::{Deliveries, Pace, Scopes, StoreError};
+use yabby_store::{Deliveries, Pace, Scopes, StoreError, StoreErrorKind};
 use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
 use crate::{api::Api, auth::Caller, office::Office, passing::Out, routes::Routes, translate::LEFT_OUT};
 
 use conversation::Talk;
 use making::{Answering, Ended, Followed, Left, Next};
+use stored::new_response;
 pub(crate) use stored::{Listed, missing};
 use waiting::{Stops, Waiting};
 
@@ -150,20 +151,20 @@ impl Programs {
             None => None,
         };
         let talk = Talk::of(agent, headers, request, previous.as_ref())?;
-        let (follower, id) = self.say(talk).await?;
         let created = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
         let name = request.model.clone().unwrap_or_else(|| "yabby".to_owned());
+        let id = talk.id.clone();
         let meta = Meta::new(request, &id, name, created);
-        let conversation = follower.conversation().clone();
-        let mut begun = Vec::new();
+        let (mut begun, mut kept) = (Vec::new(), None);
         if keeps {
             begun = WholeEncoder::begun(meta.clone());
-            let place = (id.as_str(), &conversation, follower.message());
-            self.keep(place, (body, &begun), by).await?;
+            kept = Some(new_response(&talk, (body, &begun), by));
         }
+        let follower = self.say(talk, kept).await?;
+        let conversation = follower.conversation().clone();
         let whole = WholeEncoder::new(meta.clone());
         let kept = keeps.then_some(id.as_str());
         let answering = Answering::new(self, follower, whole, kept, request.background);
@@ -313,5 +314,8 @@ pub(crate) fn failed(api: Api, failure: &Failure) -> Response<Out> {
 
 /// The store does not take a request.
 fn away(error: &StoreError) -> Failure {
+    if error.kind == StoreErrorKind::TooLarge {
+        return Failure::new(400, "invalid_value", error.message.english());
+    }
     Failure::new(503, "store_unavailable", error.message.english())
 }

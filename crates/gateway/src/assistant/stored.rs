@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
-use yabby_core::SessionKey;
-use yabby_store::{InboundState, KeptResponse, KeyKind, NewResponse, Said, StoreError, StoreErrorKind};
+use yabby_core::{EndReason, FinalText, SessionKey};
+use yabby_store::{InboundState, KeptResponse, KeyKind, NewResponse, Said, StoreError};
 use yabby_wire::clients::{Failure, response_found};
 
-use super::{Programs, away, input};
+use super::{Programs, away, conversation::Talk, input};
 use crate::auth::Caller;
 
 /// Whoever follows a response on another replica has so long to write its end.
@@ -103,27 +103,6 @@ impl Programs {
         }
     }
 
-    /// Keeps a response that is begun; `body` is the request, and `begun` the response.
-    pub(super) async fn keep(
-        &self,
-        (id, conversation, message): (&str, &SessionKey, i64),
-        (body, begun): (&[u8], &[u8]),
-        by: &Caller,
-    ) -> Result<(), Failure> {
-        let begun = self.0.office.store.begin_response(NewResponse {
-            id: id.to_owned(),
-            key: by.id().to_owned(),
-            conversation: conversation.clone(),
-            message,
-            input: input::items(id, body),
-            body: serde_json::from_slice(begun).unwrap_or_default(),
-        });
-        begun.await.map_err(|error| match error.kind {
-            StoreErrorKind::TooLarge => Failure::new(400, "invalid_value", error.message.english()),
-            _ => away(&error),
-        })
-    }
-
     /// Notes that a response is cancelled, unless it is over; the response as it is then.
     pub(super) async fn mark_cancelled(&self, id: &str) -> Result<Option<Value>, StoreError> {
         let store = &self.0.office.store;
@@ -146,7 +125,7 @@ impl Programs {
         if kept.ended_at.is_some() || self.0.followed.has(id) {
             return Ok(kept.new.body);
         }
-        let inbound = store.inbound(kept.new.message).await.map_err(|error| away(&error))?;
+        let inbound = store.inbound(kept.message).await.map_err(|error| away(&error))?;
         if inbound.is_some_and(|(_, state)| !matches!(state, InboundState::Done | InboundState::Dead)) {
             return Ok(kept.new.body);
         }
@@ -157,21 +136,38 @@ impl Programs {
             return Ok(again.new.body);
         }
         // Nobody follows it any more, and its turn has come to its end: that of what was said counts.
-        let said = store.said_to(again.new.message).await.map_err(|error| away(&error))?;
+        let said = store.said_to(again.message).await.map_err(|error| away(&error))?;
         let ended = store.end_response(id, found(again.new.body, &said)).await;
         ended.map_err(|error| away(&error))?.ok_or_else(|| missing(id))
+    }
+}
+
+/// A response that is begun and kept; `body` is the request, and `begun` the response.
+pub(super) fn new_response(talk: &Talk, (body, begun): (&[u8], &[u8]), by: &Caller) -> NewResponse {
+    NewResponse {
+        id: talk.id.clone(),
+        key: by.id().to_owned(),
+        conversation: talk.conversation.clone(),
+        input: input::items(&talk.id, body),
+        body: serde_json::from_slice(begun).unwrap_or_default(),
     }
 }
 
 /// A response with what was said at the end of its turn.
 fn found(begun: Value, said: &[Said]) -> Value {
     let answers = said.iter().filter_map(|said| match said {
-        Said::Answer(text) => Some(text.as_str()),
+        Said::Answer(text) => Some(text),
         Said::Notice(_) => None,
     });
-    let answers: Vec<&str> = answers.collect();
-    if !answers.is_empty() {
-        return response_found(begun, &answers.join("\n\n"));
+    let answers: Vec<&FinalText> = answers.collect();
+    if let Some(last) = answers.last() {
+        let reason = if last.is_cut() {
+            EndReason::Length
+        } else {
+            EndReason::Stop
+        };
+        let texts: Vec<&str> = answers.iter().map(|text| text.as_str()).collect();
+        return response_found(begun, &texts.join("\n\n"), reason);
     }
     let notices = said.iter().filter_map(|said| match said {
         Said::Notice(text) => Some(text.english()),

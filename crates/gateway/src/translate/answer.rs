@@ -7,7 +7,7 @@ use futures_util::stream;
 use hyper::{
     Response,
     body::Bytes,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use tokio::time::Instant;
 use yabby_core::{ModelEvent, Progress};
@@ -15,16 +15,15 @@ use yabby_route::Decision;
 use yabby_servers::AnswerStream;
 use yabby_wire::clients::{Failure as Told, StreamEncoder};
 
-use super::ask::{Answer, Begun, next};
+use super::{
+    ask::{Answer, Begun, next},
+    left_out,
+};
 use crate::{
     passing::{Out, Slot},
     trial::{Failure, Trial},
 };
 
-/// What of the request the model was not told.
-pub(crate) const LEFT_OUT: HeaderName = HeaderName::from_static("x-yabby-left-out");
-/// No longer than this.
-const LONGEST: usize = 1024;
 /// A client is shown so often that a silent answer lives.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -65,18 +64,10 @@ pub(crate) fn respond(begun: Begun, trial: Trial, slot: Slot) -> Response<Out> {
     if content_type == "text/event-stream" {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
-    if let Some(names) = names(&begun.left_out) {
-        headers.insert(LEFT_OUT, names);
+    if let Some(names) = left_out::header(&begun.left_out) {
+        headers.insert(left_out::LEFT_OUT, names);
     }
     response
-}
-
-/// Names in a header. They may be a client's own words, of which only plain ones are repeated.
-fn names(left_out: &[String]) -> Option<HeaderValue> {
-    let mut line = left_out.join(", ");
-    line.retain(|c| (' '..='~').contains(&c));
-    line.truncate(LONGEST);
-    (!line.is_empty()).then(|| HeaderValue::from_str(&line).ok())?
 }
 
 // === impl Telling ===

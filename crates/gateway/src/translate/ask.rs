@@ -77,7 +77,7 @@ pub(crate) async fn open(
     };
     Ok(Begun {
         answer,
-        left_out: std::mem::take(&mut prepared.left_out),
+        left_out: prepared.left_out(),
     })
 }
 

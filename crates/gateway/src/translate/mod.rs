@@ -6,6 +6,7 @@
 
 mod answer;
 mod ask;
+mod left_out;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -14,7 +15,10 @@ use std::{
 
 use hyper::body::Bytes;
 use yabby_core::{ErrorKind, ModelError, ModelRequest, Phase, ToolMode, text};
-use yabby_route::{Descent, extra_body};
+use yabby_route::{
+    Descent, extra_body,
+    spending::{Payer, Spending, Toll},
+};
 use yabby_servers::{Endpoint, Http};
 use yabby_wire::{
     Dialect, Step,
@@ -23,8 +27,9 @@ use yabby_wire::{
 
 use crate::{routes::Target, trial::Failure};
 
-pub(crate) use answer::{LEFT_OUT, respond};
+pub(crate) use answer::respond;
 pub(crate) use ask::{Begun, open};
+pub(crate) use left_out::LEFT_OUT;
 
 /// A request of a client, read when that is needed first.
 #[derive(Default)]
@@ -134,23 +139,42 @@ impl<'a> Prepared<'a> {
         }
         if self.endpoint.tool_mode_of(model, &self.request) != ToolMode::Native {
             // They go with tools that stand in their own field.
-            for name in ["parallel_tool_calls", "tool_choice"] {
-                self.request.extra_body.shift_remove(name);
+            let gone = ["parallel_tool_calls", "tool_choice"].map(|name| self.request.extra_body.shift_remove(name));
+            if gone.iter().any(Option::is_some) {
+                self.left_out.push(left_out::one_call(self.client.api).to_owned());
             }
         }
         Ok(())
     }
 
     /// What could be changed after an error.
-    pub(crate) async fn steps(&mut self, http: &Http, error: &ModelError) -> Vec<Step> {
+    pub(crate) async fn steps(
+        &mut self,
+        http: &Http,
+        (spending, payer): (&Spending, &Payer),
+        error: &ModelError,
+    ) -> Vec<Step> {
+        let mut toll = Toll::new(spending, payer, &self.endpoint, &self.target.model);
         self.descent
-            .next(http, &self.endpoint, self.dialect, &self.request, error)
+            .next((http, &mut toll), &self.endpoint, self.dialect, &self.request, error)
             .await
     }
 
     /// Changes it.
     pub(crate) fn take(&mut self, steps: Vec<Step>, error: &ModelError) {
         self.descent.take(&self.endpoint, steps, error);
+    }
+
+    /// What the model was not told: what its API has no words for, and what its server does not take.
+    fn left_out(&mut self) -> Vec<String> {
+        let mut names = std::mem::take(&mut self.left_out);
+        for withheld in self.endpoint.withheld(self.target.model.model(), &self.request) {
+            let name = left_out::name(self.client.api, withheld);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

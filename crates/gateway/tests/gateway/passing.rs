@@ -228,6 +228,9 @@ async fn openrouter_is_told_where_a_prompt_may_go() {
         server.model_calls()[0].raw,
         r#"{"model":"x/m","provider":{"only":["eu"],"zdr":true}}"#
     );
+    assert_eq!(answer.header("x-yabby-left-out"), "provider");
+    let said_nothing = scene.post(CHAT, r#"{"model":"openrouter/x/m"}"#).await;
+    assert_eq!(said_nothing.header("x-yabby-left-out"), "");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) struct Scene {
     pub(crate) at: SocketAddr,
     records: Records,
+    pub(crate) spending: Spending,
     reload: Reload,
     end: Option<oneshot::Sender<()>>,
     serving: JoinSet<()>,
@@ -42,10 +43,11 @@ impl Scene {
     pub(crate) async fn listening(address: &str, text: &str, keys: Option<Keys>) -> Self {
         let loaded = load_text(text, &Environment::default());
         assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+        let spending = Spending::in_memory(loaded.config.route.budget);
         let house = House {
             fleet: Fleet::new(Endpoint::from_config(&loaded.config)),
             http: Http::default(),
-            spending: Spending::in_memory(loaded.config.route.budget),
+            spending: spending.clone(),
             office: None,
             upkeep: Upkeep::default(),
             default: None,
@@ -64,6 +66,7 @@ impl Scene {
         Self {
             at,
             records,
+            spending,
             reload,
             end: Some(end),
             serving,

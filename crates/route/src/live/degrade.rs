@@ -5,7 +5,7 @@
 //! a refusal costs nothing later.
 
 use yabby_core::{ErrorDetails, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Phase, Text, text};
-use yabby_servers::{Endpoint, Http};
+use yabby_servers::{Endpoint, Http, Pays};
 use yabby_wire::{Dialect, Step};
 
 /// The most refusals of one candidate in one turn that are met with a step. Servers that name one field at a time need
@@ -50,10 +50,11 @@ impl Descent {
         self.lasting.apart()
     }
 
-    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once.
+    /// What to change after `error`; nothing when the ladder ends here. A search for refused tools is made at once, and paid
+    /// by `pays`.
     pub async fn next(
         &mut self,
-        http: &Http,
+        (http, pays): (&Http, &mut dyn Pays),
         trial: &Endpoint,
         dialect: Dialect,
         request: &ModelRequest,
@@ -71,7 +72,7 @@ impl Descent {
             Some(Step::FindRefusedTools) => {
                 // In this turn it is not looked for again.
                 trial.learn(model, Step::FindRefusedTools);
-                let found = trial.find_refused_tools(http, dialect, model, request).await;
+                let found = trial.find_refused_tools(http, dialect, model, request, pays).await;
                 let refused = found.unwrap_or_default();
                 let offered = trial.offered_tools(model, request).len();
                 if request.tool_mode.is_none() && refused.len() > 1 && refused.len() == offered {

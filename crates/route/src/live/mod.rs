@@ -16,8 +16,7 @@ use futures_util::{
 use tokio::time::{Duration, Instant, sleep_until};
 use yabby_config::Params;
 use yabby_core::{
-    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Phase, Text, Usage, Zone,
-    Zones, text,
+    Caller, Delivery, ErrorKind, ModelError, ModelEvent, ModelRef, ModelRequest, Opaque, Text, Usage, Zone, Zones, text,
 };
 use yabby_servers::{
     Admission, Doing, Endpoint, Http, ProbeTicket, Reach, ServerKind, Timing, Truncation, warm::Waking,
@@ -27,7 +26,7 @@ use yabby_wire::{Dialect, Step};
 use crate::{
     Candidate, Deadlines, Spending,
     deadlines::room_in,
-    spending::{Price, Reservation},
+    spending::{Payer, Price, Reservation, Toll, may_be_paid},
     upstream::{Answering, Heard, Preparing, Remedies, Remedy, Room, Times, Upstream},
 };
 
@@ -425,7 +424,15 @@ impl LiveUpstream {
     async fn ladder(&mut self, request: &ModelRequest, error: &ModelError) -> Result<Vec<Step>, ModelError> {
         let deadlines = (self.deadlines)(&self.endpoint);
         let (endpoint, http) = (self.endpoint.clone(), self.http.clone());
-        let mut found = std::pin::pin!(self.descent.next(&http, &endpoint, self.dialect, request, error));
+        let payer = Payer {
+            session: self.caller.session.clone(),
+            ..Payer::default()
+        };
+        let mut toll = Toll::new(&self.spending, &payer, &endpoint, &self.model);
+        let looking = self
+            .descent
+            .next((&http, &mut toll), &endpoint, self.dialect, request, error);
+        let mut found = std::pin::pin!(looking);
         loop {
             let silence = Instant::now() + deadlines.silence;
             tokio::select! {
@@ -440,15 +447,6 @@ impl LiveUpstream {
             }
         }
     }
-}
-
-/// Whether a server that has failed like this before its answer began may ask for money: it has the request, and did not refuse it.
-const fn may_be_paid(error: &ModelError) -> bool {
-    let silent = matches!(
-        error.kind,
-        ErrorKind::Hung | ErrorKind::Timeout | ErrorKind::Interrupted
-    );
-    silent && !matches!(error.phase, Phase::Connect)
 }
 
 /// That the server left out a part of the prompt and said nothing.

@@ -9,6 +9,7 @@ mod ledger;
 mod limits;
 mod price;
 mod shared;
+mod toll;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,9 @@ pub use ledger::{Day, Entry};
 pub use limits::OverBudget;
 pub use price::Price;
 pub use shared::{Away, By, Expense, Shared};
+pub use toll::Toll;
+
+pub(crate) use toll::may_be_paid;
 
 use heard::Heard;
 use ledger::{Ledger, day_of};

@@ -196,6 +196,27 @@ async fn a_server_of_its_own_gets_its_own_key_and_no_other() {
     );
 }
 
+/// It is made anew for each request of a program, beside that of the memory's own searches.
+#[tokio::test]
+async fn a_server_of_its_own_is_one_server_whoever_asks() {
+    let text = |url: &str| {
+        config(&format!(
+            "{{agents: {{defaults: {{memorySearch: {{model: 'm', remote: {{baseUrl: '{url}'}}}}}}}}}}"
+        ))
+    };
+    let off = text(&dead_url());
+    let fleet = Arc::new(Fleet::new(Endpoint::from_config(&off)));
+    let of = |fleet: &Arc<Fleet>, config| Embeddings::of(&Http::default(), fleet, config, "main", []).unwrap();
+    assert_eq!(kind(&asks(&of(&fleet, &off), false).await), Some(ErrorKind::Refused));
+    assert_eq!(kind(&asks(&of(&fleet, &off), false).await), Some(ErrorKind::Resting));
+    // A new config that says the same of it.
+    let next = Arc::new(Fleet::new(Endpoint::from_config(&off)).succeeding(&fleet));
+    assert_eq!(kind(&asks(&of(&next, &off), false).await), Some(ErrorKind::Resting));
+    let server = embedder(&["m"]).await;
+    let on = text(&server.base_url());
+    assert_eq!(asks(&of(&next, &on), false).await.unwrap(), [CORGI]);
+}
+
 #[tokio::test]
 async fn a_text_that_is_too_long_is_refused_and_the_model_stays() {
     let server = embedder(&["m"]).await;

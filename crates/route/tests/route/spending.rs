@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use serde_json::json;
 use yabby_config::{Config, Environment, load_text};
-use yabby_core::{ErrorKind, ModelEvent};
+use yabby_core::{ErrorKind, ModelEvent, ModelRequest, Tool};
 use yabby_route::{RouteEvent, Router, Spending, Wanted, plan, spending::Spent};
 use yabby_servers::{Endpoint, Fleet, Http};
-use yabby_testkit::{Fault, ModelServer, ServerKind, script};
+use yabby_testkit::{Fault, ModelServer, Refusal, ServerKind, script};
 
 use crate::{
     live::clock::fast,
@@ -76,6 +77,36 @@ async fn a_server_that_reports_nothing_is_estimated() {
     assert_eq!(answer.usage.output_tokens, None);
     assert!((answer.cost.unwrap() - 1.0).abs() < 1e-9, "{:?}", answer.cost);
     assert!((purse.spending.today().usd - 1.0).abs() < 1e-9);
+}
+
+/// Each question has all the tools that are left.
+#[tokio::test]
+async fn the_search_for_tools_that_a_server_refuses_is_paid() {
+    let server = ModelServer::start().await;
+    server.fault(Fault::Refuses(Refusal::Schema("nonsense".to_owned())));
+    let purse = Purse::hosted(&server, "cost: { input: 1000, output: 0 }", "");
+    let plan = plan(&purse.config, &purse.fleet, &Wanted::default()).unwrap();
+    let tool = |place: usize| Tool {
+        name: format!("tool{place}"),
+        description: "A tool".to_owned(),
+        parameters: json!({"type": "object", "properties": {"a": {
+            "type": "string", "description": if place == 3 { "nonsense" } else { "sense" }, "minLength": 1,
+        }}}),
+    };
+    let request = ModelRequest {
+        tools: (0..8).map(tool).collect(),
+        ..hello()
+    };
+    let answer = Seen::of(purse.router.answer(plan, request)).await.end.unwrap();
+    let questions = server.model_calls();
+    let questions = questions.iter().filter(|asked| asked.body["max_tokens"] == 1);
+    // Half of the tools, a quarter, and one were taken; what is refused costs nothing.
+    let taken = questions.filter(|asked| !asked.body["tools"].to_string().contains("nonsense"));
+    let taken = u32::try_from(taken.count()).unwrap();
+    let today = purse.spending.today();
+    let beside = today.usd - answer.cost.unwrap();
+    // A tool has more than ten tokens, at a tenth of a cent each.
+    assert!(taken >= 3 && beside > 0.01 * f64::from(taken), "{taken} {beside}");
 }
 
 #[tokio::test]

@@ -86,7 +86,8 @@ pub(crate) fn accept(tx: &mut dyn Tx, new: &NewInbound) -> Result<Accepted> {
     }
 }
 
-fn known(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<Accepted>> {
+/// A message that was taken in before.
+pub(crate) fn known(tx: &mut dyn Tx, new: &NewInbound) -> Result<Option<Accepted>> {
     let statement = "SELECT id, state FROM inbox WHERE channel = ?1 AND account = ?2 AND message = ?3";
     let row = tx.query_one(statement, params![&new.origin.channel, account(new), &new.message])?;
     let Some(row) = row else { return Ok(None) };

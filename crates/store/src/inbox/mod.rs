@@ -15,7 +15,7 @@ pub use claim::Claimed;
 pub use end::{NewItems, TurnEnd, TurnOutcome};
 pub use state::InboundState;
 
-pub(crate) use accept::accept;
+pub(crate) use accept::{accept, known};
 pub(crate) use claim::Found;
 pub(crate) use state::unknown_state;
 

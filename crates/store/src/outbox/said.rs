@@ -21,12 +21,15 @@ pub enum Said {
 #[serde(rename_all = "snake_case")]
 enum Kept {
     Answer(String),
+    /// One that has reached the most tokens that it may have.
+    Cut(String),
     Notice(Text),
 }
 
 impl Said {
     pub(super) fn to_kept(&self) -> Result<String> {
         json::to_text(&match self {
+            Self::Answer(text) if text.is_cut() => Kept::Cut(text.as_str().to_owned()),
             Self::Answer(text) => Kept::Answer(text.as_str().to_owned()),
             Self::Notice(text) => Kept::Notice(text.clone()),
         })
@@ -40,7 +43,8 @@ impl Said {
                 .with_source(error)
         })?;
         Ok(match kept {
-            Kept::Answer(text) => Self::Answer(answer(text)),
+            Kept::Answer(text) => Self::Answer(answer(text, EndReason::Stop)),
+            Kept::Cut(text) => Self::Answer(answer(text, EndReason::Length)),
             Kept::Notice(text) => Self::Notice(text),
         })
     }
@@ -48,10 +52,10 @@ impl Said {
 
 /// An answer that was kept. It was a finished one when it came in, and takes the way of every answer again: no other way
 /// to make one is needed.
-fn answer(text: String) -> FinalText {
+fn answer(text: String, end: EndReason) -> FinalText {
     let mut unfinished = Unfinished::default();
     unfinished.push(&ModelEvent::Text(text));
-    match unfinished.push(&ModelEvent::End(EndReason::Stop)) {
+    match unfinished.push(&ModelEvent::End(end)) {
         Some((text, _)) => text,
         None => FinalText::default(),
     }
@@ -64,7 +68,8 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back() {
         for said in [
-            Said::Answer(answer("One.\n\n\"Two\" 二".to_owned())),
+            Said::Answer(answer("One.\n\n\"Two\" 二".to_owned(), EndReason::Stop)),
+            Said::Answer(answer("One.\n\n\"Tw".to_owned(), EndReason::Length)),
             Said::Notice(text!("the store is closed")),
         ] {
             assert_eq!(Said::of_kept(&said.to_kept().unwrap()).unwrap(), said);

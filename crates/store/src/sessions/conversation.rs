@@ -68,7 +68,7 @@ impl Store {
 }
 
 /// Sets a column of the conversation that is leased.
-fn set(tx: &mut dyn Tx, lease: &Lease, column: &'static str, value: &str) -> Result<()> {
+pub(crate) fn set(tx: &mut dyn Tx, lease: &Lease, column: &'static str, value: &str) -> Result<()> {
     lanes::hold(tx, lease)?;
     let now = tx.now()?;
     let statement = format!("UPDATE conversations SET {column} = ?1, updated_at = ?2 WHERE key = ?3");

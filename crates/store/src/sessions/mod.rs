@@ -12,3 +12,5 @@ mod remove;
 pub use conversation::Conversation;
 pub use list::{Page, Session, SessionFilter};
 pub use prune::{KeepFor, Pruned};
+
+pub(crate) use conversation::set;

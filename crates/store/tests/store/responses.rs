@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use serde_json::json;
-use yabby_store::{KeepFor, KeptResponse, NewResponse, Said, StoreErrorKind};
+use yabby_store::{
+    Accepted, Asked, KeepFor, KeptResponse, Lease, NewInbound, NewResponse, Said, Store, StoreErrorKind, new_id,
+};
 
 use crate::{
     both::{on_both, open},
-    given::{LONG, accept, answer, done, session},
-    transcript::begun,
+    given::{LONG, accept, answer, done, inbound, session},
+    transcript::{NOW, begun},
 };
 
 fn response(id: &str, conversation: &str) -> NewResponse {
@@ -16,9 +18,41 @@ fn response(id: &str, conversation: &str) -> NewResponse {
         id: id.to_owned(),
         key: "laptop".to_owned(),
         conversation: session(conversation),
-        message: 7,
         input: json!([{"type": "message", "role": "user", "content": "袋鼠"}]),
         body: json!({"id": id, "status": "in_progress"}),
+    }
+}
+
+fn asked(response: NewResponse) -> Asked {
+    Asked {
+        message: NewInbound {
+            conversation: response.conversation.clone(),
+            ..inbound("c", &response.id)
+        },
+        state: json!({"response": response.id}),
+        response: Some(response),
+    }
+}
+
+/// Takes its conversation, which gets a session where it has none.
+async fn lease(store: &Store, response: &NewResponse) -> Lease {
+    let key = &response.conversation;
+    let lease = store.lease_conversation(key.as_str(), LONG).await.unwrap().unwrap();
+    if store.conversation(key).await.unwrap().is_none() {
+        store
+            .begin_session(&lease, None, "new", (&new_id(), NOW))
+            .await
+            .unwrap();
+    }
+    lease
+}
+
+/// Keeps a response; the number of its message.
+async fn keep(store: &Store, response: NewResponse) -> i64 {
+    let lease = lease(store, &response).await;
+    match store.accept_asked(&lease, asked(response)).await.unwrap() {
+        Accepted::New { id } => id,
+        known @ Accepted::Known { .. } => panic!("{known:?}"),
     }
 }
 
@@ -27,12 +61,24 @@ async fn the_first_end_of_a_response_counts() {
     on_both(async |place| {
         let store = open(place).await;
         let (one, two) = (response("resp_c_1", "c"), response("resp_c_2", "c"));
-        store.begin_response(one.clone()).await.unwrap();
-        store.begin_response(one.clone()).await.unwrap();
-        store.begin_response(two.clone()).await.unwrap();
+        let lease = lease(&store, &one).await;
+        let (first, again) = (
+            store.accept_asked(&lease, asked(one.clone())).await.unwrap(),
+            store.accept_asked(&lease, asked(one.clone())).await.unwrap(),
+        );
+        let (Accepted::New { id: first }, Accepted::Known { id, .. }) = (first, again) else {
+            panic!("{first:?} {again:?}");
+        };
+        assert_eq!(first, id);
+        keep(&store, two.clone()).await;
         let kept = store.response("resp_c_1").await.unwrap().unwrap();
-        let KeptResponse { new, created_at, .. } = kept;
-        assert_eq!((new, created_at.0 > 0), (one.clone(), true));
+        let KeptResponse {
+            new,
+            message,
+            created_at,
+            ..
+        } = kept;
+        assert_eq!((new, message, created_at.0 > 0), (one.clone(), first, true));
         let end = |status: &str| json!({"id": "resp_c_1", "status": status});
         let ended = |body| store.end_response("resp_c_1", body);
         assert_eq!(ended(end("cancelled")).await.unwrap(), Some(end("cancelled")));
@@ -53,13 +99,13 @@ async fn the_first_end_of_a_response_counts() {
 async fn responses_go_with_their_session_and_when_they_are_old() {
     on_both(async |place| {
         let store = open(place).await;
-        store.begin_response(response("early", "c")).await.unwrap();
+        keep(&store, response("early", "c")).await;
         let (lease, id) = begun(&store, "c").await;
-        store.begin_response(response("late", "c")).await.unwrap();
-        store.begin_response(response("other", "d")).await.unwrap();
+        store.release(&lease).await.unwrap();
+        keep(&store, response("late", "c")).await;
+        keep(&store, response("other", "d")).await;
         // Only with its end it is known where its answer stands.
         store.end_response("early", json!({})).await.unwrap();
-        store.release(&lease).await.unwrap();
         assert!(store.remove_session(&id).await.unwrap());
         for (id, is_there) in [("early", false), ("late", false), ("other", true)] {
             assert_eq!(store.response(id).await.unwrap().is_some(), is_there, "{id}");
@@ -78,7 +124,7 @@ async fn responses_go_with_their_session_and_when_they_are_old() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_read_again_is_not_kept() {
+async fn what_could_not_be_read_again_is_not_kept_and_nothing_is_begun() {
     on_both(async |place| {
         let store = open(place).await;
         let mut deep = json!(1);
@@ -89,9 +135,21 @@ async fn what_could_not_be_read_again_is_not_kept() {
             input: deep,
             ..response("deep", "c")
         };
-        let error = store.begin_response(deep).await.unwrap_err();
+        keep(&store, response("first", "c")).await;
+        let lease = lease(&store, &deep).await;
+        let error = store.accept_asked(&lease, asked(deep)).await.unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::TooLarge);
         assert_eq!(store.response("deep").await.unwrap(), None);
+        let known = store.conversation(&session("c")).await.unwrap().unwrap();
+        assert_eq!(known.state, json!({"response": "first"}));
+        let again = store.accept(inbound("c", "deep")).await.unwrap();
+        assert!(matches!(again, Accepted::New { .. }), "{again:?}");
+        // Who has lost the conversation begins nothing there.
+        store.release(&lease).await.unwrap();
+        let late = asked(response("late", "c"));
+        let error = store.accept_asked(&lease, late).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Fenced);
+        assert_eq!(store.response("late").await.unwrap(), None);
     })
     .await;
 }

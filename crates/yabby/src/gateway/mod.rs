@@ -5,5 +5,6 @@ pub(crate) mod door;
 pub(crate) mod holder;
 pub(crate) mod link;
 pub(crate) mod open;
+mod part;
 pub(crate) mod sign;
 pub(crate) mod token;

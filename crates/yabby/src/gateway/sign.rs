@@ -13,6 +13,8 @@ use std::{
 use rustix::{fs::OFlags, process::geteuid};
 use serde::{Deserialize, Serialize};
 
+use super::part::Part;
+
 /// In the state folder.
 const NAME: &str = "gateway.json";
 /// No sign is longer.
@@ -41,25 +43,16 @@ impl Sign {
         if Neighbour::of(state_dir).is_some() {
             return Ok(None);
         }
-        let pid = std::process::id();
-        let (path, part) = (state_dir.join(NAME), state_dir.join(format!("{NAME}.{pid}.part")));
-        // Of a killed process with the same number.
-        let _ = fs::remove_file(&part);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&part)?;
-        // It is seen only whole and with its lock.
-        let written = file.lock().and_then(|()| {
-            let url = url.to_owned();
-            file.write_all(&serde_json::to_vec(&Neighbour { url, pid })?)
-        });
-        let seen = written.and_then(|()| fs::rename(&part, &path));
-        if let Err(error) = seen {
-            let _ = fs::remove_file(&part);
-            return Err(error);
-        }
+        let path = state_dir.join(NAME);
+        let mut part = Part::beside(&path)?;
+        // It is seen only with its lock.
+        part.file().lock()?;
+        let neighbour = Neighbour {
+            url: url.to_owned(),
+            pid: std::process::id(),
+        };
+        part.file().write_all(&serde_json::to_vec(&neighbour)?)?;
+        let file = part.replace(&path)?;
         Ok(Some(Self { path, file }))
     }
 }

@@ -7,13 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::OFlags,
-    process::{geteuid, getpid},
-};
+use rustix::{fs::OFlags, process::geteuid};
 use yabby_core::{Text, text};
 use yabby_servers::managed::private_folder;
 use yabby_store::{KeyHash, new_secret};
+
+use super::part::Part;
 
 /// A file that does not hold more is one that somebody has begun to write by hand.
 const SHORTEST: usize = 16;
@@ -95,21 +94,11 @@ impl Token {
 
 /// Makes the file whole or not at all, also when another Yabby starts in the same moment: the first one stays.
 fn make(path: &Path) -> io::Result<()> {
-    let part = path.with_extension(format!("{}.part", getpid().as_raw_nonzero()));
-    let _ = fs::remove_file(&part);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&part)?;
+    let mut part = Part::beside(path)?;
     let secret = new_secret()?;
-    let written = writeln!(file, "{}", secret.secret.expose()).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match fs::hard_link(&part, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
-    });
-    let _ = fs::remove_file(&part);
-    linked
+    writeln!(part.file(), "{}", secret.secret.expose())?;
+    part.file().sync_all()?;
+    part.settle(path)
 }
 
 /// Follows no link: it could lead to a file that somebody else has chosen.

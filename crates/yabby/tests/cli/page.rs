@@ -154,6 +154,43 @@ fn a_question_is_a_card_and_its_answer_goes_on() {
     assert!(result.contains("marmalade"), "{result}");
 }
 
+/// What the page reads when it is opened later.
+#[test]
+fn what_was_denied_or_stopped_is_kept_as_that() {
+    let (server, home) = desk();
+    server.chat(script![tool_call("c1", "exec", r#"{"command":"echo marmalade"}"#)]);
+    server.chat("I would have said marmalade.");
+    server.chat(script![text("On and "), hang()]);
+    let served = Served::start(&home);
+    let mut events = served.events();
+    served.say("m1", "run it");
+    let asked = events.next(&["asked"]);
+    events.next(&["ended"]);
+    let path = format!("/api/approvals/{}", asked["approval"]["id"].as_str().unwrap());
+    assert_eq!(served.call("POST", &path, Some(&json!({"approve": false}))).0, 202);
+    let entries = || {
+        let read = served.get("/api/conversations/agent%3Amain%3Amain/entries");
+        read["entries"].as_array().unwrap().clone()
+    };
+    served.until(
+        || entries().last().unwrap()["kind"] == "assistant",
+        "the answer to that",
+    );
+    let result = entries().into_iter().find(|entry| entry["kind"] == "tool");
+    assert_eq!(result.unwrap()["state"], "denied");
+    served.say("m2", "endless?");
+    events.next(&["text"]);
+    served.say("m3", "/stop");
+    served.until(|| server.busy() == 0, "the end of the answer");
+    let last = || entries().into_iter().rev().take(2).collect::<Vec<_>>();
+    served.until(
+        || last()[0]["kind"] == "notice" && last()[1]["text"] == "On and",
+        "what was stopped",
+    );
+    // What the model reads of it is in its own words.
+    assert_eq!(last()[0]["words"], json!({"en": "stopped", "zh-TW": "已停止"}));
+}
+
 #[test]
 fn what_is_wrong_is_told_with_what_to_do() {
     let (_server, home) = desk();

@@ -304,6 +304,55 @@ fn a_response_that_was_in_progress_when_its_gateway_was_killed_gets_its_answer()
 }
 
 #[test]
+fn a_cut_answer_is_incomplete_after_a_restart_too() {
+    let (server, home) = desk();
+    let served = Served::start(&home);
+    server.chat(script![text("Hel"), sleep_ms(60_000), text("lo.")]);
+    let begun = respond(&served, &json!({"background": true}));
+    while server.model_calls().is_empty() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // Killed.
+    drop(served);
+    server.chat(script![text("Once upon a"), finish("length")]);
+    let served = Served::start(&home);
+    let done = until(&served, &at(&begun), "incomplete");
+    assert_eq!(
+        (
+            &done["incomplete_details"],
+            &done["output"][0]["status"],
+            &done["output"][0]["content"][0]["text"],
+        ),
+        (
+            &json!({"reason": "max_output_tokens"}),
+            &json!("incomplete"),
+            &json!("Once upon a")
+        )
+    );
+}
+
+/// The answer to the client is an error, so that it asks again.
+#[test]
+fn a_response_that_cannot_be_kept_begins_nothing() {
+    let (server, home) = desk();
+    let served = Served::start(&home);
+    let first = respond(&served, &json!({}));
+    let mut deep = json!("deep");
+    for _ in 0..110 {
+        deep = json!([deep]);
+    }
+    let mut body = json!({"model": "yabby", "input": "twice?", "previous_response_id": first["id"]});
+    body["metadata"] = json!({"a": deep});
+    assert_eq!(code(&served.call("POST", PATH, Some(&body))), (400, "invalid_value"));
+    body["metadata"] = json!({});
+    let (status, second) = served.call("POST", PATH, Some(&body));
+    assert_eq!((status, &second["status"]), (200, &json!("completed")), "{second}");
+    let calls = server.model_calls();
+    let told = calls.last().unwrap().body["messages"].to_string();
+    assert_eq!((calls.len(), told.matches("twice?").count()), (2, 1), "{told}");
+}
+
+#[test]
 fn to_cancel_what_is_over_stops_nothing_else() {
     let (server, home) = desk();
     let served = Served::start(&home);

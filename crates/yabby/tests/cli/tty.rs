@@ -54,7 +54,7 @@ pub(crate) struct Tty {
 
 impl Tty {
     /// A chat.
-    fn open(home: &Home) -> Self {
+    pub(crate) fn open(home: &Home) -> Self {
         Self::run(home, &["up", "--port", "0"])
     }
 
@@ -103,7 +103,7 @@ impl Tty {
     }
 
     /// The rest of the line that is shown now.
-    fn rest(&mut self) -> String {
+    pub(crate) fn rest(&mut self) -> String {
         loop {
             if let Some(end) = self.shown.find('\n') {
                 let line: String = self.shown.drain(..=end).collect();
@@ -130,7 +130,7 @@ impl Tty {
     }
 
     /// Waits for the prompt; from then on every key goes to the line editor.
-    fn prompt(&mut self) {
+    pub(crate) fn prompt(&mut self) {
         self.sees("> ");
     }
 
@@ -142,7 +142,7 @@ impl Tty {
     }
 
     /// Ctrl-D at the prompt; returns the exit code.
-    fn leave(mut self) -> Option<i32> {
+    pub(crate) fn leave(mut self) -> Option<i32> {
         self.press("\x04");
         self.running.ran().code
     }
@@ -337,6 +337,22 @@ fn a_chat_takes_the_next_port_where_somebody_has_its_own() {
     tty.sees("instead? [Y/n]");
     tty.press("n\r");
     assert_eq!(tty.ends().0, Some(130));
+}
+
+#[test]
+fn a_chat_tells_when_nobody_is_asked_for_a_key() {
+    const OPEN: &str = "nobody is asked for a key: every program on this machine may use your models";
+    let server = ModelServer::start_on_thread();
+    let provider = crate::home::provider("box", &server.base_url(), "openai-completions");
+    for (mode, tells) in [("none", true), ("token", false)] {
+        let gateway = format!("{{ gateway: {{ auth: {{ mode: '{mode}' }} }}, ");
+        let home = Home::with_config(&provider.replacen('{', &gateway, 1));
+        let mut tty = Tty::open(&home);
+        tty.sees("in a browser: ");
+        assert_eq!(tty.seen.contains(OPEN), tells, "{:?}", tty.seen);
+        tty.prompt();
+        assert_eq!(tty.leave(), Some(0));
+    }
 }
 
 /// Whoever came in through a gateway could ask models that are far away.

@@ -18,6 +18,7 @@ use crate::{
     home::{Home, watch},
     serve,
     socket::{Frame, Socket},
+    tty::Tty,
 };
 
 const MAIN: &str = "/api/conversations/agent%3Amain%3Amain";
@@ -402,5 +403,27 @@ fn what_an_ended_gateway_had_begun_goes_on_at_once() {
     let begin = Instant::now();
     left.until(|| left.entries() == ["user: hello", "assistant: Whole."], "the answer");
     // The lease of one that was killed is over after half a minute.
+    assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
+}
+
+/// So does a chat with a page, for what was begun there.
+#[test]
+fn what_was_begun_at_the_page_of_a_chat_goes_on_when_the_chat_ends() {
+    let server = ModelServer::start_on_thread();
+    let url = Postgres::shared().new_database();
+    let homes = [(); 2].map(|()| home(&url, &server));
+    let mut chat = Tty::open(&homes[0]);
+    chat.sees("in a browser: ");
+    let page = Served::with_link(&chat.rest());
+    chat.prompt();
+    server.chat(script![text("Half an "), hang()]);
+    let mut events = page.events();
+    page.say("m1", "hello");
+    events.next(&["text"]);
+    let other = gateway(&homes[1]);
+    server.chat("Whole.");
+    let begin = Instant::now();
+    assert_eq!(chat.leave(), Some(0));
+    other.until(|| other.entries() == ["user: hello", "assistant: Whole."], "the answer");
     assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
 }

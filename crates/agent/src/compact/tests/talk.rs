@@ -184,6 +184,7 @@ impl Turn {
             Some(words) => talk.answers(&"answer ".repeat(words)),
             None => talk.note(&Note::Unanswered {
                 text: "[no answer came]".to_owned(),
+                seen: None,
             }),
         }
     }

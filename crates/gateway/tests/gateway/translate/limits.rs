@@ -3,7 +3,7 @@
 use serde_json::json;
 use yabby_core::Zone;
 use yabby_store::Scopes;
-use yabby_testkit::{ModelServer, script};
+use yabby_testkit::{Fault, ModelServer, Refusal, script};
 use yabby_wire::clients::Api;
 
 use super::{ask, message, path};
@@ -83,4 +83,37 @@ async fn a_key_spends_no_more_than_its_budget() {
     let costs = scene.attempts().into_iter().map(|attempt| attempt.cost.map(cents));
     assert_eq!(costs.collect::<Vec<_>>(), [Some(33.0), None]);
     assert_eq!(hosted.model_calls().len(), 1);
+}
+
+/// The search for tools that a server refuses is a part of what the key spends.
+#[tokio::test]
+async fn a_key_pays_for_the_questions_beside_its_request() {
+    let hosted = ModelServer::start().await;
+    hosted.fault(Fault::Refuses(Refusal::Schema("nonsense".to_owned())));
+    let kept = Kept::new().await;
+    let (key, _) = kept.add(Scopes::default()).await;
+    let config = json!({"models": {"providers": {"far": {
+        "baseUrl": hosted.base_url(), "api": "openai-completions", "zone": "hosted",
+        "models": [{"id": "m", "cost": {"input": 1000, "output": 0}}],
+    }}}});
+    let scene = Scene::with_keys(&config.to_string(), Some(kept.keys.clone())).await;
+    let tool = |place: usize| {
+        let about = if place == 3 { "nonsense" } else { "sense" };
+        let schema = json!({"type": "object", "properties": {"a": {
+            "type": "string", "description": about, "minLength": 1}}});
+        json!({"name": format!("tool{place}"), "description": "A tool", "input_schema": schema})
+    };
+    let tools: Vec<_> = (0..8).map(tool).collect();
+    let mut body = ask(Api::Messages, json!({"tools": tools}));
+    body["model"] = "far/m".into();
+    let answer = scene
+        .with_key(key.secret.expose(), "POST", "/v1/messages", &body.to_string())
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // It was not said to the model.
+    assert_eq!(answer.header("x-yabby-left-out"), "tools (tool3)");
+    let costs = scene.attempts().into_iter().filter_map(|attempt| attempt.cost);
+    let (attempts, all) = (costs.sum::<f64>(), scene.spending.today().usd);
+    // At least three questions were answered, with more than ten tokens each.
+    assert!(all > attempts + 0.03, "{all} {attempts}");
 }

@@ -1,6 +1,7 @@
 //! What cannot be put into the words of another API, and what is left out.
 
 use serde_json::{Value, json};
+use yabby_testkit::{Fault, Refusal};
 use yabby_wire::{Dialect, clients::Api};
 
 use super::{ask, message, path, scene, tools};
@@ -132,4 +133,37 @@ async fn what_is_left_out_is_named() {
     let sent = &server.model_calls()[0].body;
     assert_eq!(sent["tools"].as_array().unwrap().len(), 1);
     assert!(sent.get("include").is_none() && sent.get("store").is_none(), "{sent}");
+}
+
+/// Now, and in the next answer, when it is known already.
+#[tokio::test]
+async fn what_a_server_has_refused_is_named() {
+    let (server, scene) = scene(Dialect::Chat).await;
+    for refusal in [
+        Refusal::Field("temperature".to_owned()),
+        Refusal::Field("top_p".to_owned()),
+        Refusal::Field("stop".to_owned()),
+        Refusal::NamedSchema("patch".to_owned()),
+    ] {
+        server.fault(Fault::Refuses(refusal));
+    }
+    let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
+    let tools = json!([
+        tools(Api::Messages)[0],
+        {"name": "patch", "description": "d", "input_schema": schema},
+    ]);
+    let more = json!({"tools": tools, "temperature": 0.5, "top_p": 0.5, "stop_sequences": ["\n"]});
+    for stream in [false, true, false] {
+        let mut body = ask(Api::Messages, more.clone());
+        body["stream"] = stream.into();
+        let answer = scene.post("/v1/messages", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let mut left_out: Vec<&str> = answer.header("x-yabby-left-out").split(", ").collect();
+        left_out.sort_unstable();
+        assert_eq!(left_out, ["stop_sequences", "temperature", "tools (patch)", "top_p"]);
+    }
+    // Who says nothing of it is told nothing.
+    let plain = ask(Api::Messages, json!({"tools": [tools[0]]}));
+    let answer = scene.post("/v1/messages", &plain.to_string()).await;
+    assert_eq!((answer.status, answer.header("x-yabby-left-out")), (200, ""));
 }

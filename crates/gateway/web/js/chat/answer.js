@@ -42,7 +42,7 @@ function Part({ part, live }) {
       return part.entry.text.trim() ? html`<${Prose} text=${part.entry.text} />` : null;
     case "tool": {
       const running = live?.tools.find((tool) => tool.id === part.call.id);
-      const state = running?.state ?? (part.result ? "done" : live ? "running" : "waiting");
+      const state = running?.state ?? part.result?.state ?? (part.result ? "done" : live ? "running" : "waiting");
       const output = part.result?.text ?? running?.output ?? "";
       return html`<${Tool} call=${part.call} state=${state} output=${output} summary=${running?.summary} />`;
     }

@@ -6,6 +6,7 @@ import { Icon } from "../ui/icons.js";
 /** A result as long as a book makes the page slow. */
 const MOST = 20_000;
 const LAST_LINES = 8;
+const ICONS = { done: "check", failed: "warn", denied: "close", expired: "close", not_run: "close" };
 
 /** `call: {name, arguments}`, `state`, `output`, `summary`. */
 export function Tool({ call, state, output = "", summary = null }) {
@@ -17,7 +18,7 @@ export function Tool({ call, state, output = "", summary = null }) {
   return html`
     <details class="tool ${state}" open=${open} onToggle=${(event) => (chosen.value = event.target.open)}>
       <summary>
-        <${Icon} name=${state === "failed" ? "warn" : state === "done" ? "check" : "tool"} size="16" />
+        <${Icon} name=${ICONS[state] ?? "tool"} size="16" />
         <code>${call.name}</code>
         <span class="short">${shortened(args)}</span>
         <span class="state ${isRunning ? "shimmer" : ""}">${said(summary) || t(`tool.${state}`)}</span>

@@ -14,7 +14,7 @@ pub(super) struct Response<'a> {
     created_at: u64,
     status: &'static str,
     error: Option<Value>,
-    incomplete_details: Option<Value>,
+    incomplete_details: Value,
     model: &'a str,
     output: &'a [Value],
     usage: Option<Value>,
@@ -125,6 +125,15 @@ pub(super) fn item_status(reason: EndReason) -> &'static str {
     }
 }
 
+/// Why an answer is not complete; null where it is.
+pub(super) fn incomplete(reason: EndReason) -> Value {
+    match reason {
+        EndReason::Length => json!({"reason": "max_output_tokens"}),
+        EndReason::Refused => json!({"reason": "content_filter"}),
+        EndReason::Stop | EndReason::ToolCalls | EndReason::Unknown => Value::Null,
+    }
+}
+
 /// The id of an item: that of its response with another beginning.
 pub(super) fn item_id(kind: &str, meta: &Meta, index: usize) -> String {
     let id = meta.id.strip_prefix("resp_").unwrap_or(&meta.id);
@@ -180,9 +189,8 @@ impl<'a> Response<'a> {
             Status::Failed(_, usage) => ("failed", Some(usage)),
         };
         let incomplete = match status {
-            Status::Ended(EndReason::Length, _) => Some("max_output_tokens"),
-            Status::Ended(EndReason::Refused, _) => Some("content_filter"),
-            _ => None,
+            Status::Ended(reason, _) => incomplete(reason),
+            Status::InProgress | Status::Failed(..) => Value::Null,
         };
         Self {
             id: &meta.id,
@@ -193,7 +201,7 @@ impl<'a> Response<'a> {
                 Status::Failed(failure, _) => Some(error_value(failure)),
                 Status::InProgress | Status::Ended(..) => None,
             },
-            incomplete_details: incomplete.map(|reason| json!({"reason": reason})),
+            incomplete_details: incomplete,
             model: &meta.model,
             output,
             usage: usage.map(usage_value),

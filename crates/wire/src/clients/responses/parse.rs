@@ -175,11 +175,7 @@ impl Reader<'_> {
                 call.arguments.insert("input".to_owned(), input.into());
                 self.talk.call(call);
             }
-            "function_call_output" | "custom_tool_call_output" => {
-                let id = item.needed_text("call_id")?;
-                let output = Content::of(item.take("output")).map_err(|error| error.within("output"))?;
-                self.talk.result(id, output);
-            }
+            "function_call_output" | "custom_tool_call_output" => self.output(&mut item)?,
             "reasoning" => self.reasoning(item),
             REFERENCE => {
                 let id = item.needed_text("id")?;
@@ -219,6 +215,24 @@ impl Reader<'_> {
                 let problem = format!("must be user, assistant, system or developer, not `{other}`");
                 return Err(InvalidRequest::wrong("role", problem));
             }
+        }
+        Ok(())
+    }
+
+    /// What a tool has returned. Codex tells with an item that has no `call_id` what nobody has called for: the words of a
+    /// schedule, or of another thread (github.com/openai/codex/issues/42088). The real API takes them, and a server takes no
+    /// result without its call, so that they are said in the user's voice, marked.
+    fn output(&mut self, item: &mut Fields) -> Read<()> {
+        let id = item.text("call_id")?.filter(|id| !id.is_empty());
+        let name = item.text("name")?.filter(|name| !name.is_empty());
+        let mut output = Content::of(item.take("output")).map_err(|error| error.within("output"))?;
+        match (id, name) {
+            (Some(id), _) => self.talk.result(id, output),
+            (None, Some(name)) => {
+                let text = format!("<output of=\"{name}\">\n{}\n</output>", output.text("\n"));
+                self.talk.user(text, output.images);
+            }
+            (None, None) => return Err(InvalidRequest::missing("call_id")),
         }
         Ok(())
     }

@@ -1,26 +1,29 @@
 //! A response in one piece.
 
 use serde_json::Value;
-use yabby_core::Usage;
+use yabby_core::{EndReason, Usage};
 
 use super::{
     super::{encoder::Meta, sse, whole::Part},
     object::{
-        Response, Status, call_item, encrypted, item_id, item_status, message_item, reasoning_item, summary_part,
-        text_part, usage_value,
+        Response, Status, call_item, encrypted, incomplete, item_id, item_status, message_item, reasoning_item,
+        summary_part, text_part, usage_value,
     },
 };
 
-/// A response that is known only as it was begun, with an answer that was found since. What it has used is not known.
-pub fn response_found(mut begun: Value, text: &str) -> Value {
+/// A response that is known only as it was begun, with an answer that was found since, and why that has ended. What it has
+/// used is not known.
+pub fn response_found(mut begun: Value, text: &str, reason: EndReason) -> Value {
     let Some(response) = begun.as_object_mut() else {
         return begun;
     };
     let id = response.get("id").and_then(Value::as_str).unwrap_or_default();
     let id = format!("msg_{}_0", id.strip_prefix("resp_").unwrap_or(id));
-    let message = message_item(&id, "completed", &[text_part(text)]);
+    let status = item_status(reason);
+    let message = message_item(&id, status, &[text_part(text)]);
     response.insert("output".to_owned(), Value::Array(vec![message]));
-    response.insert("status".to_owned(), "completed".into());
+    response.insert("status".to_owned(), status.into());
+    response.insert("incomplete_details".to_owned(), incomplete(reason));
     response.insert("usage".to_owned(), usage_value(&Usage::default()));
     begun
 }

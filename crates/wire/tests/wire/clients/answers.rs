@@ -293,10 +293,12 @@ fn a_response_says_how_far_it_has_come() {
         )
     );
     // With an answer that is found later it is as if it had been followed, but for what it has used.
-    let mut encoder = WholeEncoder::new(meta(Api::Responses));
-    encoder.event(&ModelEvent::Text("Hello.".to_owned()));
-    let followed = read(encoder.end(EndReason::Stop, Usage::default()));
-    assert_eq!(response_found(begun, "Hello."), followed);
+    for reason in [EndReason::Stop, EndReason::Length] {
+        let mut encoder = WholeEncoder::new(meta(Api::Responses));
+        encoder.event(&ModelEvent::Text("Hello.".to_owned()));
+        let followed = read(encoder.end(reason, Usage::default()));
+        assert_eq!(response_found(begun.clone(), "Hello.", reason), followed);
+    }
     let mut encoder = WholeEncoder::new(meta(Api::Responses));
     encoder.event(&ModelEvent::Text("Hel".to_owned()));
     let failed = read(encoder.failed(&Failure::new(502, "no_answer", "nobody has answered"), USAGE));

@@ -5,6 +5,10 @@ mod answers;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod there_and_back;

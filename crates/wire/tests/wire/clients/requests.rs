@@ -4,19 +4,10 @@ use serde_json::{Map, Value, json};
 use yabby_core::{
     Image, Message, ModelRequest, Opaque, OpaqueSource, OutputSchema, PromptCache, Thinking, Tool, ToolCall, ToolChoice,
 };
-use yabby_wire::{
-    Dialect,
-    clients::{Api, ClientRequest, EmbeddingsRequest, EncodingFormat, InvalidKind, Items, Sampling, item_references},
-};
+use yabby_wire::clients::{Api, ClientRequest, Items, Sampling, item_references};
 
-fn parse(api: Api, body: &Value) -> ClientRequest {
+pub(super) fn parse(api: Api, body: &Value) -> ClientRequest {
     api.parse(body.to_string().as_bytes()).unwrap()
-}
-
-/// The field and the words of a refusal.
-fn refused(api: Api, body: &Value) -> (InvalidKind, String) {
-    let error = api.parse(body.to_string().as_bytes()).unwrap_err();
-    (error.kind, error.to_string())
 }
 
 const PNG: &str = "iVBORw0KGgo=";
@@ -250,6 +241,36 @@ fn responses() {
     assert_eq!(sources.map(|part| &part.from).collect::<Vec<_>>(), [&source]);
 }
 
+/// Codex tells in this way what nobody has called for (github.com/openai/codex/issues/42088, 44723).
+#[test]
+fn an_output_without_a_call_is_told_in_the_users_voice() {
+    let read = parse(
+        Api::Responses,
+        &json!({"input": [
+            {"role": "user", "content": "Wait."},
+            {"type": "function_call", "call_id": "a", "name": "weather", "arguments": "{\"city\":\"Rome\"}"},
+            {"type": "function_call_output", "call_id": "a", "output": "18 C"},
+            {"type": "function_call_output", "id": "fco_1", "name": "automation_update", "namespace": "codex_app",
+                "output": [{"type": "input_text", "text": "<heartbeat/>"},
+                    {"type": "input_image", "image_url": format!("data:image/png;base64,{PNG}")}]},
+            {"type": "custom_tool_call_output", "call_id": "", "name": "patch", "output": "done"},
+        ]}),
+    );
+    assert_eq!(
+        read.request.messages,
+        [
+            user("Wait.", Vec::new()),
+            Message::calling("", vec![call("a")]),
+            Message::result(&call("a"), "18 C"),
+            user(
+                "<output of=\"automation_update\">\n<heartbeat/>\n</output>",
+                vec![png()]
+            ),
+            user("<output of=\"patch\">\ndone\n</output>", Vec::new()),
+        ]
+    );
+}
+
 #[test]
 fn messages() {
     let mark = json!({"type": "ephemeral"});
@@ -381,272 +402,5 @@ fn a_type_is_asked_for_in_both_apis_of_openai() {
     assert_eq!(
         (responses.request.thinking, responses.wants_reasoning),
         (Some(Thinking::Low), Some(true))
-    );
-}
-
-#[test]
-fn refusals_name_their_field() {
-    let chat = |message: Value| json!({"messages": [{"role": "user", "content": "Hi"}, message]});
-    let picture =
-        |url: &str| chat(json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}));
-    let asked = |more: Value| {
-        let mut body = json!({"messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
-    let cases = [
-        (Api::Chat, json!([])),
-        (Api::Chat, json!({})),
-        (Api::Chat, json!({"messages": []})),
-        (Api::Chat, chat(json!("Hi"))),
-        (Api::Chat, chat(json!({"role": "bot", "content": "Hi"}))),
-        (Api::Chat, chat(json!({"role": "user", "content": 1}))),
-        (Api::Chat, chat(json!({"role": "user", "content": [{"type": "text"}]}))),
-        (Api::Chat, picture("https://example.com/a.png")),
-        (Api::Chat, picture("data:image/png,x")),
-        (Api::Chat, picture("data:image/svg+xml;base64,PHN2Zy8+")),
-        (Api::Chat, chat(json!({"role": "tool", "content": "x"}))),
-        (
-            Api::Chat,
-            chat(json!({"role": "assistant", "tool_calls": [{"id": "a", "function": {}}]})),
-        ),
-        (Api::Chat, asked(json!({"n": 2}))),
-        (Api::Chat, asked(json!({"functions": []}))),
-        (Api::Chat, asked(json!({"model": 1}))),
-        (Api::Chat, asked(json!({"stream": "yes"}))),
-        (Api::Chat, asked(json!({"max_tokens": 0}))),
-        (Api::Chat, asked(json!({"reasoning_effort": "hard"}))),
-        (Api::Chat, asked(json!({"response_format": {"type": "xml"}}))),
-        (
-            Api::Chat,
-            asked(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}})),
-        ),
-        (Api::Chat, asked(json!({"tools": [{"type": "web_search"}]}))),
-        (
-            Api::Chat,
-            asked(json!({"tools": [{"type": "function", "function": {"name": ""}}]})),
-        ),
-        (Api::Chat, asked(json!({"tool_choice": "always"}))),
-        (
-            Api::Chat,
-            asked(json!({"tool_choice": {"type": "function", "function": {"name": "f"}}})),
-        ),
-        (Api::Responses, json!({})),
-        (Api::Responses, asked(json!({"prompt": {"id": "p"}}))),
-        (Api::Responses, asked(json!({"conversation": "c"}))),
-        (
-            Api::Responses,
-            asked(json!({"input": [{"type": "item_reference", "id": "msg_1"}]})),
-        ),
-        (
-            Api::Responses,
-            asked(json!({"input": [{"role": "user", "content": [{"type": "input_file"}]}]})),
-        ),
-        (
-            Api::Responses,
-            asked(json!({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]})),
-        ),
-        (Api::Responses, asked(json!({"tool_choice": {"type": "web_search"}}))),
-        (
-            Api::Responses,
-            asked(json!({"text": {"format": {"type": "json_schema"}}})),
-        ),
-        (Api::Responses, asked(json!({"reasoning": {"effort": 3}}))),
-        (
-            Api::Messages,
-            json!({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://a"}}]}]}),
-        ),
-        (
-            Api::Messages,
-            json!({"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "base64"}}]}]}),
-        ),
-        (
-            Api::Messages,
-            json!({"messages": [{"role": "user", "content": [{"type": "tool_result", "content": "x"}]}]}),
-        ),
-        (
-            Api::Messages,
-            json!({"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": 1}]}]}),
-        ),
-        (Api::Messages, asked(json!({"thinking": {"type": "hard"}}))),
-        (
-            Api::Messages,
-            asked(json!({"tool_choice": {"type": "tool", "name": "f"}})),
-        ),
-        (Api::Messages, asked(json!({"stop_sequences": ["a", 1]}))),
-    ];
-    let told: Vec<String> = cases
-        .iter()
-        .map(|(api, body)| {
-            let (kind, words) = refused(*api, body);
-            format!("{kind:?}: {words}")
-        })
-        .collect();
-    insta::assert_snapshot!(told.join("\n"));
-}
-
-#[test]
-fn a_body_that_is_no_json() {
-    for api in Api::ALL {
-        let error = api.parse(b"{bad").unwrap_err();
-        assert_eq!((error.kind, error.field.as_str()), (InvalidKind::NotJson, ""));
-        assert!(error.to_string().starts_with("the body is no JSON: "), "{error}");
-    }
-}
-
-/// What the neutral request has no place for, in the words of who is asked.
-#[test]
-fn fields_are_translated() {
-    let read = parse(
-        Api::Chat,
-        &json!({
-            "messages": [{"role": "user", "content": "Hi"}], "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1,
-            "presence_penalty": 0.1, "frequency_penalty": 0.2, "parallel_tool_calls": false, "min_p": 0.1,
-            "response_format": {"type": "json_object"},
-            "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required",
-        }),
-    );
-    let fields = |dialect| Value::Object(read.fields_for(dialect));
-    assert_eq!(
-        fields(Dialect::Chat),
-        json!({
-            "min_p": 0.1, "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1, "presence_penalty": 0.1,
-            "frequency_penalty": 0.2, "parallel_tool_calls": false, "response_format": {"type": "json_object"},
-        })
-    );
-    assert_eq!(
-        fields(Dialect::Responses),
-        json!({"top_p": 0.5, "parallel_tool_calls": false, "text": {"format": {"type": "json_object"}}})
-    );
-    assert_eq!(
-        fields(Dialect::Messages),
-        json!({
-            "top_p": 0.5, "top_k": 4, "stop_sequences": ["a", "b"],
-            "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
-        })
-    );
-    assert_eq!(
-        fields(Dialect::Ollama),
-        json!({
-            "top_p": 0.5, "top_k": 4, "stop": ["a", "b"], "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.2,
-            "format": "json",
-        })
-    );
-}
-
-#[test]
-fn ways_to_ask_for_thinking() {
-    let chat = |more: Value| {
-        let mut body = json!({"messages": [{"role": "user", "content": "Hi"}]});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
-    for (api, body, level, wanted) in [
-        (
-            Api::Chat,
-            json!({"reasoning": {"effort": "low"}}),
-            Some(Thinking::Low),
-            true,
-        ),
-        (
-            Api::Chat,
-            json!({"reasoning": {"effort": "low", "exclude": true}}),
-            Some(Thinking::Low),
-            false,
-        ),
-        (
-            Api::Chat,
-            json!({"reasoning": {"enabled": false}}),
-            Some(Thinking::Off),
-            false,
-        ),
-        (
-            Api::Chat,
-            json!({"reasoning_effort": "none"}),
-            Some(Thinking::Off),
-            false,
-        ),
-        (Api::Chat, json!({}), None, false),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "disabled"}}),
-            Some(Thinking::Off),
-            false,
-        ),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "adaptive"}}),
-            Some(Thinking::Adaptive),
-            true,
-        ),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "adaptive", "display": "omitted"}}),
-            Some(Thinking::Adaptive),
-            false,
-        ),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}),
-            Some(Thinking::Max),
-            true,
-        ),
-        (
-            Api::Messages,
-            json!({"output_config": {"effort": "low"}}),
-            Some(Thinking::Low),
-            false,
-        ),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}),
-            Some(Thinking::Minimal),
-            true,
-        ),
-        (
-            Api::Messages,
-            json!({"thinking": {"type": "enabled", "budget_tokens": 30000}}),
-            Some(Thinking::Xhigh),
-            true,
-        ),
-    ] {
-        let read = parse(api, &chat(body.clone()));
-        let wants = read.wants_reasoning == Some(true);
-        assert_eq!((read.request.thinking, wants), (level, wanted), "{body}");
-    }
-}
-
-#[test]
-fn embeddings() {
-    let read = |body: Value| EmbeddingsRequest::parse(body.to_string().as_bytes());
-    let asked = read(json!({"model": "e", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 3, "x": 1}));
-    assert_eq!(
-        asked.unwrap(),
-        EmbeddingsRequest {
-            model: Some("e".to_owned()),
-            input: vec!["a".to_owned(), "b".to_owned()],
-            encoding: EncodingFormat::Base64,
-            dimensions: Some(3),
-            user: None,
-            others: Map::from_iter([("x".to_owned(), 1.into())]),
-        }
-    );
-    assert_eq!(read(json!({"input": "a"})).unwrap().input, ["a"]);
-    let words = |body| read(body).unwrap_err().to_string();
-    assert_eq!(
-        [
-            words(json!({})),
-            words(json!({"input": []})),
-            words(json!({"input": [1, 2]})),
-            words(json!({"input": ["a", [1]]})),
-            words(json!({"input": "a", "encoding_format": "int8"})),
-        ],
-        [
-            "`input`: is required",
-            "`input`: must not be empty",
-            "`input[0]`: must be text; tokens are not taken",
-            "`input[1]`: must be text; tokens are not taken",
-            "`encoding_format`: must be float or base64, not `int8`",
-        ]
     );
 }

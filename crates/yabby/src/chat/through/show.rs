@@ -68,12 +68,11 @@ impl Screen {
                             shown => shown,
                         }
                     } else {
-                        match live(&event, reasoning, self.terminal.lang, &mut told) {
-                            Some(live) => self.live(live),
-                            None => {
-                                self.asked.extend(asked(&event));
-                                Ok(())
-                            }
+                        if let Some(live) = live(&event, reasoning, self.terminal.lang, &mut told) {
+                            self.live(live)
+                        } else {
+                            self.asked.extend(asked(&event));
+                            Ok(())
                         }
                     }
                 }
@@ -108,8 +107,8 @@ impl Screen {
                 self.notice(&text!("{words}", words = words(&entry["words"], self.terminal.lang)))?;
             }
         }
-        let answers = entries.iter().filter(|entry| is(entry, "assistant"));
-        match answers.last().and_then(|entry| entry["text"].as_str()) {
+        let mut answers = entries.iter().filter(|entry| is(entry, "assistant"));
+        match answers.next_back().and_then(|entry| entry["text"].as_str()) {
             Some(answer) if !answer.trim().is_empty() => self.answer(answer),
             _ => Ok(()),
         }

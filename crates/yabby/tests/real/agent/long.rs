@@ -14,7 +14,6 @@ const NAME: &str = "long";
 /// `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture thirty_turns`
 #[test]
 #[ignore = "takes ten minutes on two cores"]
-#[expect(clippy::print_stdout, reason = "what was measured, and what a model has made of it")]
 fn thirty_turns_on_a_window_of_8k() {
     let begin = Instant::now();
     let desk = Desk::open(

@@ -187,7 +187,7 @@ fn tools_that_do_not_compile_are_found() {
         .unwrap();
     let endpoint = &plan.candidates[0].endpoint;
     let http = Http::default();
-    let found = runtime.block_on(endpoint.find_refused_tools(&http, Dialect::Chat, "smollm2", &request));
+    let found = runtime.block_on(endpoint.find_refused_tools(&http, Dialect::Chat, "smollm2", &request, &mut ()));
     let names: Vec<String> = found.unwrap().into_iter().map(|tool| tool.name).collect();
     assert_eq!(names, ["tool2", "tool7"]);
 }
