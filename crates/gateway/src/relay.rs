@@ -17,7 +17,7 @@ use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
 use yabby_store::KeyKind;
 
 use crate::{
-    api::{Api, Refusal},
+    api::{Api, Refusal, path_of},
     asking::{Answering, Sending},
     assistant::{Programs, may_talk_to},
     auth,
@@ -27,6 +27,7 @@ use crate::{
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
     skim::skim,
+    telemetry::Trace,
     translate::{self, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
     turn::after_others,
@@ -69,6 +70,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) payer: Payer,
     /// For whom it cannot pass as it is.
     reading: Reading,
+    /// What is told of it.
+    pub(crate) trace: Trace,
 }
 
 /// How a target is asked.
@@ -102,11 +105,14 @@ impl Relay {
             body: body.bytes(),
             caller,
             reading: Reading::default(),
+            trace: self.metrics.request(path_of(api), headers),
         };
-        match self.relay(&asked).await {
+        let response = match self.relay(&asked).await {
             Ok(response) => response,
             Err(refusal) => refused(api, &refusal),
-        }
+        };
+        asked.trace.status(response.status());
+        response
     }
 
     async fn relay(&self, asked: &Asked<'_>) -> Result<Response<Out>, Refusal> {
@@ -125,12 +131,17 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
+            // Its turn is told of.
+            asked.trace.forget();
             return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
         }
         let route = self
             .routes
             .find(asked.api, name.as_deref())
             .map_err(|error| no_plan(&error))?;
+        if let Some(name) = &name {
+            asked.trace.asks(name);
+        }
         let mut tried = Tried::default();
         let mut targets = route.in_order_for(&asked.caller);
         let scopes = asked.by.scopes();

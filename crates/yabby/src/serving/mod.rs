@@ -195,6 +195,7 @@ impl Following {
         let changed = [
             ("store", new.store != old.store),
             ("gateway", new.gateway != old.gateway),
+            ("diagnostics", new.otel != old.otel),
         ];
         for (section, _) in changed.iter().filter(|(_, changed)| *changed) {
             terminal.notice(&text!(
