@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use yabby_config::{Config, Loaded};
+use yabby_config::{Config, GatewaySettings, Loaded};
 use yabby_core::{ModelRef, Text, text};
 use yabby_route::{PlanError, Tally, Wanted, plan};
 use yabby_servers::{Fleet, Keeper};
@@ -17,6 +17,8 @@ use yabby_servers::{Fleet, Keeper};
 use crate::{
     Upkeep, Words,
     app::Settings,
+    auth::Gate,
+    exposure::{Exposed, Exposure},
     feed::{Event, Feed},
     log::{Level, Log},
     relay::Relay,
@@ -62,7 +64,11 @@ pub(crate) struct Now {
 
 /// Gives a gateway another config.
 #[derive(Clone, Debug)]
-pub struct Reload(Arc<Now>);
+pub struct Reload {
+    now: Arc<Now>,
+    gate: Arc<Gate>,
+    exposure: Exposure,
+}
 
 // === impl Now ===
 
@@ -137,65 +143,78 @@ impl Now {
 // === impl Reload ===
 
 impl Reload {
-    pub(crate) fn new(now: &Arc<Now>) -> Self {
-        Self(Arc::clone(now))
+    pub(crate) fn new(now: &Arc<Now>, gate: &Arc<Gate>, exposure: Exposure) -> Self {
+        Self {
+            now: Arc::clone(now),
+            gate: Arc::clone(gate),
+            exposure,
+        }
+    }
+
+    /// Whether a config may say who comes in, where the gateway listens: what would be refused at the start is so later too.
+    pub fn bears(&self, settings: &GatewaySettings) -> Result<(), Exposed> {
+        self.exposure.bears(settings)
     }
 
     /// The fleet that counts now.
     pub fn fleet(&self) -> Fleet {
-        self.0.relay().routes.fleet().clone()
+        self.now.relay().routes.fleet().clone()
     }
 
     /// How the config is.
     pub fn state(&self) -> ConfigState {
-        self.0.state()
+        self.now.state()
     }
 
     /// Whether a request that names no model has one to ask now.
     pub fn has_model(&self) -> Result<(), PlanError> {
-        self.0.relay().routes.chain().map(drop)
+        self.now.relay().routes.chain().map(drop)
     }
 
     /// From now on requests are answered by what this says. Gives the fleet as it is from now on, with what was known before.
+    /// Who may come in stays as it was where [`Reload::bears`] refuses.
     pub fn put(&self, new: Furniture) -> Fleet {
-        let before = self.0.relay();
+        let before = self.now.relay();
         let Furniture {
             config,
             fleet,
             default,
             settings,
         } = new;
+        if self.bears(&config.gateway).is_ok() {
+            self.gate.change(&config.gateway);
+        }
         let fleet = fleet.succeeding(before.routes.fleet());
         before.spending.set_budget(config.route.budget);
         let routes = before.routes.succeeded_by(config, fleet.clone(), default);
-        self.0.put(Relay {
+        self.now.put(Relay {
             programs: before.programs.as_ref().map(|programs| programs.with(&routes)),
             routes,
             http: before.http.clone(),
             spending: before.spending.clone(),
             metrics: Arc::clone(&before.metrics),
         });
-        self.0.settings.set(settings);
-        self.0.is(None, true);
-        self.0.tell(true, &text!("the config was read anew"));
+        self.now.settings.set(settings);
+        self.now.is(None, true);
+        self.now.tell(true, &text!("the config was read anew"));
         fleet
     }
 
     /// The config that stands there now cannot be used, so that the last good one goes on.
     pub fn refuse(&self, loaded: &Loaded, problem: Text) {
-        let settings = self.0.settings().with_problem(loaded, &problem);
-        self.0.settings.set(settings);
+        let settings = self.now.settings().with_problem(loaded, &problem);
+        self.now.settings.set(settings);
         let text = text!("the changed config is not used: {problem}", problem = problem);
-        self.0.is(Some(problem), false);
-        self.0.tell(false, &text);
+        self.now.is(Some(problem), false);
+        self.now.tell(false, &text);
     }
 
     /// What stands there now is what counts anyway.
     pub fn settle(&self, settings: Settings) {
-        self.0.settings.set(settings);
-        if self.0.state().problem.is_some() {
-            self.0.is(None, false);
-            self.0.tell(true, &text!("the config is in order again"));
+        self.now.settings.set(settings);
+        if self.now.state().problem.is_some() {
+            self.now.is(None, false);
+            self.now.tell(true, &text!("the config is in order again"));
         }
     }
 }

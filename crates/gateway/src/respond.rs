@@ -111,7 +111,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
             }
             let signed_in = async {
                 let body = shared.budget.read_short(body).await?;
-                shared.gate.sign_in(visitor, &head.headers, &body.bytes()).await
+                shared.gate.sign_in(&visitor, &head.headers, &body.bytes()).await
             };
             return match signed_in.await {
                 Ok(signed_in) => {
@@ -127,14 +127,14 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
         _ => {}
     }
     // A browser cannot send a key with the head of a WebSocket: it says it in its first message.
-    if let (Some(app), "/api/socket", false) = (&shared.app, path, shared.gate.shows_key(&head.headers)) {
+    if let (Some(app), "/api/socket", false) = (&shared.app, path, Gate::shows_key(&visitor, &head.headers)) {
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(visitor);
         request.extensions_mut().insert(seat.stay.clone());
         let Ok(response) = app.clone().call(request).await;
         return response.map(Out::App);
     }
-    let caller = match shared.gate.caller(visitor, &head.headers).await {
+    let caller = match shared.gate.caller(&visitor, &head.headers).await {
         Ok(caller) => caller,
         Err(refusal) => return refuse(&refusal),
     };

@@ -147,7 +147,7 @@ mod tests {
         let crowd = Crowd::default();
         let mut stays = Vec::new();
         for _ in 0..9 {
-            let place = crowd.enter(&peer, &[]).unwrap();
+            let place = crowd.enter(&peer, false).unwrap();
             stays.push(Stay::new(room.connection().unwrap(), place));
         }
         let events: Vec<_> = (0..7).map(|_| room.events().unwrap()).collect();

@@ -22,6 +22,7 @@ use crate::{
     assistant::Programs,
     auth::{Access, Crowd, Gate, Peer, Signal},
     budget::Budget,
+    exposure::{Exposed, Exposure},
     feed::Feed,
     metrics::Metrics,
     office::Office,
@@ -71,6 +72,7 @@ pub struct House {
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
+    exposure: Exposure,
     tls: Option<Tls>,
     shared: Arc<Shared>,
     telemetry: Telemetry,
@@ -81,12 +83,9 @@ pub struct Gateway {
 /// Why a gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Others on the network could read the keys that are sent, and all that is said.
-    #[error("at {0} anybody on the network could read what is said")]
-    Unprotected(SocketAddr),
-    /// Others on the network could use the models, and nothing would ask them who they are.
-    #[error("at {0} anybody on the network could use the models")]
-    Open(SocketAddr),
+    /// Others on the network could reach it.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// TLS is wanted, and a mistake in the config hides how.
     #[error("TLS is wanted, and a mistake in the config hides how")]
     TlsInDoubt,
@@ -118,14 +117,11 @@ impl Gateway {
             GatewayTls::Files { certificate, key } => Some(Tls::load(certificate, key)?),
             GatewayTls::InDoubt => return Err(BindError::TlsInDoubt),
         };
-        if !address.ip().is_loopback() {
-            if settings.auth.open {
-                return Err(BindError::Open(address));
-            }
-            if tls.is_none() && settings.trusted_proxies.is_empty() {
-                return Err(BindError::Unprotected(address));
-            }
-        }
+        let exposure = |address| Exposure {
+            address,
+            encrypted: tls.is_some(),
+        };
+        exposure(address).bears(settings)?;
         let io = |error| BindError::Io { address, error };
         let listener = TcpListener::bind(address).await.map_err(io)?;
         let address = listener.local_addr().map_err(io)?;
@@ -184,6 +180,7 @@ impl Gateway {
         Ok(Self {
             listener,
             address,
+            exposure: exposure(address),
             tls,
             telemetry,
             _tasks: tasks,
@@ -215,7 +212,7 @@ impl Gateway {
 
     /// A handle to give it another config while it serves.
     pub fn reload(&self) -> Reload {
-        Reload::new(&self.shared.now)
+        Reload::new(&self.shared.now, &self.shared.gate, self.exposure)
     }
 
     /// Serves until `end`, then lets answers that have begun come to their end, for ten seconds at the most.
@@ -239,7 +236,7 @@ impl Gateway {
                     Ok((stream, remote)) => {
                         let peer = Peer::new(remote, stream.local_addr().unwrap_or(self.address));
                         // Who has too many already has to close one first.
-                        let (Some(free), Some(place)) = (room.connection(), crowd.enter(&peer, gate.proxies())) else {
+                        let (Some(free), Some(place)) = (room.connection(), crowd.enter(&peer, gate.is_proxy(&peer))) else {
                             continue;
                         };
                         let seat = Seat::new(Stay::new(free, place));

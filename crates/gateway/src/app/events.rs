@@ -160,7 +160,7 @@ async fn admitted(
     let Ok(Some(asks)) = timeout(FIRST, asked(socket)).await else {
         return Err("the first message says {\"key\": …}");
     };
-    let caller = match (caller, visitor, &asks.key) {
+    let caller = match (caller, &visitor, &asks.key) {
         (None, Some(visitor), Some(key)) => desk.0.gate.admit(visitor, key).await,
         (caller, ..) => caller,
     };

@@ -109,12 +109,13 @@ impl Caller {
     }
 
     /// A request comes; how long it would have to wait where there were too many in the last minute.
-    pub(super) fn comes(&self, now: Instant) -> Result<(), Duration> {
+    pub(super) fn comes(&self, now: impl FnOnce() -> Instant) -> Result<(), Duration> {
         // Where it is set already, nothing is written that other processors have in their caches.
         if !self.0.used.load(Ordering::Relaxed) {
             self.0.used.store(true, Ordering::Relaxed);
         }
         let Some(rate) = self.0.scopes.rate else { return Ok(()) };
+        let now = now();
         let mut lately = self.0.lately.lock().unwrap_or_else(PoisonError::into_inner);
         while lately.front().is_some_and(|first| now.duration_since(*first) >= MINUTE) {
             lately.pop_front();
@@ -157,14 +158,14 @@ mod tests {
         let limited = caller(Some(2));
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
-        assert_eq!(limited.comes(at(0)), Ok(()));
-        assert_eq!(limited.comes(at(30)), Ok(()));
-        assert_eq!(limited.comes(at(31)), Err(Duration::from_secs(29)));
-        assert_eq!(limited.comes(at(60)), Ok(()));
-        assert_eq!(limited.comes(at(61)), Err(Duration::from_secs(29)));
-        assert_eq!(caller(Some(0)).comes(at(0)), Err(MINUTE));
+        assert_eq!(limited.comes(|| at(0)), Ok(()));
+        assert_eq!(limited.comes(|| at(30)), Ok(()));
+        assert_eq!(limited.comes(|| at(31)), Err(Duration::from_secs(29)));
+        assert_eq!(limited.comes(|| at(60)), Ok(()));
+        assert_eq!(limited.comes(|| at(61)), Err(Duration::from_secs(29)));
+        assert_eq!(caller(Some(0)).comes(|| at(0)), Err(MINUTE));
         let unlimited = caller(None);
-        assert!((0..1000).all(|_| unlimited.comes(at(0)).is_ok()));
+        assert!((0..1000).all(|_| unlimited.comes(|| at(0)).is_ok()));
     }
 
     #[tokio::test]

@@ -1,9 +1,9 @@
 //! The questions that each request has to answer.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -12,18 +12,18 @@ use tokio::{
     sync::{Mutex as Turnstile, watch},
     time::{Instant, sleep, timeout},
 };
-use yabby_config::{GatewaySettings, Network};
+use yabby_config::GatewaySettings;
 use yabby_core::Time;
 use yabby_store::{KeyHash, Keys, StoreError};
 
 use super::{
     Caller, Peer,
-    hosts::Names,
     lockout::Lockout,
     presented::{Presented, presented},
     ring::Ring,
+    rules::Rules,
 };
-use crate::api::Refusal;
+use crate::{api::Refusal, swap::Swap};
 
 /// How often it is noted which keys were used.
 const NOTED: Duration = Duration::from_secs(20);
@@ -48,25 +48,26 @@ pub struct Access {
 /// Who may come in. Every way in asks it: [`Gate::visitor`] first, and [`Gate::caller`] for all that is not open to everybody.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Whoever comes without a key that counts, where nobody is asked for one.
-    anybody: Option<Caller>,
-    owners: HashMap<KeyHash, Caller>,
+    /// Keys of the owner's, whatever the config says.
+    created: Vec<KeyHash>,
     keys: Option<Keys>,
-    ring: RwLock<Arc<Ring>>,
+    ring: Swap<Ring>,
+    /// A ring follows from the one before it: one after the other.
+    changing: Mutex<()>,
     /// One reading of the keys after the other, so that none brings back what was before another.
     reading: Turnstile<()>,
     /// Keys that were looked for and are none, the latest last.
     strangers: Mutex<VecDeque<KeyHash>>,
     lockout: Lockout,
-    names: Names,
-    proxies: Vec<Network>,
     signal: watch::Sender<Signal>,
 }
 
 /// Whoever has sent a request that is meant for the gateway.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     address: IpAddr,
+    /// What counted then: it is loaded once for a request.
+    ring: Arc<Ring>,
 }
 
 /// What all connections are to know.
@@ -81,33 +82,38 @@ pub(crate) struct Signal {
 impl Gate {
     /// Reads the keys that are kept.
     pub(crate) async fn new(access: Access, settings: &GatewaySettings) -> Result<Self, StoreError> {
-        let owner = Caller::owner();
-        let written = settings.auth.owner.as_ref();
-        let written = written.map(|secret| KeyHash::of(secret.expose().as_bytes()));
-        let owners = access.owners.into_iter().chain(written);
         let gate = Self {
-            anybody: settings.auth.open.then(|| owner.clone()),
-            owners: owners.map(|hash| (hash, owner.clone())).collect(),
+            created: access.owners,
             keys: access.keys,
-            ring: RwLock::default(),
+            ring: Swap::new(Ring::default()),
+            changing: Mutex::default(),
             reading: Turnstile::default(),
             strangers: Mutex::default(),
             lockout: Lockout::new(settings.auth.lockout),
-            names: Names::new(&settings.allowed_origins),
-            proxies: settings.trusted_proxies.clone(),
             signal: watch::Sender::default(),
         };
+        gate.change(settings);
         gate.read().await?;
         Ok(gate)
+    }
+
+    /// From now on this config counts: for requests that come, and for whoever is in by what it does not have any more.
+    pub(crate) fn change(&self, settings: &GatewaySettings) {
+        self.lockout.change(settings.auth.lockout, Instant::now());
+        self.replace(|before, now| {
+            let rules = Rules::new(settings, &self.created, &before.rules);
+            Ring::new(Arc::new(rules), Arc::clone(&before.kept), now, before)
+        });
     }
 
     /// Who has sent this request, if it is meant for this gateway and comes from a page that may use it, or from no page, and
     /// if its address was not locked out.
     pub(crate) fn visitor(&self, peer: &Peer, head: &Parts) -> Result<Visitor, Refusal> {
-        self.names.check(head, peer.local)?;
-        let address = peer.client(&head.headers, &self.proxies);
-        match self.lockout.left(address, Instant::now()) {
-            None => Ok(Visitor { address }),
+        let ring = self.ring.get();
+        ring.rules.names.check(head, peer.local)?;
+        let address = peer.client(&head.headers, &ring.rules.proxies);
+        match self.lockout.left(address, Instant::now) {
+            None => Ok(Visitor { address, ring }),
             Some(left) => {
                 let message = "too many wrong keys came from this address; try again later";
                 let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "locked_out", message);
@@ -117,26 +123,27 @@ impl Gate {
     }
 
     /// Whether a request brings something that may be a key, or nobody is asked for one.
-    pub(crate) fn shows_key(&self, headers: &HeaderMap) -> bool {
-        self.anybody.is_some() || presented(headers) != Presented::None
+    pub(crate) fn shows_key(visitor: &Visitor, headers: &HeaderMap) -> bool {
+        visitor.ring.rules.anybody.is_some() || presented(headers) != Presented::None
     }
 
     /// Whose key this is, which has come in another way than in a head.
-    pub(crate) async fn admit(&self, visitor: Visitor, key: &str) -> Option<Caller> {
+    pub(crate) async fn admit(&self, visitor: &Visitor, key: &str) -> Option<Caller> {
         self.lockout
-            .left(visitor.address, Instant::now())
+            .left(visitor.address, Instant::now)
             .is_none()
             .then_some(())?;
         let caller = self.holder(visitor, key.as_bytes()).await?;
-        caller.comes(Instant::now()).ok().map(|()| caller)
+        caller.comes(Instant::now).ok().map(|()| caller)
     }
 
-    /// Whose key a request brings.
-    pub(crate) async fn caller(&self, visitor: Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// Whose key a request brings that has just come.
+    pub(crate) async fn caller(&self, visitor: &Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let ring = &visitor.ring;
         let found = match presented(headers) {
             Presented::None => Err("a key is needed: send it as Authorization: Bearer KEY, or as x-api-key: KEY \
                                     (yabby keys add makes one)"),
-            Presented::One(key) => self.holder(visitor, key).await.ok_or(
+            Presented::One(key) => self.find(visitor, ring, key).await.ok_or(
                 "this key is not known here, or not any more (yabby keys list shows those that are; yabby keys add makes one)",
             ),
             Presented::Several(key) => {
@@ -144,14 +151,14 @@ impl Gate {
                 Err("there are several keys in this request; send one")
             }
         };
-        let caller = match (found, &self.anybody) {
+        let caller = match (found, &ring.rules.anybody) {
             (Ok(caller), _) => caller,
             (Err(_), Some(anybody)) => anybody.clone(),
             (Err(message), None) => {
                 return Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message).challenging());
             }
         };
-        caller.comes(Instant::now()).map_err(|left| {
+        caller.comes(Instant::now).map_err(|left| {
             let message = format!(
                 "the key {:?} has reached its {} requests a minute",
                 caller.name(),
@@ -162,11 +169,17 @@ impl Gate {
         Ok(caller)
     }
 
-    /// Whose key this is. A wrong one counts against the address that it came from.
-    pub(super) async fn holder(&self, visitor: Visitor, key: &[u8]) -> Option<Caller> {
+    /// Whose key this is by what counts now. A wrong one counts against the address that it came from.
+    pub(super) async fn holder(&self, visitor: &Visitor, key: &[u8]) -> Option<Caller> {
+        // The visitor may have come a while ago.
+        let ring = self.ring.get();
+        self.find(visitor, &ring, key).await
+    }
+
+    async fn find(&self, visitor: &Visitor, ring: &Ring, key: &[u8]) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        let mut found = self.ring().find(&hash).cloned();
-        if found.is_none() && self.anybody.is_none() {
+        let mut found = ring.find(&hash).cloned();
+        if found.is_none() && ring.rules.anybody.is_none() {
             // Another replica may have made it a moment ago, for a browser that asks here now.
             if self.keys.is_some() && !self.is_strange(&hash) {
                 found = timeout(SOON, self.look_again(hash)).await.ok().flatten();
@@ -182,7 +195,7 @@ impl Gate {
     async fn look_again(&self, hash: KeyHash) -> Option<Caller> {
         let _alone = self.reading.lock().await;
         // Who has waited for another's reading may find in it what it looks for.
-        let known = || self.ring().find(&hash).cloned();
+        let known = || self.ring.get().find(&hash).cloned();
         if let Some(found) = known() {
             return Some(found);
         }
@@ -206,7 +219,7 @@ impl Gate {
         strangers.contains(hash)
     }
 
-    pub(super) fn wrong(&self, visitor: Visitor, key: &[u8]) {
+    pub(super) fn wrong(&self, visitor: &Visitor, key: &[u8]) {
         self.lockout.wrong(visitor.address, KeyHash::of(key), Instant::now());
     }
 
@@ -224,8 +237,10 @@ impl Gate {
         self.signal.send_modify(|signal| signal.stop = true);
     }
 
-    pub(crate) fn proxies(&self) -> &[Network] {
-        &self.proxies
+    /// Whether whoever has called is a proxy that is believed.
+    pub(crate) fn is_proxy(&self, peer: &Peer) -> bool {
+        let ring = self.ring.get();
+        ring.rules.proxies.iter().any(|network| network.contains(peer.remote))
     }
 
     /// Keeps what is known of keys up to date, until it is dropped. While the store cannot be read, what was known counts.
@@ -239,7 +254,11 @@ impl Gate {
         let mut noted = Instant::now();
         loop {
             let now = Time::from(SystemTime::now());
-            let ends = self.ring().until.map_or(LONGEST, |until| until.since(now).min(LONGEST));
+            let ends = self
+                .ring
+                .get()
+                .until
+                .map_or(LONGEST, |until| until.since(now).min(LONGEST));
             let pause = if failed { AGAIN } else { ends };
             let due = pause.min(NOTED.saturating_sub(noted.elapsed()));
             tokio::select! {
@@ -253,7 +272,7 @@ impl Gate {
             }
             if noted.elapsed() >= NOTED {
                 noted = Instant::now();
-                let used = self.ring().take_used();
+                let used = self.ring.get().take_used();
                 if !used.is_empty() {
                     // When a key was used is worth no error.
                     let _ = keys.used(used).await;
@@ -273,27 +292,25 @@ impl Gate {
             Some(keys) => keys.list().await,
             None => Ok(Vec::new()),
         };
-        let before = self.ring();
-        // Of what cannot be read, what was known counts, but for what has ended.
         let (kept, done) = match read {
-            Ok(kept) => (kept.into(), Ok(())),
-            Err(error) => (Arc::clone(&before.kept), Err(error)),
+            Ok(kept) => (Some(kept.into()), Ok(())),
+            Err(error) => (None, Err(error)),
         };
-        let now = Arc::new(Ring::new(&self.owners, kept, Time::from(SystemTime::now()), &before));
-        match self.ring.write() {
-            Ok(mut ring) => *ring = Arc::clone(&now),
-            Err(poisoned) => *poisoned.into_inner() = Arc::clone(&now),
-        }
-        if before.revoke_others(&now) {
-            self.signal.send_modify(|signal| signal.revoked += 1);
-        }
+        self.replace(|before, now| {
+            // Of what cannot be read, what was known counts, but for what has ended.
+            let kept = kept.unwrap_or_else(|| Arc::clone(&before.kept));
+            Ring::new(Arc::clone(&before.rules), kept, now, before)
+        });
         done
     }
 
-    fn ring(&self) -> Arc<Ring> {
-        match self.ring.read() {
-            Ok(ring) => Arc::clone(&ring),
-            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+    /// Puts another ring in the place of the one that counts, and lets those go who are not in it any more.
+    fn replace(&self, make: impl FnOnce(&Ring, Time) -> Ring) {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.ring.get();
+        self.ring.set(make(&before, Time::from(SystemTime::now())));
+        if before.revoke_others(&self.ring.get()) {
+            self.signal.send_modify(|signal| signal.revoked += 1);
         }
     }
 }

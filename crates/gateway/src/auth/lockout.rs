@@ -26,7 +26,6 @@ const MOST_PLACES: usize = 8192;
 /// What wrong keys there were.
 #[derive(Debug)]
 pub(super) struct Lockout {
-    settings: Settings,
     /// Whether there is anything to look at.
     any: AtomicBool,
     state: Mutex<State>,
@@ -34,6 +33,7 @@ pub(super) struct Lockout {
 
 #[derive(Debug, Default)]
 struct State {
+    settings: Settings,
     places: HashMap<IpAddr, Place>,
     /// When wrong keys came last, from everywhere.
     all: VecDeque<Instant>,
@@ -49,30 +49,55 @@ struct Place {
 impl Lockout {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
-            settings,
             any: false.into(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                settings,
+                ..State::default()
+            }),
         }
     }
 
-    /// How long an address is still locked out.
-    pub(super) fn left(&self, from: IpAddr, now: Instant) -> Option<Duration> {
+    /// From now on these count, also for those who are locked out: their time is as if it had been so from the beginning.
+    /// Wrong keys that have come still count.
+    pub(super) fn change(&self, settings: Settings, now: Instant) {
+        let mut state = self.lock();
+        let before = std::mem::replace(&mut state.settings, settings);
+        if settings.spares_loopback {
+            let loopback_6 = place(Ipv6Addr::LOCALHOST.into());
+            state
+                .places
+                .retain(|place, _| !place.is_loopback() && *place != loopback_6);
+        }
+        let locked = state
+            .places
+            .values_mut()
+            .filter_map(|place| place.locked_until.as_mut());
+        for until in locked.filter(|until| **until > now) {
+            let began = until.checked_sub(before.time).unwrap_or(now);
+            *until = began + settings.time;
+        }
+    }
+
+    /// How long an address is still locked out. The clock is looked at only where somebody may be.
+    pub(super) fn left(&self, from: IpAddr, now: impl FnOnce() -> Instant) -> Option<Duration> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
         let until = self.lock().places.get(&place(from))?.locked_until?;
-        until.checked_duration_since(now).filter(|left| !left.is_zero())
+        until.checked_duration_since(now()).filter(|left| !left.is_zero())
     }
 
     /// A wrong key has come.
     pub(super) fn wrong(&self, from: IpAddr, key: KeyHash, now: Instant) {
-        if self.settings.spares_loopback && from.is_loopback() {
+        let mut state = self.lock();
+        let State { settings, places, all } = &mut *state;
+        if settings.spares_loopback && from.is_loopback() {
             return;
         }
         self.any.store(true, Ordering::Relaxed);
-        let Settings { attempts, window, .. } = self.settings;
-        let mut state = self.lock();
-        let State { places, all } = &mut *state;
+        let Settings {
+            attempts, window, time, ..
+        } = *settings;
         if places.len() >= MOST_PLACES && !places.contains_key(&place(from)) {
             places.retain(|_, place| place.counts(now, window));
             if places.len() >= MOST_PLACES {
@@ -105,7 +130,7 @@ impl Lockout {
         }
         if from_everywhere || place.wrong.len() >= attempts as usize {
             place.wrong.clear();
-            place.locked_until = Some(now + self.settings.time);
+            place.locked_until = Some(now + time);
         }
     }
 
@@ -165,13 +190,13 @@ mod tests {
             lockout.wrong(from, key(0), at(second));
         }
         lockout.wrong(from, key(1), at(50));
-        assert_eq!(lockout.left(from, at(50)), None);
+        assert_eq!(lockout.left(from, || at(50)), None);
         lockout.wrong(from, key(2), at(51));
-        assert_eq!(lockout.left(from, at(51)), Some(Duration::from_mins(5)));
+        assert_eq!(lockout.left(from, || at(51)), Some(Duration::from_mins(5)));
         // The same machine by another of its names; others are not concerned.
-        assert!(lockout.left(address("::ffff:127.0.0.1"), at(52)).is_some());
-        assert_eq!(lockout.left(address("127.0.0.2"), at(52)), None);
-        assert_eq!(lockout.left(from, at(51 + 300)), None);
+        assert!(lockout.left(address("::ffff:127.0.0.1"), || at(52)).is_some());
+        assert_eq!(lockout.left(address("127.0.0.2"), || at(52)), None);
+        assert_eq!(lockout.left(from, || at(51 + 300)), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -183,11 +208,11 @@ mod tests {
         for (number, second) in [(0, 0), (1, 30), (2, 61)] {
             lockout.wrong(from, key(number), at(second));
         }
-        assert_eq!(lockout.left(from, at(61)), None);
+        assert_eq!(lockout.left(from, || at(61)), None);
         // Another address of the same network is the same one.
         lockout.wrong(address("2001:db8::2"), key(3), at(62));
-        assert!(lockout.left(from, at(62)).is_some());
-        assert_eq!(lockout.left(address("2001:db8:0:1::1"), at(62)), None);
+        assert!(lockout.left(from, || at(62)).is_some());
+        assert_eq!(lockout.left(address("2001:db8:0:1::1"), || at(62)), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -197,12 +222,12 @@ mod tests {
         let from = |number: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 | number));
         for number in 0..30 {
             lockout.wrong(from(number), key(number), now);
-            assert_eq!(lockout.left(from(number), now), None, "{number}");
+            assert_eq!(lockout.left(from(number), || now), None, "{number}");
         }
         lockout.wrong(from(30), key(30), now);
-        assert!(lockout.left(from(30), now).is_some());
+        assert!(lockout.left(from(30), || now).is_some());
         // Who has shown no wrong key is not concerned.
-        assert_eq!(lockout.left(from(31), now), None);
+        assert_eq!(lockout.left(from(31), || now), None);
         for number in 0..20_000 {
             lockout.wrong(from(number), key(number), now);
         }
@@ -219,7 +244,44 @@ mod tests {
         let now = Instant::now();
         for from in ["127.0.0.1", "::1", "10.0.0.1"].map(address) {
             lockout.wrong(from, key(0), now);
-            assert_eq!(lockout.left(from, now).is_some(), from == address("10.0.0.1"));
+            assert_eq!(lockout.left(from, || now).is_some(), from == address("10.0.0.1"));
         }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn other_settings_count_at_once_and_nothing_is_forgotten() {
+        let lockout = lockout();
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let [one, two, here, here_6] = ["10.0.0.1", "10.0.0.2", "127.0.0.1", "::1"].map(address);
+        for number in 0..3 {
+            for from in [one, here, here_6] {
+                lockout.wrong(from, key(number), at(0));
+            }
+        }
+        lockout.wrong(two, key(0), at(0));
+        let left = |from, seconds| lockout.left(from, || at(seconds)).map(|left| left.as_secs());
+        assert_eq!(
+            [one, two, here, here_6].map(|from| left(from, 10)),
+            [Some(290), None, Some(290), Some(290)]
+        );
+        let settings = |attempts, seconds, spares_loopback| Settings {
+            attempts,
+            time: Duration::from_secs(seconds),
+            spares_loopback,
+            ..Settings::default()
+        };
+        lockout.change(settings(2, 60, false), at(10));
+        assert_eq!([one, two, here].map(|from| left(from, 10)), [Some(50), None, Some(50)]);
+        // The first one counts still.
+        lockout.wrong(two, key(1), at(10));
+        assert_eq!(left(two, 10), Some(60));
+        lockout.change(settings(2, 600, true), at(20));
+        assert_eq!(
+            [one, two, here, here_6].map(|from| left(from, 20)),
+            [Some(580), Some(590), None, None]
+        );
+        // What is over stays so.
+        lockout.change(settings(2, 6000, true), at(605));
+        assert_eq!([one, two].map(|from| left(from, 605)), [None, Some(5405)]);
     }
 }

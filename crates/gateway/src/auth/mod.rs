@@ -13,6 +13,7 @@ mod manage;
 mod peer;
 mod presented;
 mod ring;
+mod rules;
 mod sign_in;
 
 pub use caller::Caller;

@@ -9,7 +9,7 @@ use std::{
 use hyper::{HeaderMap, header::HeaderName};
 use yabby_config::Network;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// So many connections an address may have that is neither of this machine nor a proxy's.
 const MOST: usize = 256;
 
@@ -45,9 +45,13 @@ impl Peer {
     pub(super) fn client(&self, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
         let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
         let mut client = self.remote;
-        let all = headers.get_all(FORWARDED_FOR).into_iter();
-        let named: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
-        let mut hops = named.iter().rev().flat_map(|value| value.rsplit(','));
+        // Nobody else is asked, so that most requests are not looked through.
+        if !is_proxy(client) {
+            return client;
+        }
+        let named = headers.get_all(&FORWARDED_FOR).into_iter().rev();
+        let readable = named.filter_map(|value| value.to_str().ok());
+        let mut hops = readable.flat_map(|value| value.rsplit(','));
         // What stands before an address that no proxy of ours has written may be anything.
         while is_proxy(client) {
             match hops.next().map(|hop| hop.trim().parse::<IpAddr>()) {
@@ -61,9 +65,9 @@ impl Peer {
 
 impl Crowd {
     /// One more connection, unless the address has too many. Of this machine and of proxies come any number.
-    pub(crate) fn enter(&self, peer: &Peer, proxies: &[Network]) -> Option<Place> {
+    pub(crate) fn enter(&self, peer: &Peer, is_proxy: bool) -> Option<Place> {
         let address = peer.remote;
-        if address.is_loopback() || proxies.iter().any(|network| network.contains(address)) {
+        if address.is_loopback() || is_proxy {
             return Some(Place {
                 crowd: self.clone(),
                 address: None,
@@ -119,7 +123,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append(FORWARDED_FOR, value.parse().unwrap());
+                headers.append(&FORWARDED_FOR, value.parse().unwrap());
             }
             let client = peer(remote).client(&headers, &proxies);
             assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{remote} {forwarded:?}");
@@ -129,13 +133,15 @@ mod tests {
     #[test]
     fn an_address_has_so_many_connections() {
         let crowd = Crowd::default();
-        let mut places: Vec<Place> = (0..MOST).map(|_| crowd.enter(&peer("5.5.5.5"), &[]).unwrap()).collect();
-        assert!(crowd.enter(&peer("5.5.5.5"), &[]).is_none());
-        assert!(crowd.enter(&peer("::ffff:5.5.5.5"), &[]).is_none());
-        assert!(crowd.enter(&peer("5.5.5.6"), &[]).is_some());
-        assert!((0..2 * MOST).all(|_| crowd.enter(&peer("127.0.0.1"), &[]).is_some()));
+        let mut places: Vec<Place> = (0..MOST)
+            .map(|_| crowd.enter(&peer("5.5.5.5"), false).unwrap())
+            .collect();
+        assert!(crowd.enter(&peer("5.5.5.5"), false).is_none());
+        assert!(crowd.enter(&peer("::ffff:5.5.5.5"), false).is_none());
+        assert!(crowd.enter(&peer("5.5.5.6"), false).is_some());
+        assert!((0..2 * MOST).all(|_| crowd.enter(&peer("127.0.0.1"), false).is_some()));
         places.pop();
-        assert!(crowd.enter(&peer("5.5.5.5"), &[]).is_some());
+        assert!(crowd.enter(&peer("5.5.5.5"), false).is_some());
         places.clear();
         assert!(crowd.0.lock().unwrap().is_empty());
     }

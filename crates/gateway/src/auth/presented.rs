@@ -5,7 +5,7 @@ use hyper::{
     header::{AUTHORIZATION, HeaderName, HeaderValue},
 };
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a request has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Presented<'_> {
         .get_all(AUTHORIZATION)
         .into_iter()
         .map(|value| bearer(value).unwrap_or_default());
-    let keys = headers.get_all(API_KEY).into_iter().map(HeaderValue::as_bytes);
+    let keys = headers.get_all(&API_KEY).into_iter().map(HeaderValue::as_bytes);
     let mut found: Option<&[u8]> = None;
     for key in bearers.chain(keys) {
         match found {

@@ -1,15 +1,16 @@
-//! All keys that count now, by their hashes.
+//! What each request is measured by: the keys that count now, and the rules of the config.
 
 use std::{collections::HashMap, sync::Arc};
 
 use yabby_core::Time;
 use yabby_store::{Key, KeyHash};
 
-use super::Caller;
+use super::{Caller, rules::Rules};
 
-/// The keys that count now.
+/// The keys that count now, and the rules. It is replaced as a whole, so that a request loads one pointer.
 #[derive(Debug)]
 pub(super) struct Ring {
+    pub(super) rules: Arc<Rules>,
     by_hash: HashMap<KeyHash, Caller>,
     /// All that are kept, also those that do not count.
     pub(super) kept: Arc<[Key]>,
@@ -20,6 +21,7 @@ pub(super) struct Ring {
 impl Default for Ring {
     fn default() -> Self {
         Self {
+            rules: Arc::default(),
             by_hash: HashMap::new(),
             kept: Arc::new([]),
             until: None,
@@ -29,9 +31,9 @@ impl Default for Ring {
 
 impl Ring {
     /// The keys that are valid at `now`, beside those of the owner. What is held of a key that was there before stays.
-    pub(super) fn new(owners: &HashMap<KeyHash, Caller>, kept: Arc<[Key]>, now: Time, before: &Self) -> Self {
+    pub(super) fn new(rules: Arc<Rules>, kept: Arc<[Key]>, now: Time, before: &Self) -> Self {
         let valid = || kept.iter().filter(|key| key.is_valid(now));
-        let mut by_hash = owners.clone();
+        let mut by_hash = rules.owners.clone();
         for key in valid() {
             let made = &key.made;
             let same = before
@@ -44,6 +46,7 @@ impl Ring {
             by_hash.entry(made.hash).or_insert_with(|| caller.unwrap_or_else(new));
         }
         Self {
+            rules,
             by_hash,
             until: valid().filter_map(|key| key.made.expires_at).min(),
             kept,
@@ -58,6 +61,11 @@ impl Ring {
     /// Revokes what is not in `now` any more; whether that was any.
     pub(super) fn revoke_others(&self, now: &Self) -> bool {
         let mut any = false;
+        // Keys are asked for again: whoever is in without one has to go.
+        if let (Some(anybody), None) = (&self.rules.anybody, &now.rules.anybody) {
+            anybody.revoke();
+            any = true;
+        }
         for (hash, caller) in &self.by_hash {
             let stays = now
                 .by_hash
@@ -80,6 +88,8 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
+    use yabby_config::GatewaySettings;
+    use yabby_core::Secret;
     use yabby_store::{KeyKind, NewKey, Scopes};
 
     use super::*;
@@ -102,10 +112,10 @@ mod tests {
 
     #[test]
     fn keys_come_and_go() {
-        let owner = KeyHash::of(b"owner");
-        let owners = HashMap::from([(owner, Caller::owner())]);
+        let settings = GatewaySettings::default();
+        let rules = Arc::new(Rules::new(&settings, &[KeyHash::of(b"owner")], &Rules::default()));
         let all = [key("a", None), key("b", Some(10)), key("c", Some(5))];
-        let first = Ring::new(&owners, all.into(), Time(1), &Ring::default());
+        let first = Ring::new(Arc::clone(&rules), all.into(), Time(1), &Ring::default());
         assert_eq!(first.until, Some(Time(5)));
         let of = |ring: &Ring, id: &str| ring.find(&KeyHash::of(id.as_bytes())).cloned();
         let held = ["a", "b", "c", "owner"].map(|id| of(&first, id).unwrap());
@@ -114,7 +124,7 @@ mod tests {
             ..key("a", None)
         };
         let all = [revoked, key("b", Some(10)), key("c", Some(5))];
-        let second = Ring::new(&owners, all.into(), Time(6), &first);
+        let second = Ring::new(Arc::clone(&rules), all.into(), Time(6), &first);
         assert!(first.revoke_others(&second));
         assert_eq!(held.each_ref().map(Caller::is_revoked), [true, false, true, false]);
         assert_eq!(
@@ -122,8 +132,38 @@ mod tests {
             [false, true, false]
         );
         // Nothing of the one that stays was forgotten.
-        let third = Ring::new(&owners, [key("b", Some(10))].into(), Time(7), &second);
+        let third = Ring::new(Arc::clone(&rules), [key("b", Some(10))].into(), Time(7), &second);
         assert!(!second.revoke_others(&third));
         assert!(!held[1].is_revoked() && of(&third, "b").is_some());
+    }
+    #[test]
+    fn a_token_of_the_config_goes_without_the_others() {
+        let created = [KeyHash::of(b"created")];
+        let with = |token: Option<&str>, open: bool, before: &Ring| {
+            let mut settings = GatewaySettings::default();
+            settings.auth.owner = token.map(Secret::new);
+            settings.auth.open = open;
+            let rules = Arc::new(Rules::new(&settings, &created, &before.rules));
+            Ring::new(rules, [key("kept", None)].into(), Time(1), before)
+        };
+        let of = |ring: &Ring, id: &str| ring.find(&KeyHash::of(id.as_bytes())).cloned();
+        let first = with(Some("one"), true, &Ring::default());
+        let held = ["created", "one", "kept"].map(|id| of(&first, id).unwrap());
+        let anybody = first.rules.anybody.clone().unwrap();
+        let gone = || [&held[0], &held[1], &held[2], &anybody].map(Caller::is_revoked);
+        let second = with(Some("one"), true, &first);
+        assert!(!first.revoke_others(&second));
+        let third = with(Some("two"), true, &second);
+        assert!(second.revoke_others(&third));
+        assert_eq!(gone(), [false, true, false, false]);
+        assert!(of(&third, "one").is_none() && of(&third, "two").is_some());
+        // What the state folder has too stays when the config has it no more.
+        let fourth = with(Some("created"), true, &third);
+        let fifth = with(None, false, &fourth);
+        assert!(third.revoke_others(&fourth) && fourth.revoke_others(&fifth));
+        assert_eq!(gone(), [false, true, false, true]);
+        // Who has come in before hears of the end also after many changes.
+        assert!(fifth.revoke_others(&Ring::default()));
+        assert_eq!(gone(), [true; 4]);
     }
 }

@@ -47,7 +47,7 @@ impl Gate {
     /// Exchanges a code for a key. A wrong one counts against the address as a wrong key does.
     pub(crate) async fn sign_in(
         &self,
-        visitor: Visitor,
+        visitor: &Visitor,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<SignedIn, Refusal> {

@@ -3,6 +3,7 @@
 
 mod auth;
 mod client;
+mod edited;
 mod errors;
 mod fallback;
 mod hardening;

@@ -1,12 +1,15 @@
 //! A gateway in this runtime.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::{sync::oneshot, task::JoinSet};
 use yabby_config::{Environment, load_text};
 use yabby_core::Attempt;
-use yabby_gateway::{Access, Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
+use yabby_gateway::{Access, Exposed, Furniture, Gateway, House, Records, Reload, Settings, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_store::{KeyHash, Keys};
@@ -32,6 +35,11 @@ impl Scene {
 
     /// The same, for which keys are kept.
     pub(crate) async fn with_keys(text: &str, keys: Option<Keys>) -> Self {
+        Self::listening("127.0.0.1:0", text, keys).await
+    }
+
+    /// The same at this address; it is reached from this machine.
+    pub(crate) async fn listening(address: &str, text: &str, keys: Option<Keys>) -> Self {
         let loaded = load_text(text, &Environment::default());
         assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let house = House {
@@ -47,8 +55,9 @@ impl Scene {
                 keys,
             },
         };
-        let gateway = Gateway::bind("127.0.0.1:0".parse().unwrap(), house).await.unwrap();
-        let (at, records, reload) = (gateway.address(), gateway.records(), gateway.reload());
+        let gateway = Gateway::bind(address.parse().unwrap(), house).await.unwrap();
+        let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), gateway.address().port());
+        let (records, reload) = (gateway.records(), gateway.reload());
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(gateway.serve(async { drop(ended.await) }));
@@ -70,6 +79,12 @@ impl Scene {
             settings: Settings::of(&loaded),
             config: loaded.config,
         });
+    }
+
+    /// Whether it would let this config say who comes in.
+    pub(crate) fn bears(&self, text: &str) -> Result<(), Exposed> {
+        let loaded = load_text(text, &Environment::default());
+        self.reload.bears(&loaded.config.gateway)
     }
 
     /// The models `m` of the providers `a`, `b`, … at these URLs, tried in this order.

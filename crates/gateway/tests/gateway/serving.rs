@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use yabby_config::{Environment, load_text};
-use yabby_gateway::{Access, BindError, Gateway, House, Upkeep};
+use yabby_gateway::{Access, BindError, Exposed, Gateway, House, Upkeep};
 use yabby_route::Spending;
 use yabby_servers::{Fleet, Http};
 use yabby_testkit::{Fault, ModelServer, script};
@@ -99,10 +99,13 @@ async fn beyond_this_machine_it_listens_only_where_that_is_safe() {
     };
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let bound = bind("{}", address).await;
-        assert!(matches!(bound, Err(BindError::Unprotected(_))), "{address}");
+        assert!(
+            matches!(bound, Err(BindError::Exposed(Exposed::Unprotected(_)))),
+            "{address}"
+        );
         let open = "{gateway: {auth: {mode: 'none'}, trustedProxies: ['10.0.0.1']}}";
         let bound = bind(open, address).await;
-        assert!(matches!(bound, Err(BindError::Open(_))), "{address}");
+        assert!(matches!(bound, Err(BindError::Exposed(Exposed::Open(_)))), "{address}");
     }
     bind("{gateway: {auth: {mode: 'none'}}}", "127.0.0.1:0").await.unwrap();
     bind("{gateway: {trustedProxies: ['10.0.0.1']}}", "0.0.0.0:0")

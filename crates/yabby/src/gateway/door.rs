@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 use yabby_core::{Text, text};
-use yabby_gateway::BindError;
+use yabby_gateway::{BindError, Exposed};
 
 use super::{
     holder::{self, Holder},
@@ -115,7 +115,7 @@ pub(crate) fn told(address: SocketAddr, error: &BindError, free: Option<(&str, u
             text!("cannot listen on {address}: {error}", address = address, error = error),
             text!("choose another port with --port, or another address with gateway.bind in the config"),
         ),
-        BindError::Unprotected(address) => (
+        BindError::Exposed(Exposed::Unprotected(address)) => (
             text!(
                 "the gateway does not listen on {address}: others on the network could read your keys and all that is said",
                 address = address
@@ -124,7 +124,7 @@ pub(crate) fn told(address: SocketAddr, error: &BindError, free: Option<(&str, u
                 "set gateway.tls with a certificate, or gateway.trustedProxies to the proxy that has one; or gateway.bind to loopback"
             ),
         ),
-        BindError::Open(address) => (
+        BindError::Exposed(Exposed::Open(address)) => (
             text!(
                 "the gateway does not listen on {address}: with gateway.auth.mode none, anybody on the network could use it",
                 address = address

@@ -6,6 +6,7 @@
 
 use yabby_config::{Diagnostic, DiagnosticKind, Loaded, Origin, Severity};
 use yabby_core::{Text, text};
+use yabby_gateway::Exposed;
 
 /// Why a config is not used.
 #[derive(Debug, PartialEq)]
@@ -37,7 +38,7 @@ pub(super) fn judge(before: &Loaded, after: &Loaded) -> Result<(), Refused> {
             DiagnosticKind::Syntax | DiagnosticKind::Unreadable | DiagnosticKind::Include
         )
     };
-    let is_private = in_doubt(after) && !in_doubt(before);
+    let is_private = keeps_data_here(before, after);
     let known = |found: &Diagnostic| {
         let same = |old: &Diagnostic| (old.kind, &old.key, &old.message) == (found.kind, &found.key, &found.message);
         before.diagnostics.iter().any(same)
@@ -61,6 +62,36 @@ pub(super) fn judge(before: &Loaded, after: &Loaded) -> Result<(), Refused> {
         hint: None,
         mistakes,
     })
+}
+
+/// Whether a new mistake keeps data on this machine: then it counts, whatever else is wrong.
+pub(super) fn keeps_data_here(before: &Loaded, after: &Loaded) -> bool {
+    in_doubt(after) && !in_doubt(before)
+}
+
+/// Why a gateway that others can reach must not follow a config.
+pub(super) fn exposed(why: Exposed) -> Refused {
+    let (problem, hint) = match why {
+        Exposed::Open(address) => (
+            text!(
+                "the gateway listens on {address}: with gateway.auth.mode none, anybody on the network could use it",
+                address = address
+            ),
+            text!("remove gateway.auth.mode; or set gateway.bind to loopback, and restart Yabby"),
+        ),
+        Exposed::Unprotected(address) => (
+            text!(
+                "the gateway listens on {address} without TLS: without gateway.trustedProxies, others on the network could read your keys and all that is said",
+                address = address
+            ),
+            text!("put the proxy back; or set gateway.tls, or gateway.bind to loopback, and restart Yabby"),
+        ),
+    };
+    Refused {
+        problem,
+        hint: Some(hint),
+        mistakes: Vec::new(),
+    }
 }
 
 /// Whether a mistake hides how far data may travel.

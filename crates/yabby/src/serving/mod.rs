@@ -6,18 +6,19 @@ mod watched;
 
 use std::sync::Arc;
 
-use yabby_config::{Loaded, Needs, Vault, load};
+use yabby_config::{Config, Loaded, Needs, Vault, load};
 use yabby_core::{Text, text};
-use yabby_gateway::{Furniture, Reload, Settings};
+use yabby_gateway::{Furniture, Level, Reload, Settings};
 
 use self::{
     hangup::{Hangup, Signal},
-    judge::{Refused, judge},
+    judge::{Refused, exposed, judge, keeps_data_here},
     watched::Watched,
 };
 use crate::{
     app::App,
     assistant::{Chosen, Furnishing, Working},
+    gateway::open::tell_unlocked,
     models::{Look, here},
 };
 
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) struct Following {
     /// With the config that counts.
     app: App,
+    /// The config with which Yabby was started.
+    began: Config,
     reload: Reload,
     watched: Watched,
     hangup: Hangup,
@@ -44,6 +47,7 @@ impl Following {
     pub(crate) fn new(app: &App, reload: Reload, working: Option<&Working>) -> Self {
         Self {
             app: app.with(app.loaded.clone(), app.vault.clone()),
+            began: app.config().clone(),
             watched: Watched::now(app.loaded.files()),
             reload,
             hangup: Hangup::listen(),
@@ -84,6 +88,11 @@ impl Following {
             }
             return;
         }
+        let exposed = self.reload.bears(&loaded.config.gateway).err().map(exposed);
+        match &exposed {
+            Some(refused) if !keeps_data_here(&self.app.loaded, &loaded) => return self.refuse(refused, &loaded),
+            _ => {}
+        }
         let app = self.app.with(loaded, vault);
         let found = match here(&app, None, Look::Needed).await {
             Ok(found) => found,
@@ -120,6 +129,13 @@ impl Following {
         }
         app.services.release_others(app.config());
         self.tell(&app, &found.notices);
+        if let Some(Refused { problem, hint, .. }) = &exposed {
+            app.terminal.error(problem, hint.as_ref());
+            app.terminal
+                .notice(&text!("who may use the gateway stays as it was set before"));
+        } else if app.config().gateway.auth.open && !self.app.config().gateway.auth.open {
+            tell_unlocked(&app);
+        }
         self.app = app;
     }
 
@@ -191,17 +207,32 @@ impl Following {
         for notice in notices {
             terminal.notice(notice);
         }
-        let (new, old) = (app.config(), self.app.config());
-        let changed = [
-            ("store", new.store != old.store),
-            ("gateway", new.gateway != old.gateway),
-            ("diagnostics", new.otel != old.otel),
-        ];
-        for (section, _) in changed.iter().filter(|(_, changed)| *changed) {
-            terminal.notice(&text!(
+        for key in waiting(&self.began, self.app.config(), app.config()) {
+            let later = text!(
                 "what was changed in {section} counts from the next start on",
-                section = section
-            ));
+                section = key
+            );
+            terminal.notice(&later);
+            app.log.tell(Level::Warn, "config", &later);
         }
     }
+}
+
+/// What was changed just now, and counts only when Yabby is started anew.
+fn waiting(began: &Config, before: &Config, now: &Config) -> Vec<&'static str> {
+    /// Changed, and not back to what counts.
+    fn is_new<T: PartialEq>(all: [&T; 3]) -> bool {
+        let [began, before, now] = all;
+        now != before && now != began
+    }
+    let gateways = [began, before, now].map(|config| &config.gateway);
+    let changed = [
+        ("store", is_new([began, before, now].map(|config| &config.store))),
+        ("gateway.bind", is_new(gateways.map(|gateway| &gateway.bind))),
+        ("gateway.port", is_new(gateways.map(|gateway| &gateway.port))),
+        ("gateway.tls", is_new(gateways.map(|gateway| &gateway.tls))),
+        ("diagnostics", is_new([began, before, now].map(|config| &config.otel))),
+    ];
+    let changed = changed.into_iter().filter(|(_, is_new)| *is_new);
+    changed.map(|(key, _)| key).collect()
 }

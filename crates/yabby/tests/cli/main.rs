@@ -9,6 +9,7 @@ mod chat;
 mod client;
 mod config;
 mod doctor;
+mod entry;
 mod faults;
 mod help;
 mod home;

@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Serving {
     pub(crate) home: Home,
     running: Running,
-    address: String,
+    pub(crate) address: String,
     /// The line of a head that says who asks.
     key: String,
 }
@@ -47,7 +47,8 @@ impl Serving {
         self.home.write("yabby.json5", config);
     }
 
-    fn hang_up(&mut self) {
+    /// Asks for the config to be read now.
+    pub(crate) fn hang_up(&mut self) {
         let id = i32::try_from(self.running.child().id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::HUP).unwrap();
     }
@@ -61,7 +62,7 @@ impl Serving {
         self.until(|| self.ready()["config"] == *config, &config.to_string());
     }
 
-    fn has_changed(&self, times: u64) {
+    pub(crate) fn has_changed(&self, times: u64) {
         self.config_is(&json!({"ok": true, "changes": times}));
     }
 
