@@ -135,7 +135,7 @@ fn real_servers() -> Result<(), String> {
         "-p",
         "yabby",
         "--features",
-        "real-servers",
+        "real-servers,otel",
         "--test",
         "real",
         "--",

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use yabby_core::{ModelRef, Secret, Zone, ZoneRule, Zones};
 
 use crate::{
-    Api, ApiKey, Assistants, BaseUrl, GatewaySettings, McpServer, MessageSettings, Modality, SessionSettings,
-    SkillSettings, StoreSettings, params,
+    Api, ApiKey, Assistants, BaseUrl, GatewaySettings, McpServer, MessageSettings, Modality, OtelSettings,
+    SessionSettings, SkillSettings, StoreSettings, params,
 };
 
 /// A whole configuration. The default is what an empty file gives without any environment.
@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Where the gateway listens, and who may use it.
     pub gateway: GatewaySettings,
+    /// What is sent to an OpenTelemetry collector; `None` is nothing.
+    pub otel: Option<OtelSettings>,
     /// What agents are told, and what they may do. See [`Config::assistant`].
     pub assistants: Assistants,
     /// What becomes of messages.

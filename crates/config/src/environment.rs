@@ -41,6 +41,12 @@ pub mod vars {
     pub const OPENCLAW_GATEWAY_PASSWORD: &str = "OPENCLAW_GATEWAY_PASSWORD";
     /// The port of the gateway; wins over the config, as in OpenClaw.
     pub const OPENCLAW_GATEWAY_PORT: &str = "OPENCLAW_GATEWAY_PORT";
+    /// Address of an OpenTelemetry collector, where `diagnostics.otel` names none.
+    pub const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    /// Headers for the collector, beside those of `diagnostics.otel`.
+    pub const OTEL_HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+    /// The name that Yabby has there, where `diagnostics.otel` gives none.
+    pub const OTEL_SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
     /// Locale, strongest first: `LC_ALL`, `LC_MESSAGES`, `LANG`.
     pub const LOCALE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
     /// The home folder.

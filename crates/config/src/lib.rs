@@ -31,6 +31,7 @@ mod mcp;
 mod messages;
 mod names;
 mod origin;
+mod otel;
 mod params;
 mod path;
 mod policy_check;
@@ -74,6 +75,7 @@ pub use mcp::{McpServer, McpTransport};
 pub use messages::MessageSettings;
 pub use names::UnknownModel;
 pub use origin::Origin;
+pub use otel::OtelSettings;
 pub use raw::{
     ExecAsk, ExecSecurity, Modality, QueueDrop, QueueMode, ReasoningShown, Thinking, TimeFormat, ToolProfile, Verbosity,
 };

@@ -195,7 +195,7 @@ impl Resolver<'_> {
     }
 
     /// Values of variables or headers. Without one of them the server would not do what its owner wants, so that it is off.
-    fn scalars(&mut self, raw: raw::OrderedMap<raw::Scalar>, path: &[Seg]) -> Option<Vec<(String, Secret)>> {
+    pub(crate) fn scalars(&mut self, raw: raw::OrderedMap<raw::Scalar>, path: &[Seg]) -> Option<Vec<(String, Secret)>> {
         let mut named = Vec::with_capacity(raw.0.len());
         for (name, value) in raw.0 {
             let value = match value {
@@ -215,7 +215,8 @@ impl Resolver<'_> {
         Some(named)
     }
 
-    fn off<T>(&mut self, message: Text, help: Text, path: &[Seg]) -> Option<T> {
+    /// Tells why something is off.
+    pub(crate) fn off<T>(&mut self, message: Text, help: Text, path: &[Seg]) -> Option<T> {
         self.push(
             Diagnostic::error(DiagnosticKind::WrongType, message).with_help(help),
             path,

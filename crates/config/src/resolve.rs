@@ -74,6 +74,7 @@ impl Resolver<'_> {
             session: self.session(root.session),
             store: self.store(&root.store),
             gateway: self.gateway(&root.gateway),
+            otel: self.otel(root.diagnostics),
         }
     }
 

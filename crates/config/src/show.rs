@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use yabby_core::{Reset, ResetMode, ResetRules, ResetType, Secret};
 
 use crate::{
-    AssistantSettings, Bind, Config, GatewaySettings, GatewayTls, KeySource, Loaded, Modality, SessionSettings,
-    SkillSettings, StoreSettings, ToolChoice,
+    AssistantSettings, Bind, Config, GatewaySettings, GatewayTls, KeySource, Loaded, Modality, OtelSettings,
+    SessionSettings, SkillSettings, StoreSettings, ToolChoice,
     assistant::without_nothing,
     config::{
         Agent, Cost, KeepWarm, Limit, LocalService, Mode, ModelEntry, ModelPolicy, ModelSettings, Privacy, Provider,
@@ -89,6 +89,7 @@ fn config(config: &Config) -> Value {
         "session": session(&config.session),
         "store": store(&config.store),
         "gateway": gateway(&config.gateway),
+        "diagnostics": OtelSettings::shown(config.otel.as_ref()),
         "tools": tools,
         "messages": config.messages.shown(),
         "commands": config.messages.shown_commands(),

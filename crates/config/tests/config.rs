@@ -20,6 +20,7 @@ mod suite {
     mod kept;
     mod keys;
     mod names;
+    mod otel;
     mod privacy;
     mod properties;
     mod search;

@@ -112,6 +112,15 @@ pub(crate) fn of_errors(path: &str) -> Api {
     }
 }
 
+/// The path of an API.
+pub(crate) const fn path_of(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "/v1/chat/completions",
+        Api::Responses => "/v1/responses",
+        Api::Messages => "/v1/messages",
+    }
+}
+
 /// The API behind a path.
 pub(crate) fn of_path(path: &str) -> Option<Api> {
     match path {

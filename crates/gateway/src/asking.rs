@@ -47,7 +47,7 @@ impl Relay {
         let model = target.model.model();
         let (mut retries, mut keys) = (0, 0);
         tried.attempts += 1;
-        let mut trial = Trial::start(target, &self.http, &self.metrics, queued);
+        let mut trial = Trial::start(target, &self.http, (&self.metrics, &asked.trace), queued);
         loop {
             let reserved = trial.reserve(&self.spending, &asked.payer, tokens(&asked.body)).await;
             let opened = match (reserved, &mut sending) {
@@ -126,7 +126,7 @@ impl Relay {
                 }
             }
             tried.attempts += 1;
-            trial = Trial::start(target, &self.http, &self.metrics, Duration::ZERO);
+            trial = Trial::start(target, &self.http, (&self.metrics, &asked.trace), Duration::ZERO);
         }
     }
 

@@ -10,13 +10,16 @@ use std::{
     time::Duration,
 };
 
+use hyper::HeaderMap;
 use serde_json::Value;
 use yabby_core::{Attempt, ErrorKind, Outcome, Phase, Usage};
 use yabby_route::{Tally, tally::Done};
 
 use crate::{
+    Telemetry,
     log::{Level, Log},
     routes::Target,
+    telemetry::Trace,
 };
 
 /// The upper bounds of the buckets of the time to the first byte, in milliseconds.
@@ -32,6 +35,7 @@ pub(crate) struct Metrics {
     /// Sums of each day.
     tally: Tally,
     log: Log,
+    telemetry: Telemetry,
 }
 
 /// An attempt that is over. It shares what it can: hundreds are kept, and each that had memory of its own would keep the
@@ -72,13 +76,14 @@ pub(crate) struct InFlight(Arc<Counts>);
 // === impl Metrics ===
 
 impl Metrics {
-    pub(crate) fn new(tally: Tally, log: Log) -> Self {
+    pub(crate) fn new(tally: Tally, log: Log, telemetry: Telemetry) -> Self {
         Self {
             endpoints: Mutex::default(),
             // All at once: what grows in a busy moment keeps the memory before it from going back to the system.
             last: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             tally,
             log,
+            telemetry,
         }
     }
 
@@ -86,8 +91,14 @@ impl Metrics {
         Arc::clone(lock(&self.endpoints).entry(provider.to_owned()).or_default())
     }
 
+    /// A request has come, to which attempts belong.
+    pub(crate) fn request(&self, path: &'static str, headers: &HeaderMap) -> Trace {
+        self.telemetry.request(path, headers)
+    }
+
     /// Keeps the record of an attempt.
-    pub(crate) fn remember(&self, record: Record) {
+    pub(crate) fn remember(&self, record: Record, trace: &Trace) {
+        trace.attempt(&record);
         let counts = &record.target.counts;
         match &record.outcome {
             Outcome::Answered | Outcome::Outrun => _ = counts.answered.fetch_add(1, Ordering::Relaxed),
@@ -114,11 +125,21 @@ impl Metrics {
         lock(&self.last).iter().map(Record::attempt).collect()
     }
 
+    /// The counts of each provider.
+    pub(crate) fn counts(&self) -> Vec<(String, Arc<Counts>)> {
+        let endpoints = lock(&self.endpoints);
+        let counts = endpoints.iter();
+        counts
+            .map(|(name, counts)| (name.clone(), Arc::clone(counts)))
+            .collect()
+    }
+
     /// All counts in Prometheus' text format (<https://prometheus.io/docs/instrumenting/exposition_formats>).
     pub(crate) fn text(&self) -> String {
-        let endpoints: Vec<(String, Arc<Counts>)> = lock(&self.endpoints)
-            .iter()
-            .map(|(name, counts)| (label(name), Arc::clone(counts)))
+        let endpoints: Vec<(String, Arc<Counts>)> = self
+            .counts()
+            .into_iter()
+            .map(|(name, counts)| (label(&name), counts))
             .collect();
         let mut out = String::new();
         let head = |out: &mut String, name: &str, kind: &str, help: &str| {
@@ -131,10 +152,7 @@ impl Metrics {
             "Attempts at upstreams by outcome.",
         );
         for (name, counts) in &endpoints {
-            let mut outcomes: BTreeMap<String, u64> = lock(&counts.failed).clone();
-            outcomes.insert("answered".to_owned(), load(&counts.answered));
-            outcomes.insert("client_left".to_owned(), load(&counts.left));
-            for (outcome, count) in outcomes {
+            for (outcome, count) in counts.outcomes() {
                 let _ = writeln!(
                     out,
                     "yabby_attempts_total{{endpoint=\"{name}\",outcome=\"{outcome}\"}} {count}"
@@ -148,7 +166,7 @@ impl Metrics {
             "Streams that were closed without the mark of their end.",
         );
         for (name, counts) in &endpoints {
-            let count = load(&counts.unended);
+            let count = counts.unended_so_far();
             let _ = writeln!(out, "yabby_streams_without_end_total{{endpoint=\"{name}\"}} {count}");
         }
         head(
@@ -158,7 +176,7 @@ impl Metrics {
             "Requests that an upstream is answering now.",
         );
         for (name, counts) in &endpoints {
-            let count = load(&counts.in_flight);
+            let count = counts.in_flight_now();
             let _ = writeln!(out, "yabby_requests_in_flight{{endpoint=\"{name}\"}} {count}");
         }
         let name_of = "yabby_time_to_first_byte_seconds";
@@ -198,7 +216,7 @@ impl Record {
         }
     }
 
-    fn attempt(&self) -> Attempt {
+    pub(crate) fn attempt(&self) -> Attempt {
         Attempt {
             model: self.target.model.clone(),
             endpoint: self.target.endpoint.base_url.clone(),
@@ -229,7 +247,23 @@ impl Counts {
 
     /// Whether other requests are in flight.
     pub(crate) fn has_others(&self) -> bool {
-        load(&self.in_flight) > 1
+        self.in_flight_now() > 1
+    }
+
+    pub(crate) fn in_flight_now(&self) -> u64 {
+        load(&self.in_flight)
+    }
+
+    pub(crate) fn unended_so_far(&self) -> u64 {
+        load(&self.unended)
+    }
+
+    /// How attempts have ended.
+    pub(crate) fn outcomes(&self) -> BTreeMap<String, u64> {
+        let mut outcomes = lock(&self.failed).clone();
+        outcomes.insert("answered".to_owned(), load(&self.answered));
+        outcomes.insert("client_left".to_owned(), load(&self.left));
+        outcomes
     }
 
     pub(crate) fn first_byte(&self, after: Duration) {
@@ -268,7 +302,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The name of a kind of error for programs.
-fn name(kind: ErrorKind) -> String {
+pub(crate) fn name(kind: ErrorKind) -> String {
     match serde_json::to_value(kind) {
         Ok(Value::String(name)) => name,
         _ => "other".to_owned(),
@@ -285,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told() {
-        let metrics = Metrics::new(Tally::in_memory(), Log::default());
+        let metrics = Metrics::new(Tally::in_memory(), Log::default(), Telemetry::default());
         let counts = metrics.of("a\"b");
         let in_flight = counts.enter();
         counts.first_byte(Duration::from_millis(2));

@@ -17,7 +17,7 @@ use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket, Waiting}
 use yabby_store::KeyKind;
 
 use crate::{
-    api::{Api, Refusal},
+    api::{Api, Refusal, path_of},
     asking::{Answering, Sending},
     assistant::{Programs, may_talk_to, open_webui},
     auth,
@@ -27,6 +27,7 @@ use crate::{
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
     skim::skim,
+    telemetry::Trace,
     translate::{self, LEFT_OUT, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
     turn::after_others,
@@ -70,6 +71,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) payer: Payer,
     /// For whom it cannot pass as it is.
     reading: Reading,
+    /// What is told of it.
+    pub(crate) trace: Trace,
 }
 
 /// How a target is asked.
@@ -103,11 +106,14 @@ impl Relay {
             body: body.bytes(),
             caller,
             reading: Reading::default(),
+            trace: self.metrics.request(path_of(api), headers),
         };
-        match self.relay(&asked).await {
+        let response = match self.relay(&asked).await {
             Ok(response) => response,
             Err(refusal) => refused(api, &refusal),
-        }
+        };
+        asked.trace.status(response.status());
+        response
     }
 
     async fn relay(&self, asked: &Asked<'_>) -> Result<Response<Out>, Refusal> {
@@ -129,6 +135,8 @@ impl Relay {
             }
             // What a page wants to know about a chat is no message to the assistant: its model can say it.
             if !(programs.has(&agent) && open_webui::is_task(asked.api, asked.headers, &asked.body)) {
+                // Its turn is told of.
+                asked.trace.forget();
                 return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
             }
             let set = Box::pin(programs.set_for(&agent, asked.headers)).await?;
@@ -136,6 +144,9 @@ impl Relay {
         }
         let route = route.unwrap_or_else(|| self.routes.find(asked.api, name.as_deref()));
         let route = route.map_err(|error| no_plan(&error))?;
+        if let Some(name) = &name {
+            asked.trace.asks(name);
+        }
         let mut tried = Tried::default();
         let mut targets = route.in_order_for(&asked.caller);
         let scopes = asked.by.scopes();

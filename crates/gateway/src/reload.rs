@@ -74,7 +74,9 @@ pub struct Reload {
 
 impl Now {
     pub(crate) fn new(relay: Relay, feed: Feed, upkeep: Upkeep) -> Self {
-        let Upkeep { tally, log, settings } = upkeep;
+        let Upkeep {
+            tally, log, settings, ..
+        } = upkeep;
         Self {
             keeper: Mutex::new(relay.keeper()),
             relay: Swap::new(relay),

@@ -17,6 +17,7 @@ use yabby_servers::{Fleet, Http};
 use yabby_store::{Deliveries, Pace, Place, StoreError};
 
 use crate::{
+    Telemetry,
     app::{self, Desk, History, Page},
     assistant::Programs,
     auth::{Access, Crowd, Gate, Peer, Signal},
@@ -74,6 +75,7 @@ pub struct Gateway {
     exposure: Exposure,
     tls: Option<Tls>,
     shared: Arc<Shared>,
+    telemetry: Telemetry,
     /// They end with this.
     _tasks: JoinSet<()>,
 }
@@ -134,10 +136,16 @@ impl Gateway {
             access,
         } = house;
         let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
-        let metrics = Arc::new(Metrics::new(upkeep.tally.clone(), upkeep.log.clone()));
+        let metrics = Arc::new(Metrics::new(
+            upkeep.tally.clone(),
+            upkeep.log.clone(),
+            upkeep.telemetry.clone(),
+        ));
         let feed = Feed::default();
         let room = Room::of_this_process();
         let mut tasks = JoinSet::new();
+        let telemetry = upkeep.telemetry.clone();
+        telemetry.start(&metrics, &upkeep.log, &mut tasks);
         let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
             let programs = Programs::new(office.clone(), &routes);
@@ -174,6 +182,7 @@ impl Gateway {
             address,
             exposure: exposure(address),
             tls,
+            telemetry,
             _tasks: tasks,
             shared: Arc::new(Shared {
                 now,
@@ -259,6 +268,7 @@ impl Gateway {
         }
         connections.shutdown().await;
         self.shared.now.write_tally();
+        self.telemetry.end().await;
     }
 }
 

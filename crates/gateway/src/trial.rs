@@ -20,6 +20,7 @@ use crate::{
     metrics::{InFlight, Metrics, Record},
     routes::{Target, Way},
     tail::Tail,
+    telemetry::Trace,
     watch::Watch,
 };
 
@@ -31,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Trial {
     pub(crate) target: Arc<Target>,
     metrics: Arc<Metrics>,
+    /// The request that it belongs to.
+    trace: Trace,
     pub(crate) watch: Watch,
     start: Instant,
     phase: Phase,
@@ -77,12 +80,18 @@ pub(crate) struct Said {
 // === impl Trial ===
 
 impl Trial {
-    pub(crate) fn start(target: &Arc<Target>, http: &Http, metrics: &Arc<Metrics>, queued: Duration) -> Self {
+    pub(crate) fn start(
+        target: &Arc<Target>,
+        http: &Http,
+        (metrics, trace): (&Arc<Metrics>, &Trace),
+        queued: Duration,
+    ) -> Self {
         let start = Instant::now();
         Self {
             watch: Watch::start(target, http, start),
             target: Arc::clone(target),
             metrics: Arc::clone(metrics),
+            trace: trace.clone(),
             start,
             phase: Phase::Connect,
             head_ms: None,
@@ -338,7 +347,7 @@ impl Trial {
         self.told = true;
         // What was not begun costs nothing.
         let reservation = self.reservation.take().filter(|_| self.first_ms.is_some());
-        self.metrics.remember(Record {
+        let record = Record {
             cost: reservation.and_then(|reservation| reservation.settle(&usage).usd),
             target: Arc::clone(&self.target),
             outcome,
@@ -350,7 +359,8 @@ impl Trial {
             total_ms: millis(now.saturating_duration_since(self.start)),
             bytes: self.bytes,
             usage,
-        });
+        };
+        self.metrics.remember(record, &self.trace);
     }
 }
 
@@ -358,6 +368,7 @@ impl Drop for Trial {
     fn drop(&mut self) {
         if !self.told {
             self.target.counts.client_left();
+            self.trace.left();
         }
     }
 }

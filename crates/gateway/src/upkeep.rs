@@ -2,7 +2,7 @@
 
 use yabby_route::Tally;
 
-use crate::{Log, Settings};
+use crate::{Log, Settings, Telemetry};
 
 /// Where it is kept that the gateway is used, and what is told of it.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Upkeep {
     pub log: Log,
     /// The config as it is shown.
     pub settings: Settings,
+    /// Where traces and metrics go.
+    pub telemetry: Telemetry,
 }
 
 impl Default for Upkeep {
@@ -22,6 +24,7 @@ impl Default for Upkeep {
             tally: Tally::in_memory(),
             log: Log::default(),
             settings: Settings::default(),
+            telemetry: Telemetry::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use yabby_config::{Config, DiagnosticKind, Environment, Loaded, Needs, Paths, Severity, Vault, load};
 use yabby_core::text;
-use yabby_gateway::Log;
+use yabby_gateway::{Log, Telemetry};
 use yabby_route::{Router, Spending, Tally, TurnRecord, Turns};
 use yabby_servers::{Fleet, Http, Notebook, managed::Services};
 
@@ -15,7 +15,7 @@ use crate::{
     exit::Exit,
     saying::unwritten,
     shared::{self, Database},
-    stored,
+    stored, telemetry,
     terminal::Terminal,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct App {
     pub(crate) spending: OnceLock<Spending>,
     /// How much each model was used.
     pub(crate) tally: Tally,
+    /// Where traces and metrics go, once there is a gateway that sends them.
+    telemetry: OnceLock<Telemetry>,
     /// What was told lately, for whoever looks after a gateway.
     pub(crate) log: Log,
 }
@@ -59,6 +61,7 @@ impl App {
             services: Services::new(&paths.state_dir),
             spending: OnceLock::new(),
             tally: Tally::of(&paths.state_dir),
+            telemetry: OnceLock::new(),
             log: Log::default(),
             named: config.map(Path::to_owned),
             env,
@@ -83,6 +86,7 @@ impl App {
             services: self.services.clone(),
             spending: self.spending.clone(),
             tally: self.tally.clone(),
+            telemetry: self.telemetry.clone(),
             log: self.log.clone(),
         }
     }
@@ -91,6 +95,17 @@ impl App {
     pub(crate) fn fetch(&mut self, needs: Needs) {
         self.loaded.fetch(&self.vault, needs);
         self.database = stored::database(&self.loaded.config, &self.paths, self.terminal);
+    }
+
+    /// A gateway follows, which sends traces and metrics where the config wants them.
+    pub(crate) fn begin_telemetry(&self) {
+        telemetry::tell_missing(self);
+        let _ = self.telemetry.set(Telemetry::new(self.config().otel.as_ref()));
+    }
+
+    /// Where traces and metrics go.
+    pub(crate) fn telemetry(&self) -> Telemetry {
+        self.telemetry.get().cloned().unwrap_or_default()
     }
 
     /// Writes down what the servers of `fleet` have taught.

@@ -23,6 +23,7 @@ mod serving;
 mod shared;
 mod stored;
 mod table;
+mod telemetry;
 mod terminal;
 mod toolbox;
 mod waiting;

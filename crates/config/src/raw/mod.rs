@@ -3,6 +3,7 @@
 //! The doc comments are the reference: the JSON Schema and `yabby config explain` show them.
 
 mod assistant;
+mod diagnostics;
 mod gateway;
 mod secrets;
 mod session;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         MemorySearch, Messages, OwnKeys, Plugins, PruningMode, Scalar, SharedKeys, Skills, Subagents, Tools, WebFetch,
         WebSearch,
     },
+    diagnostics::{Diagnostics, OtelProtocol},
     gateway::{Gateway, GatewayAuth, GatewayAuthMode, GatewayBind, GatewayTls},
     secrets::{FileMode, SecretDefaults, SecretProvider, Secrets},
     session::{Age, DmScope, GroupScope, Maintenance, MaintenanceMode, Reset, ResetMode, Scope, Session},
@@ -54,6 +56,8 @@ pub(crate) struct Root {
     pub(crate) store: Store,
     /// Where the gateway listens, and who may use it.
     pub(crate) gateway: Gateway,
+    /// What is told of Yabby elsewhere.
+    pub(crate) diagnostics: Diagnostics,
     /// What agents may do.
     pub(crate) tools: Tools,
     /// What becomes of messages.

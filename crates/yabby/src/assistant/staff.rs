@@ -78,6 +78,7 @@ fn models(app: &App, chosen: &Chosen) -> (Arc<Config>, Spending, Arc<dyn Model>,
     let config = Arc::new(app.config().clone());
     let (router, spending) = app.router();
     let (records, tally) = (Records::of(&app.paths.state_dir), app.tally.clone());
+    let telemetry = app.telemetry();
     let model = Routed {
         router: router.with_refit(Arc::new(Shorten)),
         fleet: Arc::clone(&chosen.fleet),
@@ -88,6 +89,7 @@ fn models(app: &App, chosen: &Chosen) -> (Arc<Config>, Spending, Arc<dyn Model>,
         private: chosen.private,
         // What cannot be kept is told by `yabby doctor`; an answer is not held up by it.
         records: Arc::new(move |record| {
+            telemetry.turn(&record);
             tally.turn(&record);
             let _ = tally.write();
             let _ = records.keep(&record);

@@ -85,6 +85,7 @@ impl Page {
         store: &Store,
         (address, taken): (SocketAddr, Option<Text>),
     ) -> (Working, Option<Self>) {
+        app.begin_telemetry();
         let working = Working::start(app, store.clone(), chat.chosen());
         let token = match Token::of(&app.paths.state_dir) {
             Ok(token) => token,

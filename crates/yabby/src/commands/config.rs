@@ -7,6 +7,7 @@ use crate::{
     app::App,
     arguments::{Config, ConfigCommand},
     exit::Exit,
+    telemetry,
 };
 
 pub(crate) fn run(app: &App, arguments: &Config) -> Exit {
@@ -49,6 +50,7 @@ fn check(app: &App) -> Exit {
             keys = keys.join(", ")
         ));
     }
+    telemetry::tell_missing(app);
     if app.loaded.kept_elsewhere() > 0 {
         // They are not fetched here: a check must not wait for a vault.
         terminal.notice(&text!(

@@ -54,6 +54,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     for notice in &here.notices {
         app.terminal.notice(notice);
     }
+    app.begin_telemetry();
     let spending = shared::spending(app);
     let chosen = Chosen {
         fleet: Arc::new(here.fleet),

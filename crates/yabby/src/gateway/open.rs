@@ -42,6 +42,7 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
             tally: app.tally.clone(),
             log: app.log.clone(),
             settings: Settings::of(&app.loaded),
+            telemetry: app.telemetry(),
         },
         access: over.access,
     };

@@ -231,6 +231,7 @@ fn waiting(began: &Config, before: &Config, now: &Config) -> Vec<&'static str> {
         ("gateway.bind", is_new(gateways.map(|gateway| &gateway.bind))),
         ("gateway.port", is_new(gateways.map(|gateway| &gateway.port))),
         ("gateway.tls", is_new(gateways.map(|gateway| &gateway.tls))),
+        ("diagnostics", is_new([began, before, now].map(|config| &config.otel))),
     ];
     let changed = changed.into_iter().filter(|(_, is_new)| *is_new);
     changed.map(|(key, _)| key).collect()

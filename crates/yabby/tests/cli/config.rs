@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::home::Home;
+use yabby_testkit::{ModelServer, dead_port};
+
+use crate::{
+    home::Home,
+    serve::{interrupt, started},
+};
 
 fn example(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -106,4 +111,25 @@ fn show_and_schema_are_json() {
         let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         assert!(value.is_object());
     }
+}
+
+#[test]
+fn opentelemetry_needs_a_build_that_has_it() {
+    let told = "diagnostics.otel has no effect: this build of Yabby has no OpenTelemetry; one that has it is built with: \
+                cargo build --release --features otel";
+    let server = ModelServer::start_on_thread();
+    let home = Home::with_config(&format!(
+        "{{models: {{providers: {{box: {{baseUrl: '{}', models: [{{id: 'm1'}}]}}}}}},
+          diagnostics: {{otel: {{enabled: true, endpoint: 'http://{}'}}}}}}",
+        server.base_url(),
+        dead_port()
+    ));
+    let ran = home.run(&["config", "check"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stderr.contains(told), !cfg!(feature = "otel"), "{}", ran.stderr);
+    let (mut running, _) = started(&home);
+    interrupt(&mut running);
+    let ran = running.ran();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stderr.contains(told), !cfg!(feature = "otel"), "{}", ran.stderr);
 }

@@ -22,6 +22,8 @@ mod llama;
 mod managed;
 #[cfg(target_os = "linux")]
 mod native;
+#[cfg(feature = "otel")]
+mod otel;
 mod page;
 mod place;
 mod prompt;

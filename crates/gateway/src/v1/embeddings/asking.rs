@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::HeaderMap;
+use hyper::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use yabby_core::{Caller, ModelError, Outcome, Phase, Usage};
@@ -21,6 +21,7 @@ use crate::{
     metrics::Record,
     relay::{Relay, Tried, caller, enter, may_ask},
     routes::Target,
+    telemetry::Trace,
     watch::Watch,
 };
 
@@ -53,10 +54,13 @@ pub(super) async fn ask(
         key_per_day: by.scopes().budget,
     };
     let mut tried = Tried::default();
+    let trace = relay.metrics.request("/v1/embeddings", headers);
     for (at, target) in asked.targets.iter().enumerate() {
         let last = at + 1 == asked.targets.len();
-        match at_one(relay, (target, last), asked, texts, (&caller, &payer, by), &mut tried).await {
+        let whose = (&caller, &payer, by, &trace);
+        match at_one(relay, (target, last), asked, texts, whose, &mut tried).await {
             Ok(embedded) => {
+                trace.status(StatusCode::OK);
                 return Ok(Made {
                     embedded,
                     target: Arc::clone(target),
@@ -66,7 +70,9 @@ pub(super) async fn ask(
             Err(error) => tried.failures.push((target.model.clone(), error.into())),
         }
     }
-    Err(tried.refusal())
+    let refusal = tried.refusal();
+    trace.status(refusal.status);
+    Err(refusal)
 }
 
 /// Asks one address as often as is decided.
@@ -75,7 +81,7 @@ async fn at_one(
     (target, last): (&Arc<Target>, bool),
     asked: &Asked,
     texts: &Texts,
-    (caller, payer, by): (&Caller, &Payer, &auth::Caller),
+    (caller, payer, by, trace): (&Caller, &Payer, &auth::Caller, &Trace),
     tried: &mut Tried,
 ) -> Result<Embedded, ModelError> {
     relay.placed(target, &asked.zones).await?;
@@ -97,6 +103,7 @@ async fn at_one(
         let attempt = Attempt {
             relay,
             target,
+            trace,
             start,
             queued_ms: millis(queued),
         };
@@ -138,6 +145,7 @@ async fn at_one(
 struct Attempt<'a> {
     relay: &'a Relay,
     target: &'a Arc<Target>,
+    trace: &'a Trace,
     start: Instant,
     queued_ms: u64,
 }
@@ -229,7 +237,7 @@ impl Attempt<'_> {
         (phase, usage, cost): (Phase, Usage, Option<f64>),
     ) {
         let total_ms = millis(self.start.elapsed());
-        self.relay.metrics.remember(Record {
+        let record = Record {
             target: Arc::clone(self.target),
             first_ms: matches!(outcome, Outcome::Answered).then_some(total_ms),
             outcome,
@@ -241,7 +249,8 @@ impl Attempt<'_> {
             total_ms,
             bytes: 0,
             usage,
-        });
+        };
+        self.relay.metrics.remember(record, self.trace);
     }
 }
 
