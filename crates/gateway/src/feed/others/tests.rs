@@ -157,7 +157,7 @@ fn who_listens_no_more_is_told_no_more() {
     looks.watches();
     both_speak(&looks, &answers, &mut never, now + SAYS);
     answers.happens(text("a"));
-    assert_eq!(answers.speaks(now + Duration::from_secs(60)), []);
+    assert_eq!(answers.speaks(now + Duration::from_mins(1)), []);
 }
 
 #[test]
@@ -271,7 +271,7 @@ proptest! {
             let mut count = 0_u8;
             let mut lost = || {
                 count = count.wrapping_add(1);
-                *loss == 1 || (*loss == 2 && count % 2 == 0)
+                *loss == 1 || (*loss == 2 && count.is_multiple_of(2))
             };
             both_speak(&answers, &looks, &mut lost, now);
             page = shown(page, &looks.told());

@@ -67,14 +67,11 @@ impl Screen {
                             Ok(()) if told.said && !is_running => return Ok(self.end(stopped)),
                             shown => shown,
                         }
+                    } else if let Some(live) = live(&event, reasoning, self.terminal.lang, &mut told) {
+                        self.live(live)
                     } else {
-                        match live(&event, reasoning, self.terminal.lang, &mut told) {
-                            Some(live) => self.live(live),
-                            None => {
-                                self.asked.extend(asked(&event));
-                                Ok(())
-                            }
-                        }
+                        self.asked.extend(asked(&event));
+                        Ok(())
                     }
                 }
                 () = interrupt.pressed(), if !stopped => {
@@ -108,8 +105,8 @@ impl Screen {
                 self.notice(&text!("{words}", words = words(&entry["words"], self.terminal.lang)))?;
             }
         }
-        let answers = entries.iter().filter(|entry| is(entry, "assistant"));
-        match answers.last().and_then(|entry| entry["text"].as_str()) {
+        let mut answers = entries.iter().filter(|entry| is(entry, "assistant"));
+        match answers.next_back().and_then(|entry| entry["text"].as_str()) {
             Some(answer) if !answer.trim().is_empty() => self.answer(answer),
             _ => Ok(()),
         }
