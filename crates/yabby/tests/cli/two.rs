@@ -402,7 +402,7 @@ fn what_an_ended_gateway_had_begun_goes_on_at_once() {
     let left = &gateways[1 - ended];
     let begin = Instant::now();
     left.until(|| left.entries() == ["user: hello", "assistant: Whole."], "the answer");
-    // The lease of one that was killed is over after half a minute.
+    // Where nobody saw it end, its lease would be over after half a minute.
     assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
 }
 

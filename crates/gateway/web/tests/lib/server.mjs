@@ -102,8 +102,12 @@ const ROUTES = {
   },
   "GET conversations/:id/entries": ({ world, id, query, reply }) => {
     const all = world.of(id).filter((entry) => query.before === undefined || entry.seq < Number(query.before));
-    const entries = all.slice(-Number(query.limit ?? 100));
-    reply(200, { entries, more: entries.length < all.length, turn: world.running.get(id) ?? null, event: world.seq });
+    const limit = Number(query.limit ?? 100);
+    const session = `${id} ${world.sessions.get(id) ?? 0}`;
+    const known = query.session === session ? all.filter(({ seq }) => seq <= Number(query.after)).length : null;
+    const entries = known === null ? all.slice(-limit) : all.slice(known, known + limit);
+    const more = (known ?? 0) + entries.length < all.length;
+    reply(200, { entries, more, session: all.length ? session : null, turn: world.running.get(id) ?? null, event: world.seq });
   },
   "POST conversations/:id/messages": ({ world, id, body, reply }) => {
     reply(202, { accepted: body.id });
@@ -112,6 +116,7 @@ const ROUTES = {
   "POST conversations/:id/edit": ({ world, id, body, reply }) => {
     const kept = world.of(id).filter((entry) => entry.seq < body.seq).map((entry) => ({ ...entry, id: `e${world.seq}:${entry.id}` }));
     world.entries.set(id, kept);
+    world.sessions.set(id, world.seq);
     reply(202, { accepted: body.id });
     accept(world, id, body);
   },

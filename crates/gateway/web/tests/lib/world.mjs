@@ -3,6 +3,8 @@
 export class World {
   seq = 0;
   entries = new Map();
+  /** Counts up with each edit: what was behind it stands in another session. */
+  sessions = new Map();
   running = new Map();
   approvals = [];
   conversations = [];
