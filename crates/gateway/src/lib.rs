@@ -7,6 +7,7 @@ mod assistant;
 mod auth;
 mod bell;
 mod budget;
+mod certificate;
 mod exposure;
 mod feed;
 mod line;
@@ -36,6 +37,7 @@ mod watch;
 
 pub use app::Settings;
 pub use auth::{Access, Caller};
+pub use certificate::{fingerprint, new_certificate};
 pub use exposure::Exposed;
 pub use feed::Words;
 pub use log::{Level, Log};
