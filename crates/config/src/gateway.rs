@@ -86,6 +86,8 @@ pub enum GatewayTls {
         /// Its private key.
         key: PathBuf,
     },
+    /// With a certificate that Yabby has made for itself.
+    Own,
     /// It is wanted, and a mistake hides how. Then nothing may be served: keys would travel in the open.
     InDoubt,
 }
@@ -247,13 +249,20 @@ impl Resolver<'_> {
         if raw.enabled != Some(true) && !in_doubt {
             return GatewayTls::Off;
         }
+        // Also what the check has taken out: it was not meant to be Yabby's own.
+        let is_written = |key: &str| self.written.find(&below(path, key)).is_some();
+        let names_files = is_written("certPath") || is_written("keyPath");
+        let makes_one = raw.auto_generate.unwrap_or(!is_written("autoGenerate"));
+        if !in_doubt && !names_files && makes_one {
+            return GatewayTls::Own;
+        }
         let file = |written: Option<&String>| written.and_then(|path| self.absolute(path.trim()));
         match (file(raw.cert_path.as_ref()), file(raw.key_path.as_ref())) {
             (Some(certificate), Some(key)) if !in_doubt => GatewayTls::Files { certificate, key },
             _ => {
                 let message = text!("TLS is wanted, and certPath and keyPath do not both name a file");
                 let help = text!(
-                    "write both as absolute paths; Yabby makes no certificate of its own, and until then nothing is served"
+                    "write both as absolute paths, or neither and no autoGenerate: then Yabby makes a certificate of its own; until then nothing is served"
                 );
                 self.push(
                     Diagnostic::error(DiagnosticKind::MissingKey, message).with_help(help),

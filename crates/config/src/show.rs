@@ -268,6 +268,7 @@ fn gateway(gateway: &GatewaySettings) -> Value {
     let tls = match &gateway.tls {
         GatewayTls::Off => json!({"enabled": false}),
         GatewayTls::Files { certificate, key } => json!({"enabled": true, "certPath": certificate, "keyPath": key}),
+        GatewayTls::Own => json!({"enabled": true, "autoGenerate": true}),
         GatewayTls::InDoubt => json!({"enabled": true}),
     };
     put(&mut out, "tls", Some(tls));

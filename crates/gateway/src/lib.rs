@@ -8,6 +8,7 @@ mod auth;
 mod bell;
 mod branch;
 mod budget;
+mod certificate;
 mod exposure;
 mod feed;
 mod line;
@@ -38,6 +39,7 @@ mod watch;
 
 pub use app::Settings;
 pub use auth::{Access, Caller};
+pub use certificate::{fingerprint, new_certificate};
 pub use exposure::Exposed;
 pub use feed::Words;
 pub use log::{Level, Log};

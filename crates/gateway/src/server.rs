@@ -1,6 +1,6 @@
 //! Listens, and lets connections live and end.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -65,6 +65,8 @@ pub struct House {
     pub upkeep: Upkeep,
     /// Who may come in, beside what the config says.
     pub access: Access,
+    /// The PEM file of its own certificate and its key, for a config that wants one.
+    pub certificate: Option<PathBuf>,
 }
 
 /// Serves HTTP.
@@ -115,6 +117,10 @@ impl Gateway {
         let tls = match &settings.tls {
             GatewayTls::Off => None,
             GatewayTls::Files { certificate, key } => Some(Tls::load(certificate, key)?),
+            GatewayTls::Own => {
+                let file = house.certificate.as_ref().ok_or(BindError::TlsInDoubt)?;
+                Some(Tls::load(file, file)?)
+            }
             GatewayTls::InDoubt => return Err(BindError::TlsInDoubt),
         };
         let exposure = |address| Exposure {
@@ -134,6 +140,7 @@ impl Gateway {
             office,
             upkeep,
             access,
+            certificate: _,
         } = house;
         let gate = Arc::new(Gate::new(access, &config.gateway).await.map_err(BindError::Keys)?);
         let metrics = Arc::new(Metrics::new(

@@ -92,6 +92,9 @@ pub(crate) struct GatewayRateLimit {
 pub(crate) struct GatewayTls {
     /// Whether it speaks TLS, and nothing else; false when unset.
     pub(crate) enabled: Option<bool>,
+    /// Whether Yabby makes a certificate of its own where `certPath` and `keyPath` are not written; true when unset. It is in
+    /// the state folder, and nobody vouches for it: compare its fingerprint, which `yabby serve` tells.
+    pub(crate) auto_generate: Option<bool>,
     /// The file of its certificate, with those of its authorities, as PEM.
     pub(crate) cert_path: Option<String>,
     /// The file of the certificate's private key, as PEM.

@@ -95,6 +95,25 @@ fn the_owners_key_and_the_port_come_from_the_environment_as_in_openclaw() {
 }
 
 #[test]
+fn where_no_certificate_is_named_it_is_yabbys_own() {
+    for (tls, expected) in [
+        ("{enabled: true}", GatewayTls::Own),
+        ("{enabled: true, autoGenerate: true}", GatewayTls::Own),
+        ("{autoGenerate: true}", GatewayTls::Off),
+        (
+            "{enabled: true, autoGenerate: true, certPath: '/c.pem', keyPath: '/k.pem'}",
+            GatewayTls::Files {
+                certificate: "/c.pem".into(),
+                key: "/k.pem".into(),
+            },
+        ),
+    ] {
+        let (settings, found) = gateway(&format!("{{tls: {tls}}}"), &[]);
+        assert_eq!((settings.tls, found), (expected, Vec::new()), "{tls}");
+    }
+}
+
+#[test]
 fn a_mistake_opens_nothing() {
     let mut told = String::new();
     for body in [
@@ -106,7 +125,11 @@ fn a_mistake_opens_nothing() {
         "{bind: '0.0.0.0'}",
         "{bind: 'custom'}",
         "{bind: 'custom', customBindHost: 'box.local'}",
-        "{tls: {enabled: true}}",
+        "{tls: {enabled: true, certPath: '/c.pem'}}",
+        "{tls: {enabled: true, autoGenerate: false}}",
+        "{tls: {enabled: true, autoGenerate: 'yes'}}",
+        "{tls: {enabled: true, certPath: 5, keyPath: 5}}",
+        "{tls: {autoGenerate: true, enabled: 'yes'}}",
         "{tls: {enabled: true, certPath: 'cert.pem', keyPath: '/k.pem'}}",
         "{tls: {enabled: 'yes', certPath: '/c.pem', keyPath: '/k.pem'}}",
         "{port: 'http', tls: {enabled: true, certPath: '/c.pem', keyPath: '/k.pem'}}",
@@ -118,7 +141,10 @@ fn a_mistake_opens_nothing() {
         let is_open = settings.auth.open && body != "{auth: {mode: 'none'}}";
         let wants_tls = body.contains("enabled");
         assert!(!is_open && settings.bind == Bind::Loopback, "{body}");
-        assert!(!wants_tls || settings.tls != GatewayTls::Off, "{body}");
+        assert!(
+            !wants_tls || !matches!(settings.tls, GatewayTls::Off | GatewayTls::Own),
+            "{body}"
+        );
         assert!(settings.allowed_origins.is_empty(), "{body}");
         let _ = writeln!(told, "{body}");
         for finding in found {

@@ -52,6 +52,7 @@ impl Scene {
             upkeep: Upkeep::default(),
             default: None,
             config: loaded.config,
+            certificate: None,
             access: Access {
                 owners: vec![KeyHash::of(OWNER.as_bytes())],
                 keys,

@@ -94,6 +94,7 @@ async fn beyond_this_machine_it_listens_only_where_that_is_safe() {
             access: Access::default(),
             office: None,
             upkeep: Upkeep::default(),
+            certificate: None,
         };
         Gateway::bind(address.parse().unwrap(), house).await
     };

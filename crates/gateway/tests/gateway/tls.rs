@@ -12,12 +12,39 @@ use tokio::{
     time::{Duration, timeout},
 };
 use tokio_rustls::TlsConnector;
+use yabby_gateway::new_certificate;
 use yabby_testkit::{Certificate, ModelServer};
 
 use crate::{
     client::{OWNER, raw},
     scene::{CHAT, Scene, chain},
 };
+
+#[tokio::test]
+async fn a_certificate_of_its_own_is_the_one_that_clients_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.pem");
+    let made = new_certificate(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&file, made.expose()).unwrap();
+    let tls = format!(r#"{{"gateway":{{"tls":{{"enabled":true,"certPath":{file:?},"keyPath":{file:?}}}}}}}"#);
+    let scene = Scene::with_config(&tls).await;
+    for name in ["localhost", "127.0.0.1"] {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_file(&file).unwrap();
+        roots.add(certificate.clone()).unwrap();
+        let client = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(scene.at).await.unwrap();
+        let name = ServerName::try_from(name).unwrap();
+        let connected = TlsConnector::from(Arc::new(client))
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let seen = connected.get_ref().1.peer_certificates().unwrap();
+        assert_eq!(seen, [certificate]);
+    }
+}
 
 #[tokio::test]
 async fn a_gateway_with_a_certificate_speaks_tls_and_nothing_else() {

@@ -16,7 +16,9 @@ use crate::{
     assistant::Working,
     exit::Exit,
     gateway::{
-        address, door,
+        address,
+        certificate::Certificate,
+        door,
         link::Link,
         open::{Opened, Over, access, open, tell_unlocked},
         sign::{Neighbour, Sign},
@@ -87,8 +89,11 @@ impl Page {
     ) -> (Working, Option<Self>) {
         app.begin_telemetry();
         let working = Working::start(app, store.clone(), chat.chosen());
-        let token = match Token::of(&app.paths.state_dir) {
-            Ok(token) => token,
+        let state_dir = &app.paths.state_dir;
+        let needed = Token::of(state_dir)
+            .and_then(|token| Certificate::of(state_dir, &app.config().gateway).map(|own| (token, own)));
+        let (token, certificate) = match needed {
+            Ok(needed) => needed,
             Err(unusable) => {
                 not_served(app, &unusable.message, &unusable.hint);
                 return (working, None);
@@ -99,6 +104,7 @@ impl Page {
             default: chat.default.cloned(),
             office: Some(working.office.clone()),
             access: access(app, &token, Some(store)).await,
+            certificate,
         };
         let Opened { gateway, sign } = match open(app, address, over).await {
             Ok(opened) => opened,

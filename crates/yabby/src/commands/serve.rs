@@ -11,7 +11,9 @@ use crate::{
     assistant::{Chosen, Working},
     exit::Exit,
     gateway::{
-        address, door,
+        address,
+        certificate::Certificate,
+        door,
         open::{Opened, Over, access, open, tell_unlocked},
         token::Token,
     },
@@ -27,6 +29,13 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
     }
     let token = match Token::of(&app.paths.state_dir) {
         Ok(token) => token,
+        Err(unusable) => {
+            app.terminal.error(&unusable.message, Some(&unusable.hint));
+            return Exit::Usage;
+        }
+    };
+    let certificate = match Certificate::of(&app.paths.state_dir, &app.config().gateway) {
+        Ok(certificate) => certificate,
         Err(unusable) => {
             app.terminal.error(&unusable.message, Some(&unusable.hint));
             return Exit::Usage;
@@ -83,6 +92,7 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
         default,
         office: working.as_ref().map(|working| working.office.clone()),
         access: access(app, &token, store.as_ref()).await,
+        certificate,
     };
     let Opened { gateway, sign } = match open(app, address, over).await {
         Ok(opened) => opened,

@@ -7,7 +7,7 @@ use yabby_gateway::{Access, BindError, Gateway, House, Level, Office, Settings, 
 use yabby_servers::Fleet;
 use yabby_store::Store;
 
-use super::{address, sign::Sign, token::Token};
+use super::{address, certificate::Certificate, sign::Sign, token::Token};
 use crate::{app::App, shared, stored};
 
 /// What a gateway is opened over.
@@ -20,6 +20,8 @@ pub(crate) struct Over {
     pub(crate) office: Option<Office>,
     /// Who may come in.
     pub(crate) access: Access,
+    /// Yabby's own certificate, where the config wants one.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 /// A gateway that listens.
@@ -45,6 +47,7 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
             telemetry: app.telemetry(),
         },
         access: over.access,
+        certificate: over.certificate.as_ref().map(|own| own.path.clone()),
     };
     let gateway = Gateway::bind(address, house).await?;
     app.log.tell(
@@ -52,6 +55,9 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
         "gateway",
         &text!("Yabby listens on {url}", url = gateway.url()),
     );
+    if let Some(own) = &over.certificate {
+        own.tell(app);
+    }
     let reached = address::reached(gateway.address(), gateway.url().starts_with("https:"));
     let sign = Sign::put_up(&app.paths.state_dir, &reached).unwrap_or_else(|error| {
         app.terminal.notice(&text!(

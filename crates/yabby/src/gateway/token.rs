@@ -1,21 +1,11 @@
 //! The owner's key, in a file that only the owner can read. It is made when the gateway starts for the first time.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use rustix::{fs::OFlags, process::geteuid};
-use yabby_core::{Text, text};
-use yabby_servers::managed::private_folder;
 use yabby_store::{KeyHash, new_secret};
 
-use super::part::Part;
+use super::private_file::{PrivateFile, Unusable};
 
-/// A file that does not hold more is one that somebody has begun to write by hand.
-const SHORTEST: usize = 16;
 /// No key is longer.
 const LONGEST: u64 = 4096;
 
@@ -26,90 +16,24 @@ pub(crate) struct Token {
     pub(crate) hash: KeyHash,
 }
 
-/// Why the file cannot be used.
-#[derive(Debug)]
-pub(crate) struct Unusable {
-    pub(crate) message: Text,
-    pub(crate) hint: Text,
-}
-
 impl Token {
     /// The owner's key in a state folder.
     pub(crate) fn of(state_dir: &Path) -> Result<Self, Unusable> {
-        let path = state_dir.join("gateway-token");
-        let failed = |error: io::Error| Unusable {
-            message: text!(
-                "the key in {path} cannot be used: {error}",
-                path = path.display(),
-                error = error
-            ),
-            hint: text!("let Yabby read and write in {folder}", folder = state_dir.display()),
-        };
-        private_folder(state_dir).map_err(failed)?;
-        let folder = fs::metadata(state_dir).map_err(failed)?;
-        if folder.mode() & 0o022 != 0 {
-            return Err(Unusable {
-                message: text!(
-                    "others may change what is in {folder}, where the key of the gateway stands",
-                    folder = state_dir.display()
-                ),
-                hint: text!("run: chmod 700 {folder}", folder = state_dir.display()),
-            });
-        }
-        if !path.exists() {
-            make(&path).map_err(failed)?;
-        }
-        let file = open(&path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if about.mode() & 0o077 != 0 || about.uid() != geteuid().as_raw() || !about.is_file() {
-            return Err(Unusable {
-                message: text!(
-                    "others may read the key of the gateway in {path}",
-                    path = path.display()
-                ),
-                hint: text!(
-                    "it may be known already: remove it, and the next start makes a new one: rm {path}",
-                    path = path.display()
-                ),
-            });
-        }
-        let mut key = String::new();
-        (&file).take(LONGEST).read_to_string(&mut key).map_err(failed)?;
-        let key = key.trim();
-        if key.len() < SHORTEST {
-            return Err(Unusable {
-                message: text!("there is no key in {path}", path = path.display()),
-                hint: text!(
-                    "remove it, and the next start makes a new one: rm {path}",
-                    path = path.display()
-                ),
-            });
-        }
+        let made = || new_secret().map(|new| new.secret);
+        let PrivateFile { path, text } = PrivateFile::of(state_dir, "gateway-token", LONGEST, made)?;
         Ok(Self {
-            hash: KeyHash::of(key.as_bytes()),
+            hash: KeyHash::of(text.expose().as_bytes()),
             path,
         })
     }
 }
 
-/// Makes the file whole or not at all, also when another Yabby starts in the same moment: the first one stays.
-fn make(path: &Path) -> io::Result<()> {
-    let mut part = Part::beside(path)?;
-    let secret = new_secret()?;
-    writeln!(part.file(), "{}", secret.secret.expose())?;
-    part.file().sync_all()?;
-    part.settle(path)
-}
-
-/// Follows no link: it could lead to a file that somebody else has chosen.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    };
 
     use super::*;
 

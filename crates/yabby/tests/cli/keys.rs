@@ -228,7 +228,9 @@ fn beyond_this_machine_it_is_not_served_in_the_open() {
     error: the gateway does not listen on 0.0.0.0:0: others on the network could read your keys and all that is said
     hint: set gateway.tls with a certificate, or gateway.trustedProxies to the proxy that has one; or gateway.bind to loopback
     ");
-    let home = Home::with_config("{ gateway: { tls: { enabled: true } }, models: { mode: 'replace', providers: {} } }");
+    let home = Home::with_config(
+        "{ gateway: { tls: { enabled: true, certPath: '/c.pem' } }, models: { mode: 'replace', providers: {} } }",
+    );
     let ran = home.run(&["serve", "--port", "0"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(home.stable(&ran.stderr));

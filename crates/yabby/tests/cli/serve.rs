@@ -124,3 +124,22 @@ fn the_port_is_that_of_the_command_line_the_environment_or_the_config() {
     let home = home.var("OPENCLAW_GATEWAY_PORT", &of_env.to_string());
     assert_eq!(listens(&home), format!("Yabby listens on http://127.0.0.1:{of_env}\n"));
 }
+
+#[test]
+fn a_certificate_of_its_own_is_made_once_and_told_by_its_fingerprint() {
+    let config = "{ gateway: { tls: { enabled: true } }, models: { mode: 'replace', providers: {} } }";
+    let home = Home::with_config(config);
+    let told = || {
+        let mut running = home.spawn(&["serve", "--port", "0"]);
+        let line = String::from_utf8(running.piece().unwrap()).unwrap();
+        assert!(line.starts_with("Yabby listens on https://127.0.0.1:"), "{line}");
+        interrupt(&mut running);
+        running.ran().stderr
+    };
+    let first = told();
+    assert_eq!(first, told());
+    let file = std::fs::read_to_string(home.path().join("gateway-tls.pem")).unwrap();
+    let fingerprint = yabby_gateway::fingerprint(&file).unwrap();
+    let stable = home.stable(&first).replace(&fingerprint, "FINGERPRINT");
+    insta::assert_snapshot!(stable);
+}
