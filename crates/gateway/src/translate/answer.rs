@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What of the request the model was not told.
-const LEFT_OUT: HeaderName = HeaderName::from_static("x-yabby-left-out");
+pub(crate) const LEFT_OUT: HeaderName = HeaderName::from_static("x-yabby-left-out");
 /// No longer than this.
 const LONGEST: usize = 1024;
 /// A client is shown so often that a silent answer lives.

@@ -23,7 +23,7 @@ use yabby_wire::{
 
 use crate::{routes::Target, trial::Failure};
 
-pub(crate) use answer::respond;
+pub(crate) use answer::{LEFT_OUT, respond};
 pub(crate) use ask::{Begun, open};
 
 /// A request of a client, read when that is needed first.
