@@ -6,6 +6,7 @@ mod asking;
 mod assistant;
 mod auth;
 mod bell;
+mod branch;
 mod budget;
 mod exposure;
 mod feed;

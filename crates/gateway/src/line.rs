@@ -154,11 +154,11 @@ impl Place {
     }
 
     /// The idle connection that was used last, if it is still good.
-    pub(crate) fn idle(&self) -> Option<Line> {
+    pub(crate) fn idle(&self, now: Instant) -> Option<Line> {
         loop {
             // Not held while the connection is looked at.
             let Idle { mut line, since } = self.lock().pop()?;
-            if since.elapsed() < self.kept_for && line.is_open() {
+            if now.saturating_duration_since(since) < self.kept_for && line.is_open() {
                 line.used = true;
                 return Some(line);
             }
@@ -176,13 +176,10 @@ impl Place {
         }
     }
 
-    fn keep(&self, line: Line) {
+    fn keep(&self, line: Line, since: Instant) {
         let mut idle = self.lock();
         if idle.len() < MOST_IDLE {
-            idle.push(Idle {
-                line,
-                since: Instant::now(),
-            });
+            idle.push(Idle { line, since });
         }
     }
 
@@ -247,11 +244,11 @@ impl Line {
     }
 
     /// Keeps it for the next request, if the server does. Its response has been read to the end.
-    pub(crate) fn keep(mut self) {
+    pub(crate) fn keep(mut self, since: Instant) {
         if let Some(place) = self.place.upgrade()
             && self.is_open()
         {
-            place.keep(self);
+            place.keep(self, since);
         }
     }
 }

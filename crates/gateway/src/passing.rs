@@ -28,7 +28,7 @@ pub(crate) enum Out {
 
 /// The right to be answered, kept until the answer has passed.
 pub(crate) struct Slot {
-    pub(crate) _permit: Permit,
+    pub(crate) permit: Permit,
     pub(crate) _trial: Option<ProbeTicket>,
     /// Keeps a program of the config from being stopped.
     pub(crate) running: Option<Endpoint>,
@@ -97,10 +97,13 @@ impl Passing {
         } else {
             self.trial.answered();
         }
+        let now = self.trial.watch.last();
         if let Some(line) = self.line.take() {
-            line.keep();
+            line.keep(now);
         }
-        self.slot = None;
+        if let Some(mut slot) = self.slot.take() {
+            slot.permit.ended(now);
+        }
     }
 
     /// The answer will not be completed. A stream ends with an error in its own shape; anything else is cut off, so that

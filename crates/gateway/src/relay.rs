@@ -13,13 +13,13 @@ use hyper::{
 use tokio::time::{Instant, timeout};
 use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
 use yabby_route::{PlanError, Spending, spending::Payer};
-use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket};
+use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket, Waiting};
 use yabby_store::KeyKind;
 
 use crate::{
     api::{Api, Refusal},
     asking::{Answering, Sending},
-    assistant::{Programs, may_talk_to},
+    assistant::{Programs, may_talk_to, open_webui},
     auth,
     budget::Held,
     line::Sent,
@@ -42,9 +42,10 @@ pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-yabby-attempt
 /// How far away it stands.
 pub(crate) const ZONE: HeaderName = HeaderName::from_static("x-yabby-zone");
 /// Requests of one session go to the same replica, and do not push others of the line back.
-const SESSIONS: [HeaderName; 2] = [
+const SESSIONS: [HeaderName; 3] = [
     HeaderName::from_static("x-yabby-session"),
     HeaderName::from_static("x-openclaw-session-key"),
+    open_webui::CHAT,
 ];
 
 /// Passes requests on, and those for the assistant to it.
@@ -118,6 +119,7 @@ impl Relay {
         };
         let found = skim(&asked.body).map_err(unreadable)?;
         let name = found.model(&asked.body).map_err(unreadable)?;
+        let mut route = None;
         if let (Some(programs), Some(name)) = (&self.programs, name.as_deref())
             && let Some(agent) = Programs::agent_of(name.trim(), asked.headers)
         {
@@ -125,12 +127,15 @@ impl Relay {
                 let message = format!("the key {:?} may not talk to {agent}: {reason}", asked.by.name());
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "agent_not_allowed", message));
             }
-            return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
+            // What a page wants to know about a chat is no message to the assistant: its model can say it.
+            if !(programs.has(&agent) && open_webui::is_task(asked.api, asked.headers, &asked.body)) {
+                return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
+            }
+            let set = Box::pin(programs.set_for(&agent, asked.headers)).await?;
+            route = Some(self.routes.find_for(asked.api, &agent, &set));
         }
-        let route = self
-            .routes
-            .find(asked.api, name.as_deref())
-            .map_err(|error| no_plan(&error))?;
+        let route = route.unwrap_or_else(|| self.routes.find(asked.api, name.as_deref()));
+        let route = route.map_err(|error| no_plan(&error))?;
         let mut tried = Tried::default();
         let mut targets = route.in_order_for(&asked.caller);
         let scopes = asked.by.scopes();
@@ -181,20 +186,18 @@ impl Relay {
                     }
                 }
             }
-            let entered = Instant::now();
-            let permit = match enter(target, &asked.caller).await {
-                Ok(permit) => permit,
+            let (permit, queued) = match enter(target, &asked.caller).await {
+                Ok(entered) => entered,
                 Err(error) => {
                     tried.failures.push((target.model.clone(), error.into()));
                     continue;
                 }
             };
             let mut slot = Slot {
-                _permit: permit,
+                permit,
                 _trial: trial,
                 running: None,
             };
-            target.endpoint.used();
             // The owner says where a prompt may go, and not the client.
             let replaced = matches!(&road, Road::Straight(way) if way.provider.is_some()) && found.has_provider();
             let sending = match road {
@@ -204,7 +207,6 @@ impl Relay {
                 },
                 Road::Translated(prepared) => Sending::Translated(prepared),
             };
-            let queued = entered.elapsed();
             after_others(target).await;
             let opened = self
                 .ask(asked, (target, last), sending, queued, &mut slot, &mut tried)
@@ -261,10 +263,18 @@ pub(crate) async fn may_ask(target: &Target, http: &Http) -> Result<Option<Probe
     Box::pin(target.endpoint.may_ask(http)).await
 }
 
-/// Waits for a slot. The place in the line is given up when the client leaves.
-pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, ModelError> {
+/// Waits for a slot; it, and for how long. The place in the line is given up when the client leaves.
+pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<(Permit, Duration), ModelError> {
     let mut waiting = target.endpoint.enter(target.model.model(), caller);
-    let limit = target.deadlines.queue;
+    match waiting.granted() {
+        Some(permit) => Ok((permit, Duration::ZERO)),
+        // Seldom, so that its size is no part of each request.
+        None => Box::pin(queue(target, waiting)).await,
+    }
+}
+
+async fn queue(target: &Target, mut waiting: Waiting) -> Result<(Permit, Duration), ModelError> {
+    let (begin, limit) = (Instant::now(), target.deadlines.queue);
     let entered = async {
         loop {
             if let Admission::Granted(permit) = waiting.next().await {
@@ -272,7 +282,7 @@ pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, Mo
             }
         }
     };
-    timeout(limit, entered).await.map_err(|_| {
+    let permit = timeout(limit, entered).await.map_err(|_| {
         let url = &target.endpoint.base_url;
         let message = text!(
             "all slots of {url} stayed taken for {seconds} s",
@@ -281,7 +291,8 @@ pub(crate) async fn enter(target: &Target, caller: &Caller) -> Result<Permit, Mo
         );
         let hint = text!("start the server with more slots, or add another address to baseUrls");
         ModelError::new(ErrorKind::Busy, Phase::Connect, url, message).with_hint(hint)
-    })
+    })?;
+    Ok((permit, begin.elapsed()))
 }
 
 /// None of the models that would be asked may be asked with this key.

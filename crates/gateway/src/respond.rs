@@ -1,12 +1,13 @@
 //! What stands behind each path.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    http::request::Parts,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use yabby_store::Keys;
 
 use crate::{
     api::{self, Api, Refusal},
-    auth::{Caller, Gate, Peer},
+    auth::{Caller, Gate, Last, Peer, Visitor},
     budget::Budget,
     passing::Out,
     ready::readiness,
@@ -49,10 +50,11 @@ pub(crate) struct Me {
     replica: Option<String>,
 }
 
-/// A connection, and who has asked last on it.
+/// A connection.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    caller: Mutex<Option<Caller>>,
+    /// Who has asked last on it.
+    pub(crate) last: Last,
     stay: Stay,
 }
 
@@ -61,34 +63,39 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn new(stay: Stay) -> Self {
         Self {
-            caller: Mutex::default(),
+            last: Last::default(),
             stay,
         }
-    }
-
-    fn take(&self, caller: &Caller) {
-        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller.clone());
-    }
-
-    fn leave(&self) {
-        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    pub(crate) fn is_revoked(&self) -> bool {
-        let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
-        caller.as_ref().is_some_and(Caller::is_revoked)
     }
 }
 
 /// The answer to one request.
 pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
     let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let refuse = |refusal: &Refusal| refused(v1::of_errors(&head), refusal);
     let visitor = match shared.gate.visitor(peer, &head) {
         Ok(visitor) => visitor,
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refused(v1::of_errors(&head), &refusal),
     };
+    match api::of_path(head.uri.path()) {
+        Some(api) if head.method == Method::POST => {
+            let asked = async {
+                let caller = shared.gate.caller(&visitor, &head.headers, &seat.last).await?;
+                Ok::<_, Refusal>((shared.budget.read(body).await?, caller))
+            };
+            match asked.await {
+                Ok((body, caller)) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
+                Err(refusal) => refused(api, &refusal),
+            }
+        }
+        // On the heap: what passes is the most, and does not carry the size of all others.
+        _ => Box::pin(other(shared, seat, visitor, head, body)).await,
+    }
+}
+
+/// The answer to a request that is no question to a model.
+async fn other(shared: &Shared, seat: &Seat, visitor: Visitor, head: Parts, body: Incoming) -> Response<Out> {
+    let path = head.uri.path();
+    let refuse = |refusal: &Refusal| refused(v1::of_errors(&head), refusal);
     let get = |answer: &dyn Fn() -> Response<Out>| {
         if head.method == Method::GET {
             answer()
@@ -127,18 +134,19 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
         _ => {}
     }
     // A browser cannot send a key with the head of a WebSocket: it says it in its first message.
-    if let (Some(app), "/api/socket", false) = (&shared.app, path, Gate::shows_key(&visitor, &head.headers)) {
+    if let (Some(app), "/api/socket") = (&shared.app, path)
+        && !Gate::shows_key(&visitor, &head.headers)
+    {
         let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(visitor);
         request.extensions_mut().insert(seat.stay.clone());
         let Ok(response) = app.clone().call(request).await;
         return response.map(Out::App);
     }
-    let caller = match shared.gate.caller(&visitor, &head.headers).await {
+    let caller = match shared.gate.caller(&visitor, &head.headers, &seat.last).await {
         Ok(caller) => caller,
         Err(refusal) => return refuse(&refusal),
     };
-    seat.take(&caller);
     if path == "/api/me" {
         let me = Me {
             name: caller.name().to_owned(),
@@ -161,7 +169,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
             return only(Api::Chat, "POST");
         }
         // What it asks for now is still answered.
-        seat.leave();
+        seat.last.leave();
         return match shared.gate.sign_out(&caller).await {
             Ok(()) => whole("application/json", "{}"),
             Err(refusal) => refuse(&refusal),
@@ -184,13 +192,7 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
         return v1::respond(&place, shared, &caller, &head, body).await;
     }
     if let Some(api) = api::of_path(path) {
-        if head.method != Method::POST {
-            return only(api, "POST");
-        }
-        return match shared.budget.read(body).await {
-            Ok(body) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
-            Err(refusal) => refused(api, &refusal),
-        };
+        return only(api, "POST");
     }
     if path == "/metrics" {
         let text = "text/plain; version=0.0.4; charset=utf-8";

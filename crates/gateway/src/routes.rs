@@ -11,8 +11,9 @@ use hyper::{
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use serde_json::Value;
+use yabby_agent::State;
 use yabby_config::{Config, Params};
-use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Zones, text};
+use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Zone, ZoneRule, Zones, text};
 use yabby_route::{Candidate, Deadlines, PlanError, Wanted, plan};
 use yabby_servers::{Endpoint, Fleet, Http};
 use yabby_store::Scopes;
@@ -161,15 +162,43 @@ impl Routes {
     /// What is asked for a name, by what was known when it was asked for first; the chain of the config for none, `yabby` and `route/default`.
     pub(crate) fn find(&self, api: Api, name: Option<&str>) -> Result<Arc<Route>, PlanError> {
         let name = name.map_or("", str::trim);
+        let wanted = Wanted {
+            model: (!matches!(name, "" | "yabby" | "route/default")).then_some(name),
+            ..Wanted::default()
+        };
+        self.planned(api, name, wanted)
+    }
+
+    /// The models of an agent, as far as they may be asked in a conversation for which this is set.
+    pub(crate) fn find_for(&self, api: Api, agent: &str, set: &State) -> Result<Arc<Route>, PlanError> {
+        // No model has such a name where there are agents.
+        let name = format!(
+            "agent:{agent} {} {}",
+            set.private,
+            set.model.as_deref().unwrap_or_default()
+        );
+        let private = set.private.then(|| ZoneRule {
+            zones: [Zone::Machine, Zone::Lan].into(),
+            from: "/private on".to_owned(),
+            ask: false,
+        });
+        let wanted = Wanted {
+            agent: Some(agent),
+            model: set.model.as_deref(),
+            rules: private.into_iter().collect(),
+            ..Wanted::default()
+        };
+        self.planned(api, &name, wanted)
+    }
+
+    fn planned(&self, api: Api, name: &str, wanted: Wanted<'_>) -> Result<Arc<Route>, PlanError> {
         let number = api as usize;
         if let Some(known) = lock(&self.known).get(name).and_then(|known| known.get(number)?.clone()) {
             return Ok(known);
         }
-        let requested = (!matches!(name, "" | "yabby" | "route/default")).then_some(name);
         let wanted = Wanted {
-            model: requested,
             default: self.default.as_ref(),
-            ..Wanted::default()
+            ..wanted
         };
         let plan = plan(&self.config, &self.fleet, &wanted)?;
         let candidates = plan.candidates.iter().map(|candidate| self.stop(api, candidate));

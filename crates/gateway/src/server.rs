@@ -307,7 +307,7 @@ async fn connection(
             _ = serving.as_mut() => return,
             changed = signal.changed() => {
                 // What was begun with a key that does not count any more ends, wherever it is.
-                if changed.is_err() || seat.is_revoked() {
+                if changed.is_err() || seat.last.is_revoked() {
                     return;
                 }
                 if signal.borrow_and_update().stop {

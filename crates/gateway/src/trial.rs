@@ -90,7 +90,7 @@ impl Trial {
             bytes: 0,
             tail: Tail::default(),
             told: false,
-            key: target.endpoint.take_key(target.model.model()),
+            key: target.endpoint.begins(target.model.model(), start),
             queued,
             reservation: None,
             _in_flight: target.counts.enter(),
@@ -121,7 +121,7 @@ impl Trial {
         sent: &Sent,
     ) -> Result<Opened, Failure> {
         self.phase = Phase::Connect;
-        let mut line = match way.place.idle() {
+        let mut line = match way.place.idle(self.watch.last()) {
             Some(line) => line,
             None => self.connect(way).await?,
         };
@@ -158,7 +158,12 @@ impl Trial {
             return Err(Box::pin(self.refusal(line, response, Bytes::new())).await);
         }
         let body = response.body_mut();
-        let next = std::future::poll_fn(|cx| line.poll_body(body, cx));
+        let mut waited = false;
+        let next = std::future::poll_fn(|cx| {
+            let polled = line.poll_body(body, cx);
+            waited |= polled.is_pending();
+            polled
+        });
         let mut next = std::pin::pin!(next);
         let first = loop {
             match self.watch.within(Phase::FirstToken, next.as_mut()).await? {
@@ -181,7 +186,14 @@ impl Trial {
                 return Box::pin(self.whole(api, line, response, first)).await;
             }
         }
-        self.first_piece(api, &first);
+        if waited {
+            self.first_piece(api, &first);
+        } else {
+            // It has come with the head.
+            self.phase = Phase::Streaming;
+            self.keep(api, &first);
+            self.first();
+        }
         Ok(Opened { line, response, first })
     }
 
@@ -212,7 +224,7 @@ impl Trial {
         let mut said = begun.to_vec();
         // Of a stream only its first event is wanted.
         if said.is_empty() && read(&mut line, &mut body, &mut said).await {
-            line.keep();
+            line.keep(Instant::now());
         }
         let endpoint = &self.target.endpoint;
         let read = ResponseHeaders::read(|name| head.headers.get(name)?.to_str().ok());
@@ -254,6 +266,10 @@ impl Trial {
     /// A piece of the body passes.
     pub(crate) fn piece(&mut self, api: Api, piece: &[u8]) {
         self.heard(Phase::Streaming);
+        self.keep(api, piece);
+    }
+
+    fn keep(&mut self, api: Api, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         self.tail.push(api, piece);
     }
@@ -301,10 +317,10 @@ impl Trial {
     pub(crate) fn answered(&mut self) {
         self.phase = Phase::Done;
         let (endpoint, model) = (&self.target.endpoint, self.target.model.model());
-        endpoint.succeeded();
-        endpoint.key_answered(self.key, model);
+        let now = self.watch.last();
+        endpoint.has_answered(self.key, model, now);
         let usage = self.tail.usage();
-        self.tell(Outcome::Answered, None, usage);
+        self.tell(Outcome::Answered, None, usage, now);
     }
 
     /// It has failed, and this is done now.
@@ -315,10 +331,10 @@ impl Trial {
             message: error.message.english(),
         };
         let usage = self.tail.usage();
-        self.tell(outcome, Some(decision), usage);
+        self.tell(outcome, Some(decision), usage, Instant::now());
     }
 
-    fn tell(&mut self, outcome: Outcome, decision: Option<&'static str>, usage: Usage) {
+    fn tell(&mut self, outcome: Outcome, decision: Option<&'static str>, usage: Usage, now: Instant) {
         self.told = true;
         // What was not begun costs nothing.
         let reservation = self.reservation.take().filter(|_| self.first_ms.is_some());
@@ -331,7 +347,7 @@ impl Trial {
             queued_ms: millis(self.queued),
             head_ms: self.head_ms,
             first_ms: self.first_ms,
-            total_ms: millis(self.start.elapsed()),
+            total_ms: millis(now.saturating_duration_since(self.start)),
             bytes: self.bytes,
             usage,
         });

@@ -140,7 +140,11 @@ impl Endpoint {
 
     /// Notes that a model has answered.
     pub fn succeeded(&self) {
-        self.live.breaker().succeeded(Instant::now());
+        self.succeeded_at(Instant::now());
+    }
+
+    pub(crate) fn succeeded_at(&self, now: Instant) {
+        self.live.breaker().succeeded(now);
         self.saw_no_trouble();
     }
 

@@ -5,6 +5,7 @@
 
 use std::{error::Error, net::SocketAddr};
 
+use tokio::time::Instant;
 use yabby_core::{ModelError, Phase, Secret};
 use yabby_wire::{Dialect, ResponseHeaders, classify};
 
@@ -51,14 +52,16 @@ impl Endpoint {
         })
     }
 
-    /// The key for a request to be sent now.
-    pub fn take_key(&self, model: &str) -> KeyUse {
-        KeyUse(self.lease(model))
+    /// A model is asked now, which the caller knows: a clock costs more than most of what happens to a request. The key for it.
+    pub fn begins(&self, model: &str, now: Instant) -> KeyUse {
+        self.used_at(now);
+        KeyUse(self.lease_at(model, now))
     }
 
-    /// Notes that a model has answered to a key.
-    pub fn key_answered(&self, key: KeyUse, model: &str) {
-        self.key_succeeded(key.0, model);
+    /// Notes that a model has answered to a key, now.
+    pub fn has_answered(&self, key: KeyUse, model: &str, now: Instant) {
+        self.succeeded_at(now);
+        self.key_succeeded_at(key.0, model, now);
     }
 
     /// The addresses at which a request may contact its host. A host that counts as near has near ones only; when it has

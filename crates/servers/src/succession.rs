@@ -145,7 +145,12 @@ mod tests {
             &br#"{"error":{"message":"slow down"}}"#[..],
         );
         let first = before.endpoint("a").unwrap();
-        first.refused(first.take_key("m"), "m", Phase::Head, limited);
+        first.refused(
+            first.begins("m", tokio::time::Instant::now()),
+            "m",
+            Phase::Head,
+            limited,
+        );
 
         // `b` has one more model, `c` stands at another port, and `d` is new.
         let after = fleet(

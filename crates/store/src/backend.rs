@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::{
+    between::Between,
     error::{Result, StoreError},
     sql::{Flavor, Tx},
     wakes::Wakes,
@@ -41,4 +42,9 @@ pub(crate) trait Backend: Send + Sync + Debug {
     fn submit(&self, mode: Mode, job: Box<dyn Job>);
 
     fn wakes(&self) -> &Wakes;
+
+    /// The way to other processes that use the database, where there may be any.
+    fn between(&self) -> Option<&Between> {
+        None
+    }
 }

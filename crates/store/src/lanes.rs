@@ -7,7 +7,8 @@
 //! An operation that takes lanes is an owner of its own. When it is run again, because nobody knows whether it was committed,
 //! it so knows its own lanes and gives them to its caller, who would wait for their leases otherwise.
 //!
-//! Replicas measure leases by the clock of the database. With SQLite there is one process: its lanes are free when it
+//! Replicas measure leases by the clock of the database. What one had that was killed, others see at once, and end its leases
+//! ([`PRESENT`]); one that lives and was taken for dead is fenced. With SQLite there is one process: its lanes are free when it
 //! has ended, and no clock that jumps takes them away from it.
 
 use std::time::Duration;
@@ -15,12 +16,17 @@ use std::time::Duration;
 use yabby_core::{Time, text};
 
 use crate::{
+    between::Between,
     error::{Result, StoreError, StoreErrorKind},
     ids::new_id,
     sql::{Flavor, Tx, params},
     store::Store,
     wakes::Topic,
 };
+
+/// Stands behind the id of a process in the name of an owner: as long as that process lives it holds a lock, and when the
+/// lock is gone its lanes are free.
+pub(crate) const PRESENT: &str = "~";
 
 /// The right to work in a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +120,17 @@ impl Store {
 
     /// The owner that an operation is.
     pub(crate) fn new_owner(&self) -> String {
-        format!("{}/{}", self.me(), new_id())
+        let mark = if self.is_present() { PRESENT } else { "/" };
+        format!("{}{mark}{}", self.me(), new_id())
+    }
+
+    /// Whether others may end this lease now, because they do not see that this process lives.
+    pub(crate) fn may_seem_dead(&self, lease: &Lease) -> bool {
+        lease.owner.contains(PRESENT) && !self.is_present()
+    }
+
+    fn is_present(&self) -> bool {
+        self.backend().between().is_some_and(Between::is_present)
     }
 }
 

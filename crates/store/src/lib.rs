@@ -9,6 +9,7 @@
 mod approvals;
 mod attachments;
 mod backend;
+mod between;
 mod check;
 mod derived;
 mod effects;
@@ -45,6 +46,7 @@ mod work;
 
 pub use approvals::{Answer, AnswerOutcome, Approval, ApprovalState, NewApproval};
 pub use attachments::Limits;
+pub use between::{Between, Ear, Heard, Whom};
 pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};

@@ -79,6 +79,10 @@ impl Store {
         self.shared.backend.me()
     }
 
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.shared.backend.as_ref()
+    }
+
     pub(crate) fn flavor(&self) -> Flavor {
         self.shared.backend.flavor()
     }

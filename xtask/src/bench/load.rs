@@ -124,7 +124,11 @@ fn sample(target: &Target) -> Result<Sample, String> {
     let held = kib(target);
     let seen = loading.end()?;
     if seen.failed > 0.0 || seen.requests < f64::from(STREAMS) {
-        return Err(format!("{}: {} requests have failed", target.name, seen.failed));
+        let (answered, failed) = (seen.requests, seen.failed);
+        return Err(format!(
+            "{}: {answered} of {STREAMS} were answered, {failed} failed",
+            target.name
+        ));
     }
     let spent = micros(cpu(target.process).saturating_sub(before));
     sleep(SETTLE);

@@ -26,11 +26,13 @@ pub(super) const ANSWERS: &str = "\
 - If you do not know, say so. Never make up facts, sources or results.
 - If something important is unclear, ask one short question; otherwise decide and say what you assumed.";
 
-/// How to use tools.
+/// How to use tools. The first line stands first because small models take it seriously only there: without it
+/// Qwen2.5-Coder-1.5B looks for files when it is greeted.
 pub(super) fn work(size: Size, files: bool) -> String {
     let mut work = String::from(
         "\
 # Work
+- Answer a greeting or small talk without a tool.
 - To do something, call the tool now. Do not announce it or ask first: where your owner must agree, they are asked for you.
 - Something is done only when a tool result says so. Never claim more.
 - If a tool fails, read the error and change something. After two failures, stop and say what is wrong.",

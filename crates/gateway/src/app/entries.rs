@@ -11,7 +11,7 @@ use yabby_agent::Note;
 use yabby_core::{Image, Integrity, Message};
 use yabby_store::{Content, Item};
 
-use super::{Answer, Desk};
+use super::{Answer, Desk, Problem};
 use crate::feed::{Question, Running, Words, attempt};
 
 const USUAL: usize = 100;
@@ -20,14 +20,27 @@ const MOST: usize = 500;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Wanted {
     before: Option<u64>,
+    /// Only what is new since this number of `session`; the latest of the present session when it is another one by now.
+    after: Option<u64>,
+    session: Option<String>,
     limit: Option<usize>,
+}
+
+/// Which items of a session.
+enum Part {
+    Last,
+    Before(u64),
+    After(u64),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Entries {
     #[serde(rename = "entries")]
     list: Vec<Entry>,
+    /// Whether there are more: earlier ones, or, of those that were wanted after a number, later ones.
     more: bool,
+    /// The session that they stand in; null where nothing was said yet.
+    session: Option<String>,
     turn: Option<Running>,
     /// The number of the last event that is in `turn`.
     event: u64,
@@ -100,6 +113,10 @@ pub(super) async fn list(
 ) -> Answer<Entries> {
     let (key, Query(wanted)) = (Desk::key(&key)?, wanted?);
     let most = wanted.limit.unwrap_or(USUAL).clamp(1, MOST);
+    if wanted.after.is_some() && (wanted.before.is_some() || wanted.session.is_none()) {
+        let problem = Problem::bad_request("`after` goes with `session`, and not with `before`");
+        return Err(problem.with_hint("`session` stands in the answer that had the last entry that is known"));
+    }
     // Before the items: what the turn adds meanwhile comes with an event behind this number.
     let (turn, event) = desk.0.feed.running(&key);
     let store = &desk.0.office.store;
@@ -108,19 +125,12 @@ pub(super) async fn list(
         return Ok(Json(Entries {
             list: Vec::new(),
             more: false,
+            session: None,
             turn,
             event,
         }));
     };
-    let items = match wanted.before {
-        None => store.last_items(&session, most).await?,
-        Some(before) => {
-            let from = before.saturating_sub(most as u64);
-            let count = usize::try_from(before - from).unwrap_or(most);
-            store.items(&session, from, count).await?
-        }
-    };
-    let more = items.first().is_some_and(|first| first.seq > 0);
+    let (items, more) = desk.items(&session, wanted.part(&session), most).await?;
     let mut list = Vec::with_capacity(items.len());
     for item in &items {
         if let Some(Note::Unworked { call, how }) = Note::of(&item.item.content) {
@@ -138,6 +148,7 @@ pub(super) async fn list(
     Ok(Json(Entries {
         list,
         more,
+        session: Some(session),
         turn,
         event,
     }))
@@ -157,6 +168,41 @@ impl From<yabby_agent::Unworked> for Unworked {
             yabby_agent::Unworked::Expired => Self::Expired,
             yabby_agent::Unworked::NotRun => Self::NotRun,
         }
+    }
+}
+
+impl Wanted {
+    /// What is wanted of the present session.
+    fn part(&self, session: &str) -> Part {
+        match (self.before, self.after) {
+            (Some(before), _) => Part::Before(before),
+            // Numbers of another session say nothing here.
+            (None, Some(after)) if self.session.as_deref() == Some(session) => Part::After(after),
+            (None, _) => Part::Last,
+        }
+    }
+}
+
+impl Desk {
+    /// A part of a session, and whether there is more of it.
+    async fn items(&self, session: &str, part: Part, most: usize) -> Result<(Vec<Item>, bool), Problem> {
+        let store = &self.0.office.store;
+        let items = match part {
+            Part::Last => store.last_items(session, most).await?,
+            Part::Before(before) => {
+                let from = before.saturating_sub(most as u64);
+                let count = usize::try_from(before - from).unwrap_or(most);
+                store.items(session, from, count).await?
+            }
+            Part::After(after) => {
+                let mut items = store.items(session, after.saturating_add(1), most + 1).await?;
+                let more = items.len() > most;
+                items.truncate(most);
+                return Ok((items, more));
+            }
+        };
+        let more = items.first().is_some_and(|first| first.seq > 0);
+        Ok((items, more))
     }
 }
 

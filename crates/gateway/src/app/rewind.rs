@@ -1,6 +1,6 @@
 //! Going back to before a message, and saying something else.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::{
     Json,
@@ -9,14 +9,14 @@ use axum::{
 use hyper::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use yabby_agent::Note;
-use yabby_core::{Message, SessionKey, Time};
-use yabby_store::{Content, Item, Lease, NewItem, new_id};
+use yabby_core::{Message, SessionKey};
+use yabby_store::{Content, Item, Lease, new_id};
 
 use super::{
     Desk, Problem,
     messages::{Said, Taken, origin},
 };
+use crate::branch::branch;
 
 /// Copying takes no longer, and a turn does not begin meanwhile.
 const LEASE: Duration = Duration::from_secs(30);
@@ -62,24 +62,7 @@ impl Desk {
                 "`seq` {seq} is no message of a person in it"
             )));
         }
-        // What was told beside it is told anew.
-        while items.last().is_some_and(is_aside) {
-            items.pop();
-        }
-        let (new, now) = (new_id(), Time::from(SystemTime::now()));
-        store
-            .begin_session(lease, Some(&origin(key)), "edit", (&new, now))
-            .await?;
-        let copies: Vec<NewItem> = items
-            .into_iter()
-            .map(|item| NewItem {
-                id: format!("{new}:{}", item.item.id),
-                ..item.item
-            })
-            .collect();
-        if !copies.is_empty() {
-            store.append(lease, &new, copies).await?;
-        }
+        branch(store, lease, &origin(key), (&new_id(), items)).await?;
         Ok(())
     }
 }
@@ -91,8 +74,4 @@ fn is_of_a_person(item: &Item) -> bool {
             message: Message::User { .. }
         }
     )
-}
-
-fn is_aside(item: &Item) -> bool {
-    matches!(Note::of(&item.item.content), Some(Note::Aside { .. }))
 }

@@ -1,14 +1,14 @@
 //! Which conversation a request belongs to, and what of it is new there.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use hyper::HeaderMap;
-use yabby_agent::{Body, Note, State, Unsaid};
+use yabby_agent::{Body, Unsaid};
 use yabby_core::{Confidentiality, Integrity, Label, Message, Origin, Peer, PeerKind, SessionKey, Time};
-use yabby_store::{Accepted, Asked, Content, Lease, NewInbound, NewItem, NewResponse, StoreError, Target, new_id};
+use yabby_store::{Accepted, Asked, NewInbound, NewResponse, StoreError, Target, new_id};
 use yabby_wire::clients::{Api, ClientRequest, Failure};
 
-use super::{Programs, away, follow::Follower};
+use super::{Programs, away, before::Held, follow::Follower, open_webui};
 
 /// The channel of programs.
 pub(super) const CHANNEL: &str = "api";
@@ -16,30 +16,34 @@ pub(super) const CHANNEL: &str = "api";
 const SESSION: [&str; 2] = ["x-yabby-session-key", "x-openclaw-session-key"];
 /// The model that it wants the agent to use.
 const MODEL: [&str; 2] = ["x-yabby-model", "x-openclaw-model"];
-/// Writing a history takes no longer.
-const LEASE: Duration = Duration::from_secs(30);
 /// Names of a client's users are cut here.
 const LONGEST: usize = 64;
 
 /// One request, as a part of a conversation.
 pub(super) struct Talk {
     pub(super) conversation: SessionKey,
-    /// What was said before it, when the conversation is a new one.
-    history: Vec<Message>,
+    pub(super) sends: Sends,
+    /// What was said before it, where the client sends that.
+    pub(super) history: Vec<Message>,
     /// What the client tells the agent beside it.
-    instructions: Option<String>,
+    pub(super) instructions: Option<String>,
     message: Body,
-    model: Option<String>,
+    pub(super) model: Option<String>,
     /// The id of the answer.
     pub(super) id: String,
     /// The answer that it goes on from.
-    previous: Option<String>,
+    pub(super) previous: Option<String>,
 }
 
-/// A conversation while a message is put into it, and what is set for it with the message.
-struct Held {
-    lease: Lease,
-    state: State,
+/// What of its conversation a client sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sends {
+    /// All of it, and it is asked for nowhere else.
+    Once,
+    /// All of it, each time.
+    All,
+    /// What is new.
+    New,
 }
 
 impl Talk {
@@ -50,20 +54,22 @@ impl Talk {
         request: &ClientRequest,
         known: Option<&SessionKey>,
     ) -> Result<Self, Failure> {
-        let header = |names: [&str; 2]| {
-            let value = names.iter().find_map(|name| headers.get(*name)?.to_str().ok());
-            value.map(str::trim).filter(|value| !value.is_empty())
-        };
         let own = new_id().to_lowercase();
         let previous = request.previous_response_id.clone();
-        let (name, is_new) = match (header(SESSION), &previous, &request.user) {
-            (Some(key), ..) => (key.to_owned(), false),
-            (None, Some(previous), _) => match known {
-                Some(known) => (known.as_str().to_owned(), false),
-                None => (format!("openai:{}", conversation_of(previous)?), false),
-            },
-            (None, None, Some(user)) => (format!("openai-user:{}", plain(user)), false),
-            (None, None, None) => (format!("openai:{own}"), true),
+        let (name, sends) = if let Some(key) = session(headers) {
+            (key.to_owned(), Sends::New)
+        } else if let Some(previous) = &previous {
+            let name = match known {
+                Some(known) => known.as_str().to_owned(),
+                None => format!("openai:{}", conversation_of(previous)?),
+            };
+            (name, Sends::New)
+        } else if let Some(chat) = open_webui::chat(headers) {
+            (chat, Sends::All)
+        } else if let Some(user) = &request.user {
+            (format!("openai-user:{}", plain(user)), Sends::New)
+        } else {
+            (format!("openai:{own}"), Sends::Once)
         };
         let conversation = SessionKey::within(agent, &name)
             .map_err(|error| Failure::new(400, "invalid_session_key", error.to_string()))?;
@@ -81,10 +87,9 @@ impl Talk {
             .map_or(0, |last| last + 1);
         // Of one that is known, what was said before is known too.
         let (mut text, mut images) = (Vec::new(), Vec::new());
-        let said = if is_new {
-            messages.pop().into_iter().collect()
-        } else {
-            messages.split_off(begin.min(messages.len()))
+        let said = match sends {
+            Sends::Once | Sends::All => messages.pop().into_iter().collect(),
+            Sends::New => messages.split_off(begin.min(messages.len())),
         };
         for message in said {
             if let Message::User {
@@ -102,16 +107,18 @@ impl Talk {
             return Err(Failure::new(400, "invalid_request", message));
         }
         let of_name = name.strip_prefix("openai:").unwrap_or(&own).to_owned();
+        let of_all = sends != Sends::New;
         Ok(Self {
             conversation,
-            history: if is_new { messages } else { Vec::new() },
-            instructions: request.request.system.clone().filter(|_| is_new),
+            sends,
+            history: if of_all { messages } else { Vec::new() },
+            instructions: request.request.system.clone().filter(|_| of_all),
             message: Body {
                 text,
                 images,
                 ..Body::default()
             },
-            model: header(MODEL).map(str::to_owned),
+            model: header(headers, MODEL).map(str::to_owned),
             id: match request.api {
                 Api::Chat => format!("chatcmpl-{own}"),
                 Api::Messages => format!("msg_{own}"),
@@ -134,7 +141,7 @@ impl Talk {
 }
 
 /// What a client tells the agent.
-fn told_beside(instructions: &str) -> String {
+pub(super) fn told_beside(instructions: &str) -> String {
     format!("[Instructions of the program that the person uses]\n{instructions}")
 }
 
@@ -213,7 +220,7 @@ impl Programs {
         self.0.office.store.accept(new).await.map(drop)
     }
 
-    fn origin(&self, conversation: &SessionKey) -> Origin {
+    pub(super) fn origin(&self, conversation: &SessionKey) -> Origin {
         Origin {
             channel: CHANNEL.to_owned(),
             account: Some(self.0.account.clone()),
@@ -225,103 +232,16 @@ impl Programs {
             sender: None,
         }
     }
+}
 
-    /// Writes the history of a new conversation. What the client wants of one is set with its message: until then it is held.
-    async fn prepare(&self, talk: &Talk) -> Result<Option<Held>, Failure> {
-        let store = &self.0.office.store;
-        let has_history = !talk.history.is_empty() || talk.instructions.is_some();
-        let keeps_id = talk.id.starts_with("resp_");
-        if !has_history && talk.model.is_none() && !keeps_id {
-            return Ok(None);
-        }
-        let lease = store
-            .lease_conversation(talk.conversation.as_str(), LEASE)
-            .await
-            .map_err(|error| away(&error))?
-            .ok_or_else(|| {
-                Failure::new(
-                    409,
-                    "busy",
-                    "something is being answered in this conversation; try again when it is over",
-                )
-            })?;
-        match self.begun(&lease, talk, keeps_id).await {
-            Ok(state) => Ok(Some(Held { lease, state })),
-            Err(failure) => {
-                let _ = store.release(&lease).await;
-                Err(failure)
-            }
-        }
-    }
+/// The conversation that a program says it goes on with.
+pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    header(headers, SESSION)
+}
 
-    /// Writes what comes before a message; what is set from then on.
-    async fn begun(&self, lease: &Lease, talk: &Talk, keeps_id: bool) -> Result<State, Failure> {
-        let known = self.0.office.store.conversation(&talk.conversation).await;
-        let known = known.map_err(|error| away(&error))?;
-        let mut state = known
-            .as_ref()
-            .map_or_else(State::default, |known| State::of(&known.state));
-        if let Some(previous) = &talk.previous {
-            let last = state.others.get("response").and_then(|last| last.as_str());
-            if last != Some(previous.as_str()) {
-                let message = "only the latest response of a conversation can be gone on from";
-                return Err(Failure::new(400, "previous_response_not_found", message));
-            }
-        }
-        if let Some(model) = &talk.model {
-            let model = self.0.office.assistant.home().model(model);
-            let model = model.ok_or_else(|| {
-                Failure::new(
-                    404,
-                    "model_not_found",
-                    "the header names a model that is not known; GET /v1/models lists them",
-                )
-            })?;
-            state.model = Some(model);
-        }
-        if keeps_id {
-            state.others.insert("response".to_owned(), talk.id.clone().into());
-        }
-        let written = self.write(lease, talk, known.and_then(|known| known.session)).await;
-        written.map(|()| state).map_err(|error| away(&error))
-    }
-
-    async fn write(&self, lease: &Lease, talk: &Talk, session: Option<String>) -> Result<(), StoreError> {
-        let store = &self.0.office.store;
-        let session = if let Some(session) = session {
-            session
-        } else {
-            let new = format!("{}-s", talk.id);
-            let now = Time::from(SystemTime::now());
-            let origin = self.origin(&talk.conversation);
-            store.begin_session(lease, Some(&origin), "api", (&new, now)).await?.id
-        };
-        let mut items = Vec::new();
-        let mut add = |content, label| {
-            items.push(NewItem {
-                id: format!("{}/before/{}", talk.id, items.len()),
-                turn: None,
-                at: Time::from(SystemTime::now()),
-                content,
-                label,
-                attempts: Vec::new(),
-                files: Vec::new(),
-            });
-        };
-        let owner = Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL);
-        for message in &talk.history {
-            let message = message.clone();
-            add(Content::Message { message }, owner.clone());
-        }
-        if let Some(instructions) = &talk.instructions {
-            let text = told_beside(instructions);
-            add(Note::Aside { text }.content(), owner);
-        }
-        if !items.is_empty() {
-            store.append(lease, &session, items).await?;
-        }
-        Ok(())
-    }
+fn header<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a str> {
+    let value = names.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+    value.map(str::trim).filter(|value| !value.is_empty())
 }
 
 /// The conversation of a response that was given before.
@@ -333,8 +253,8 @@ fn conversation_of(response: &str) -> Result<&str, Failure> {
     })
 }
 
-/// A client's word for a user, as a part of a key.
-fn plain(user: &str) -> String {
+/// A client's word for a user or a chat, as a part of a key.
+pub(super) fn plain(user: &str) -> String {
     let plain = user.chars().take(LONGEST).map(|c| {
         if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') {
             c

@@ -5,7 +5,7 @@ use yabby_agent::{NotCounted, Unsaid};
 use yabby_core::TokenCount;
 use yabby_wire::clients::{ClientRequest, Failure};
 
-use super::{Programs, away, conversation::Talk};
+use super::{Programs, away, conversation::Talk, open_webui};
 use crate::{auth::Caller, relay::no_plan};
 
 impl Programs {
@@ -26,7 +26,10 @@ impl Programs {
             Some(previous) => self.gone_on_from(previous, by).await?,
             None => None,
         };
-        let unsaid = Talk::of(agent, headers, request, previous.as_ref())?.unsaid();
+        // Where all of the conversation is sent, all of it is counted.
+        let mut headers = headers.clone();
+        headers.remove(open_webui::CHAT);
+        let unsaid = Talk::of(agent, &headers, request, previous.as_ref())?.unsaid();
         let office = &self.0.office;
         let unsaid = Unsaid {
             model: unsaid.model.and_then(|name| office.assistant.home().model(&name)),

@@ -3,11 +3,14 @@
 //! A request becomes a message in the inbox like any other, and its answer comes through the outbox; what is streamed
 //! meanwhile is what whoever watches the turn sees.
 
+mod before;
 mod conversation;
 mod counting;
+mod course;
 mod follow;
 mod input;
 mod making;
+pub(crate) mod open_webui;
 mod stored;
 mod waiting;
 
@@ -19,11 +22,11 @@ use std::{
 use axum::body::Body;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, Response, StatusCode, body::Bytes, header::CONTENT_TYPE, header::HeaderValue};
-use yabby_core::SessionKey;
+use yabby_core::{SessionKey, ToolChoice};
 use yabby_store::{Deliveries, Pace, Scopes, StoreError, StoreErrorKind};
 use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
-use crate::{api::Api, auth::Caller, office::Office, passing::Out, routes::Routes};
+use crate::{api::Api, auth::Caller, office::Office, passing::Out, routes::Routes, translate::LEFT_OUT};
 
 use conversation::Talk;
 use making::{Answering, Ended, Followed, Left, Next};
@@ -179,9 +182,14 @@ impl Programs {
             let message = format!("there is no agent {agent}; GET /v1/models lists them");
             return Err(Failure::new(404, "model_not_found", message));
         }
-        if !request.request.tools.is_empty() {
-            let message = "an agent has tools of its own; tools of a client go with the name of a model";
-            return Err(Failure::new(400, "unsupported_feature", message));
+        let must_call = matches!(request.request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+        if must_call && !request.request.tools.is_empty() {
+            let message = "an agent has tools of its own and calls none of a client: leave `tool_choice` out, or give the \
+                           name of a model";
+            return Err(Failure {
+                field: Some("tool_choice".to_owned()),
+                ..Failure::new(400, "unsupported_feature", message)
+            });
         }
         Ok(())
     }
@@ -209,6 +217,12 @@ async fn respond(request: &ClientRequest, begun: Begun, answering: Answering) ->
     };
     if let Ok(key) = key {
         response.headers_mut().insert(SESSION, key);
+    }
+    // A program offers its tools to whatever answers; nobody has to call one.
+    if !request.request.tools.is_empty() {
+        response
+            .headers_mut()
+            .insert(LEFT_OUT, HeaderValue::from_static("tools"));
     }
     response
 }

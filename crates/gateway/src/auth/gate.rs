@@ -18,6 +18,7 @@ use yabby_store::{KeyHash, Keys, StoreError};
 
 use super::{
     Caller, Peer,
+    last::Last,
     lockout::Lockout,
     presented::{Presented, presented},
     ring::Ring,
@@ -137,15 +138,27 @@ impl Gate {
         caller.comes(Instant::now).ok().map(|()| caller)
     }
 
-    /// Whose key a request brings that has just come.
-    pub(crate) async fn caller(&self, visitor: &Visitor, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// Whose key a request brings that has just come, on a connection of which it is known who has asked last.
+    pub(crate) async fn caller(&self, visitor: &Visitor, headers: &HeaderMap, last: &Last) -> Result<Caller, Refusal> {
         let ring = &visitor.ring;
+        let unknown = "this key is not known here, or not any more (yabby keys list shows those that are; yabby keys add \
+                       makes one)";
         let found = match presented(headers) {
-            Presented::None => Err("a key is needed: send it as Authorization: Bearer KEY, or as x-api-key: KEY \
-                                    (yabby keys add makes one)"),
-            Presented::One(key) => self.find(visitor, ring, key).await.ok_or(
-                "this key is not known here, or not any more (yabby keys list shows those that are; yabby keys add makes one)",
+            Presented::None => Err(
+                "a key is needed: send it as Authorization: Bearer KEY, or as x-api-key: KEY \
+                                    (yabby keys add makes one)",
             ),
+            Presented::One(key) => {
+                let mut found = last.with(key);
+                if found.is_none() {
+                    // Seldom, so that its size is no part of each request.
+                    found = Box::pin(self.find(visitor, ring, key)).await;
+                    if let Some(caller) = &found {
+                        last.take(Some(key), caller);
+                    }
+                }
+                found.ok_or(unknown)
+            }
             Presented::Several(key) => {
                 self.wrong(visitor, key);
                 Err("there are several keys in this request; send one")
@@ -153,7 +166,10 @@ impl Gate {
         };
         let caller = match (found, &ring.rules.anybody) {
             (Ok(caller), _) => caller,
-            (Err(_), Some(anybody)) => anybody.clone(),
+            (Err(_), Some(anybody)) => {
+                last.take(None, anybody);
+                anybody.clone()
+            }
             (Err(message), None) => {
                 return Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message).challenging());
             }

@@ -42,6 +42,16 @@ impl Watchers {
         self.all.is_empty()
     }
 
+    /// Whether somebody watches a conversation.
+    pub(super) fn is_watched(&self, conversation: &SessionKey) -> bool {
+        self.of.contains_key(conversation)
+    }
+
+    /// All conversations that somebody watches.
+    pub(super) fn watched(&self) -> impl Iterator<Item = &SessionKey> {
+        self.of.keys()
+    }
+
     /// Tells all whom it concerns: with a conversation those who watch it, without one everybody.
     pub(super) fn tell(&mut self, conversation: Option<&SessionKey>, told: impl FnOnce() -> Told) {
         let Some(conversation) = conversation else {
@@ -131,12 +141,24 @@ impl Ears {
             self.queue = queue;
         }
         let running = conversation.and_then(|conversation| state.running.get(conversation).cloned());
+        if let (Some(conversation), None) = (conversation, &running) {
+            // It may run elsewhere.
+            state.others.watched(conversation);
+        }
         (running, state.seq)
     }
 
     /// The next event; nothing when it was too slow and others are lost: from [`Ears::turn`] on it hears again.
     pub(crate) async fn next(&mut self) -> Option<Arc<Told>> {
         self.queue.recv().await
+    }
+}
+
+#[cfg(test)]
+impl Ears {
+    /// The next event, if there is one.
+    pub(super) fn try_next(&mut self) -> Option<Arc<Told>> {
+        self.queue.try_recv().ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Events as the page gets them: the shapes of `docs/api.md`.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use yabby_core::{Attempt, Lang, Progress, Text, ToolCall};
 use yabby_store::{Approval, ApprovalState};
@@ -9,7 +9,7 @@ use yabby_store::{Approval, ApprovalState};
 use crate::app::Server;
 
 /// A text that Yabby says to a person, in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Words {
     /// In English.
     en: String,
@@ -19,7 +19,7 @@ pub struct Words {
 }
 
 /// What a server does before the first token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub(crate) enum Stage {
     /// All its slots are taken; so many requests come first.
@@ -33,7 +33,7 @@ pub(crate) enum Stage {
 }
 
 /// How a tool gets on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Course {
     Running,
@@ -42,7 +42,7 @@ pub(crate) enum Course {
 }
 
 /// A tool at work.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Tool {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -55,7 +55,7 @@ pub(crate) struct Tool {
 }
 
 /// What a turn that runs has brought so far.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Running {
     pub(crate) turn: String,
     pub(crate) model: Option<String>,
@@ -69,14 +69,25 @@ pub(crate) struct Running {
 }
 
 /// A question to the owner.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Question {
     id: String,
     conversation: String,
     at: i64,
     #[serde(rename = "question")]
     asked: Words,
-    state: &'static str,
+    #[schemars(with = "String")]
+    state: Standing,
+}
+
+/// Whether a question was answered, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    Open,
+    Approved,
+    Denied,
+    Expired,
 }
 
 /// One thing that happens.
@@ -205,10 +216,10 @@ impl Question {
             at: approval.asked_at.0,
             asked: Words::of(&approval.asked.question),
             state: match approval.state {
-                ApprovalState::Open => "open",
-                ApprovalState::Granted => "approved",
-                ApprovalState::Denied => "denied",
-                ApprovalState::Expired => "expired",
+                ApprovalState::Open => Standing::Open,
+                ApprovalState::Granted => Standing::Approved,
+                ApprovalState::Denied => Standing::Denied,
+                ApprovalState::Expired => Standing::Expired,
             },
         }
     }

@@ -3,28 +3,25 @@
 
 mod ears;
 mod event;
+mod others;
 mod running;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use hyper::body::Bytes;
-use tokio::{sync::broadcast::error::RecvError, time::sleep};
+use tokio::sync::broadcast::error::RecvError;
 use yabby_agent::{Hub, Live};
 use yabby_core::SessionKey;
-use yabby_store::{Store, Topic};
 
 use ears::Watchers;
+use others::Others;
 
 pub(crate) use ears::Ears;
 pub use event::Words;
 pub(crate) use event::{Event, Numbered, Question, Running, attempt};
-
-/// What other replicas do is told no more often than this.
-const SOON: Duration = Duration::from_millis(200);
 
 /// Everything that happens. Cheap to clone.
 #[derive(Clone, Default)]
@@ -33,8 +30,10 @@ pub(crate) struct Feed(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     seq: u64,
+    /// Turns of this process, and those of others that somebody here watches.
     running: HashMap<SessionKey, Running>,
     watchers: Watchers,
+    others: Others,
 }
 
 /// An event, ready to be sent.
@@ -64,17 +63,6 @@ impl Feed {
         }
     }
 
-    /// Other replicas answer too, and what they have said is in the store: whoever watches is told to look, for ever.
-    pub(crate) async fn follow_others(self, store: Store) {
-        let mut outbox = store.wakes(Topic::Outbox);
-        while outbox.changed().await.is_ok() {
-            self.tell(None, &Event::Entries);
-            self.tell(None, &Event::Conversations);
-            // Many at once are told once.
-            sleep(SOON).await;
-        }
-    }
-
     /// Watches from now on.
     pub(crate) fn watch(&self) -> Ears {
         Ears::new(self)
@@ -97,7 +85,7 @@ impl Feed {
         (state.running.get(conversation).cloned(), state.seq)
     }
 
-    /// Whether a turn of a conversation runs here.
+    /// Whether a turn of a conversation runs, here or, as far as is known, elsewhere.
     pub(crate) fn runs(&self, conversation: &SessionKey) -> bool {
         self.lock().running.contains_key(conversation)
     }
@@ -114,6 +102,7 @@ impl Feed {
         match &event {
             Event::Began { turn } => {
                 state.running.insert(conversation.clone(), Running::new(turn));
+                state.others.began_here(conversation);
             }
             Event::Ended => {
                 state.running.remove(conversation);
@@ -146,6 +135,9 @@ impl Feed {
     fn send(&self, state: &mut State, conversation: Option<&SessionKey>, event: &Event) {
         state.seq += 1;
         let seq = state.seq;
+        if let Some(conversation) = conversation {
+            state.others.happens(conversation, event);
+        }
         state.watchers.tell(conversation, || Told {
             line: Line::new(seq, conversation, event),
             seq,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use yabby_core::Caller;
 
 use super::{AdmissionQueue, state::News};
@@ -45,6 +45,8 @@ pub(super) struct Ticket {
     queue: AdmissionQueue,
     id: u64,
     bell: Arc<Notify>,
+    /// When the work ended, where somebody has said so.
+    ended: Option<Instant>,
 }
 
 // === impl Waiting ===
@@ -57,6 +59,18 @@ impl Waiting {
             caller,
             told: None,
         }
+    }
+
+    /// The permit, where there is a free slot: for those who have lined up a moment ago, and tell nobody of a wait. The time
+    /// for which it is held counts from then on.
+    pub fn granted(&mut self) -> Option<Permit> {
+        let id = self.ticket.as_ref()?.id;
+        if !self.queue.lock().take(id) {
+            return None;
+        }
+        self.told = None;
+        let (ticket, caller) = (self.ticket.take()?, self.caller.clone());
+        Some(Permit { ticket, caller })
     }
 
     /// What happens next: a place at once when it has to wait and again whenever that changes, and the permit in the
@@ -114,6 +128,11 @@ impl Permit {
         &self.caller
     }
 
+    /// The work has ended at this time, and the permit is dropped now.
+    pub fn ended(&mut self, at: Instant) {
+        self.ticket.ended = Some(at);
+    }
+
     /// Whether it should be given back, so that somebody who waits for an answer can be served.
     pub fn is_preempted(&self) -> bool {
         self.ticket.queue.read(|state, _| state.is_yielding(self.ticket.id))
@@ -147,12 +166,18 @@ impl fmt::Debug for Permit {
 
 impl Ticket {
     pub(super) fn new(queue: AdmissionQueue, id: u64, bell: Arc<Notify>) -> Self {
-        Self { queue, id, bell }
+        Self {
+            queue,
+            id,
+            bell,
+            ended: None,
+        }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.queue.change(|state, now| state.leave(self.id, now));
+        let now = self.ended.unwrap_or_else(Instant::now);
+        self.queue.change_at(now, |state, now| state.leave(self.id, now));
     }
 }

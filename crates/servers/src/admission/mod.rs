@@ -155,10 +155,15 @@ impl AdmissionQueue {
     /// Changes the state, and lets follow what follows from it: whoever can start does, and whoever has to know is
     /// told. Every change goes this way, so that none can forget it.
     fn change<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
-        let (result, bells) = self.read(|state, now| {
-            let result = change(state, now);
+        self.change_at(Instant::now(), change)
+    }
+
+    fn change_at<T>(&self, now: Instant, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let (result, bells) = {
+            let mut state = self.lock();
+            let result = change(&mut state, now);
             (result, state.settle(now))
-        });
+        };
         // After the lock is free: what a waker does is not known here.
         for bell in bells {
             bell.notify_waiters();

@@ -63,6 +63,30 @@ async fn who_finds_a_free_slot_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_looks_at_once_has_the_slot_without_a_wait() {
+    let queue = AdmissionQueue::new(1);
+    let mut first = enter(&queue, Priority::Person);
+    let mut running = first.granted().unwrap();
+    assert!(first.granted().is_none());
+    // It waits as everybody does.
+    let mut second = enter(&queue, Priority::Person);
+    assert!(second.granted().is_none());
+    assert_eq!(told(&mut second), Some((0, None)));
+    // What is held counts from the entry to the end that was told.
+    advance(Duration::from_secs(5)).await;
+    running.ended(tokio::time::Instant::now());
+    advance(Duration::from_secs(7)).await;
+    drop(running);
+    assert_eq!(queue.status().usual_hold, Some(Duration::from_secs(5)));
+    let running = second.granted().unwrap();
+    drop(running);
+    // The next call gets in line anew.
+    assert!(second.granted().is_none());
+    drop(permit(&mut second));
+    assert_eq!(queue.status().running, BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_is_told_at_once_and_when_it_changes() {
     let queue = AdmissionQueue::new(1);
     let running = permit(&mut enter(&queue, Priority::Person));

@@ -199,7 +199,11 @@ impl Endpoint {
 
     /// The key for a request.
     pub(crate) fn lease(&self, model: &str) -> Lease {
-        self.credentials.pool.lease(self.key_count(), model, Instant::now())
+        self.lease_at(model, Instant::now())
+    }
+
+    pub(crate) fn lease_at(&self, model: &str, now: Instant) -> Lease {
+        self.credentials.pool.lease(self.key_count(), model, now)
     }
 
     /// Notes what an error says about the key of its request, and puts into it which one that was.
@@ -219,7 +223,11 @@ impl Endpoint {
 
     /// Notes that a model has answered to the key of a request.
     pub(crate) fn key_succeeded(&self, lease: Lease, model: &str) {
-        self.credentials.pool.succeeded(lease, model, Instant::now());
+        self.key_succeeded_at(lease, model, Instant::now());
+    }
+
+    pub(crate) fn key_succeeded_at(&self, lease: Lease, model: &str, now: Instant) {
+        self.credentials.pool.succeeded(lease, model, now);
     }
 
     /// Adds the credential in the form that the dialect's own service expects, and the configured headers.

@@ -209,7 +209,11 @@ impl Endpoint {
 
     /// Notes that a model is asked for an answer.
     pub fn used(&self) {
-        self.live.lock().used = Some(Instant::now());
+        self.used_at(Instant::now());
+    }
+
+    pub(crate) fn used_at(&self, now: Instant) {
+        self.live.lock().used = Some(now);
     }
 
     /// How long ago a model was asked for an answer by this process.

@@ -5,7 +5,8 @@
 //! again, also when nobody knows whether it was committed: jobs bear that. When the database cannot be reached for
 //! [`Limits::total`], the job has not happened, or nobody knows, and its caller is told.
 //!
-//! Over one more connection, replicas tell each other of work (`listener`).
+//! Over one more connection, replicas tell each other of work and of what happens (`listener`), and see who has died
+//! (`presence`).
 //!
 //! A replica that the network has cut off keeps no lock for long: the server ends its transaction (`session`).
 
@@ -16,6 +17,7 @@ mod migrate;
 mod notes;
 mod opened;
 mod patience;
+mod presence;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ pub(crate) use opened::open;
 
 use crate::{
     backend::{Backend, Job, Mode},
+    between::Between,
     error::{StoreError, StoreErrorKind},
     open::Access,
     sql::Flavor,
@@ -64,6 +67,7 @@ pub(crate) struct Postgres {
     me: String,
     access: Access,
     wakes: Arc<Wakes>,
+    between: Between,
     /// Gone when it is being closed.
     jobs: Option<mpsc::Sender<Queued>>,
     /// Says that it is being closed.
@@ -126,6 +130,11 @@ impl Backend for Postgres {
 
     fn wakes(&self) -> &Wakes {
         &self.wakes
+    }
+
+    fn between(&self) -> Option<&Between> {
+        // Who only reads listens to nobody.
+        (self.access == Access::Write).then_some(&self.between)
     }
 }
 

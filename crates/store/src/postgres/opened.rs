@@ -22,6 +22,7 @@ use super::{
     worker::{Shared, Worker},
 };
 use crate::{
+    between::Between,
     error::{Result, StoreError, StoreErrorKind},
     ids::new_id,
     open::{Access, Place},
@@ -42,8 +43,10 @@ fn opened(url: &Secret, access: Access, limits: Limits) -> Result<Postgres> {
     prepare(&address, access, limits)?;
     let (jobs, queue) = mpsc::channel();
     let queue = Arc::new(Mutex::new(queue));
+    let me = new_id();
     let mut postgres = Postgres {
-        me: new_id(),
+        between: Between::new(&me),
+        me,
         access,
         wakes: Arc::new(Wakes::default()),
         jobs: Some(jobs),
@@ -56,6 +59,7 @@ fn opened(url: &Secret, access: Access, limits: Limits) -> Result<Postgres> {
         me: postgres.me.clone(),
         wakes: Arc::clone(&postgres.wakes),
         notes: Arc::default(),
+        between: postgres.between.clone(),
         closing: postgres.closing.subscribe(),
         limits,
     };

@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use futures_util::future::join;
 use tokio::{runtime::Runtime, time};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Statement, types::ToSql};
 
 use super::{
     Limits,
@@ -97,6 +97,16 @@ impl Session {
     /// The same, with a limit of its own.
     pub(super) fn batch_within(&mut self, limit: Duration, sql: &str) -> Result<(), Failure> {
         self.driver.wait(limit, self.client.batch_execute(sql))
+    }
+
+    /// Tells whoever listens: each payload on its channel, in order. They stand in no statement, which servers may write down.
+    pub(super) fn notify(&mut self, limit: Duration, channels: &[String], payloads: &[String]) -> Result<(), Failure> {
+        const NOTIFY: &str = "SELECT pg_notify(channel, payload) FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[])) \
+                              WITH ORDINALITY AS note (channel, payload, n) ORDER BY n";
+        self.prepare_after(None, NOTIFY)?;
+        let values: [&(dyn ToSql + Sync); 2] = [&channels, &payloads];
+        let request = self.client.execute(&self.statements[NOTIFY], &values);
+        self.driver.wait(limit, request).map(drop)
     }
 
     /// Runs a statement, and one without parameters before it, on one way there and back.

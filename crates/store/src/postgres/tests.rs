@@ -4,5 +4,6 @@ mod access;
 mod given;
 mod lost;
 mod migrate;
+mod presence;
 mod tls;
 mod wakes;

@@ -20,7 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     address::Address,
     errors::{self, Failure},
-    notes::Notes,
+    worker::Shared,
 };
 
 type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -33,14 +33,19 @@ pub(super) struct Driver {
     link: Option<Link>,
     /// Why it has ended.
     why: Option<Error>,
-    /// What was heard, by payload.
-    heard: VecDeque<String>,
+    /// What was heard: channel and payload.
+    heard: VecDeque<(String, String)>,
 }
 
 /// What a listener hears.
 pub(super) enum Heard {
-    /// A payload.
-    Note(String),
+    /// Something was said.
+    Note {
+        /// Where.
+        channel: String,
+        /// What.
+        payload: String,
+    },
     /// Nothing, but it is time to look around: so long has passed, or somebody has something to tell.
     Nothing,
     /// The connection has ended.
@@ -106,13 +111,13 @@ impl Driver {
     }
 
     /// Waits until something is heard, is to be told, or the store is closed.
-    pub(super) fn hear(&mut self, limit: Duration, closed: &mut watch::Receiver<bool>, notes: &Notes) -> Heard {
+    pub(super) fn hear(&mut self, limit: Duration, closed: &mut watch::Receiver<bool>, shared: &Shared) -> Heard {
         let runtime = Rc::clone(&self.runtime);
         runtime.block_on(async {
             let heard = poll_fn(|cx| {
                 self.poll(cx);
                 match self.heard.pop_front() {
-                    Some(note) => Poll::Ready(Heard::Note(note)),
+                    Some((channel, payload)) => Poll::Ready(Heard::Note { channel, payload }),
                     None if self.link.is_none() => Poll::Ready(Heard::End),
                     None => Poll::Pending,
                 }
@@ -120,7 +125,8 @@ impl Driver {
             tokio::select! {
                 biased;
                 heard = heard => heard,
-                () = notes.rung() => Heard::Nothing,
+                () = shared.notes.rung() => Heard::Nothing,
+                () = shared.between.rung() => Heard::Nothing,
                 _ = closed.wait_for(|closed| *closed) => Heard::Nothing,
                 () = time::sleep(limit) => Heard::Nothing,
             }
@@ -145,7 +151,8 @@ impl Driver {
             match link.poll_message(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(AsyncMessage::Notification(note)))) => {
-                    self.heard.push_back(note.payload().to_owned());
+                    let note = (note.channel().to_owned(), note.payload().to_owned());
+                    self.heard.push_back(note);
                 }
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(error))) => {

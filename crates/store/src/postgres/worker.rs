@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     backend::{Job, Mode},
+    between::Between,
     error::{Result, StoreError, StoreErrorKind},
     fail,
     wakes::{Topic, Wakes},
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) me: String,
     pub(super) wakes: Arc<Wakes>,
     pub(super) notes: Arc<Notes>,
+    pub(super) between: Between,
     pub(super) closing: watch::Receiver<bool>,
     pub(super) limits: Limits,
 }

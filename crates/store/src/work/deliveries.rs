@@ -97,9 +97,10 @@ impl<D: Deliver> Deliveries<D> {
         }
     }
 
-    /// Whether the lease may have passed before anything was sent.
+    /// Whether the lease may have passed before anything was sent, or others take this process for dead.
     fn is_late(&self, taken: &Taken) -> bool {
-        self.store.flavor() == Flavor::Postgres && taken.since.elapsed() > self.pace.lease / 2
+        let has_passed = taken.since.elapsed() > self.pace.lease / 2;
+        self.store.flavor() == Flavor::Postgres && (has_passed || self.store.may_seem_dead(&taken.claimed.lease))
     }
 
     /// What somebody else began to send.

@@ -13,7 +13,9 @@
 //!
 //! For an assistant (`ModelRequest::any_call`) it also counts when nobody has registered its tool or its arguments do not
 //! fit: as JSON, where it is the whole answer or stands between marks, and in the forms of `<function=…>` and `<invoke …>`.
-//! Nobody wants to read it, and the model is told what is wrong.
+//! Nobody wants to read it, and the model is told what is wrong. A JSON call that an answer begins with counts too, when it
+//! names a registered tool and more follows on other lines: small models go on with what they make up of its result
+//! (`hello` to Qwen2.5-Coder-1.5B on llama.cpp). That is dropped, so that nobody takes it for what the tool has said.
 //!
 //! Held back is only what may still become a call, and white space, which is dropped before a call. A reader of a
 //! family is a function over a [`cursor::Cursor`] that says "more" where the text ends too early.
@@ -82,6 +84,8 @@ pub(crate) struct Recogniser {
     whole: bool,
     /// A call was the last that was not white space.
     after_call: bool,
+    /// What comes now is made up.
+    made_up: bool,
     found: Vec<(Found, String)>,
 }
 
@@ -141,6 +145,7 @@ impl Recogniser {
             again: 0,
             whole: true,
             after_call: false,
+            made_up: false,
             found: Vec::new(),
         }
     }
@@ -149,6 +154,9 @@ impl Recogniser {
     pub(crate) fn push(&mut self, piece: &str, out: &mut Vec<ModelEvent>) {
         if self.tools.is_empty() {
             emit(piece, out);
+            return;
+        }
+        if self.made_up {
             return;
         }
         self.held.push_str(piece);
@@ -206,6 +214,11 @@ impl Recogniser {
                 }
                 Err(_) => self.whole = false,
             }
+            if let Some(found) = self.leading(&text, ending) {
+                self.take(vec![found], &text);
+                self.made_up = true;
+                return;
+            }
         }
         while at < text.len() {
             let rest = &text[at..];
@@ -237,6 +250,15 @@ impl Recogniser {
         } else if !self.after_call {
             emit(space, out);
         }
+    }
+
+    /// The call that an answer of an assistant begins with, before other lines.
+    fn leading(&self, text: &str, ending: Ending) -> Option<Found> {
+        let mut c = Cursor::new(text, ending);
+        c.space();
+        let found = objects::object(&mut c, &self.tools, objects::Fields::Strict).ok()?;
+        let ends_line = c.rest().trim_start_matches([' ', '\r']).starts_with('\n');
+        (ends_line && self.tools.takes_any_and_has(&found.name)).then_some(found)
     }
 
     /// A call that begins here.

@@ -183,6 +183,27 @@ fn an_assistant_is_told_of_every_call() {
     assert_eq!(run_with(&assistants(), [cut], true), (cut.to_owned(), vec![]));
 }
 
+/// `hello` to Qwen2.5-Coder-1.5B on llama.cpp, 2026-11-26.
+#[test]
+fn what_a_model_makes_up_behind_its_call_is_dropped() {
+    let call = r#"{"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}"#;
+    for rest in [
+        "\n```\n[error: there is no Paris]\n```",
+        " \nIt is sunny.",
+        "\n\n{\"city\": \"Paris\"}",
+    ] {
+        let text = format!("{call}{rest}");
+        let expected = (String::new(), vec![paris()]);
+        assert_eq!(run_with(&assistants(), [text.as_str()], false), expected, "{text}");
+        assert_eq!(run_with(&assistants(), chars(&text), false), expected, "{text}");
+        assert_eq!(run_with(&assistants(), chars(&text), true), expected, "{text}");
+        // Of a program's request everything passes.
+        assert_eq!(run(chars(&text)), (text.clone(), vec![]), "{text}");
+    }
+    let other = call.replace("get_weather", "get_news") + "\nThat is how it is called.";
+    assert_eq!(run_with(&assistants(), chars(&other), false), (other.clone(), vec![]));
+}
+
 #[test]
 fn what_nobody_registered_stays_text() {
     for (name, _, call) in FAMILIES {

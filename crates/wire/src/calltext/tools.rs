@@ -31,6 +31,11 @@ impl Tools {
         self.0.is_empty() && !self.0.takes_any()
     }
 
+    /// Whether any call counts, and a tool is registered by this name.
+    pub(super) fn takes_any_and_has(&self, name: &str) -> bool {
+        self.0.takes_any() && self.0.names().any(|registered| registered == name)
+    }
+
     /// Reads a name and gives the registered one that it means; what can no longer become one is none.
     pub(super) fn name(&self, c: &mut Cursor<'_>) -> Read<&str> {
         let rest = c.rest();

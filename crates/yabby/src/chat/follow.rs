@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 use yabby_agent::{Live, ToolState};
-use yabby_core::{ModelEvent, text};
+use yabby_core::{ModelEvent, Text, text};
 use yabby_route::RouteEvent;
 use yabby_store::{Said, StoreError};
 
@@ -39,8 +39,8 @@ pub(super) enum Followed {
 
 /// What is on the screen of one message.
 pub(super) struct Screen {
-    terminal: Terminal,
-    waiting: Waiting,
+    pub(super) terminal: Terminal,
+    pub(super) waiting: Waiting,
     /// The text of the answer that stands there.
     streamed: String,
     /// Whether the line of standard output is not ended.
@@ -125,7 +125,7 @@ impl Screen {
         }
     }
 
-    fn end(&self, stopped: bool) -> Followed {
+    pub(super) fn end(&self, stopped: bool) -> Followed {
         match (stopped, self.answered) {
             (true, _) => Followed::Stopped,
             (false, true) => Followed::Answered,
@@ -133,7 +133,7 @@ impl Screen {
         }
     }
 
-    fn live(&mut self, live: Live) -> io::Result<()> {
+    pub(super) fn live(&mut self, live: Live) -> io::Result<()> {
         match live {
             Live::Trying(model) => {
                 self.end_line()?;
@@ -155,11 +155,7 @@ impl Screen {
             }
             Live::Model(event) => self.saw(&RouteEvent::Model(event)),
             Live::Attempt(attempt) => self.saw(&RouteEvent::Attempt(attempt)),
-            Live::Notice(notice) => {
-                self.waiting.clear();
-                self.end_line()?;
-                self.terminal.notice(&notice);
-            }
+            Live::Notice(notice) => self.notice(&notice)?,
             Live::Tool(call, state) => self.tool(&call.name, &state)?,
             Live::Asked(approval) => self.asked.push(approval.asked.id),
             Live::Began(_) | Live::Ended => {}
@@ -201,27 +197,33 @@ impl Screen {
 
     /// Something that must be shown.
     fn delivered(&mut self, delivered: Delivered) -> io::Result<()> {
-        self.waiting.clear();
         match &delivered.content {
-            Said::Answer(answer) => {
-                self.answered = true;
-                let whole = answer.as_str();
-                if let Some(rest) = whole.strip_prefix(self.streamed.as_str()) {
-                    let rest = rest.to_owned();
-                    self.write(&rest)?;
-                } else {
-                    self.end_line()?;
-                    self.streamed.clear();
-                    self.write(whole)?;
-                }
-            }
-            Said::Notice(notice) => {
-                self.end_line()?;
-                self.terminal.notice(notice);
-            }
+            Said::Answer(answer) => self.answer(answer.as_str())?,
+            Said::Notice(notice) => self.notice(notice)?,
         }
-        self.end_line()?;
         let _ = delivered.shown.send(());
+        Ok(())
+    }
+
+    /// The answer as a whole, of which a part may stand there.
+    pub(super) fn answer(&mut self, whole: &str) -> io::Result<()> {
+        self.waiting.clear();
+        self.answered = true;
+        if let Some(rest) = whole.strip_prefix(self.streamed.as_str()) {
+            let rest = rest.to_owned();
+            self.write(&rest)?;
+        } else {
+            self.end_line()?;
+            self.streamed.clear();
+            self.write(whole)?;
+        }
+        self.end_line()
+    }
+
+    pub(super) fn notice(&mut self, notice: &Text) -> io::Result<()> {
+        self.waiting.clear();
+        self.end_line()?;
+        self.terminal.notice(notice);
         Ok(())
     }
 
@@ -235,7 +237,7 @@ impl Screen {
         Ok(())
     }
 
-    fn end_line(&mut self) -> io::Result<()> {
+    pub(super) fn end_line(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.reasoned) {
             self.terminal.line("");
         }

@@ -5,6 +5,7 @@ mod kept;
 mod lines;
 mod page;
 mod private;
+mod through;
 
 pub(crate) use lines::read_line;
 pub(crate) use page::Place;
@@ -71,6 +72,19 @@ pub(crate) async fn run(app: &App, mut chat: Chat<'_>, plan: Plan, place: Place)
             return Exit::Usage;
         }
     };
+    let there = match &place {
+        Place::There(own) if through::is_wanted(app, &chat) => Some(own.clone()),
+        _ => None,
+    };
+    if let Some(own) = there {
+        let page = match Page::of(app, own.clone()).await {
+            Ok(page) => page,
+            Err(error) => return stored::tell(app, &error),
+        };
+        if let Some(exit) = through::run(app, &chat, (&own, &page), &conversation, &mut lines).await {
+            return exit;
+        }
+    }
     let begun = match begin(app, &chat, conversation, place).await {
         Ok(begun) => begun,
         Err(error) => return stored::tell(app, &error),

@@ -40,7 +40,7 @@ pub(super) struct Page {
     /// Where a browser finds it.
     url: String,
     /// Links are made with them.
-    keys: Keys,
+    pub(super) keys: Keys,
     serving: Option<Serving>,
 }
 

@@ -19,6 +19,7 @@ mod keys;
 mod many;
 mod mcp;
 mod models;
+mod open_webui;
 mod operators;
 mod page;
 mod privacy;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use yabby_testkit::{ModelServer, script};
 
 use crate::{client::Served, home::Home};
@@ -78,6 +78,50 @@ fn a_command_is_answered_and_a_message_can_be_said_in_other_words() {
 }
 
 #[test]
+fn who_comes_back_reads_only_what_is_new() {
+    let (server, home) = desk();
+    let served = Served::start(&home);
+    let mut events = served.events();
+    let mut ask = |n: usize| {
+        server.chat(format!("{n}.").as_str());
+        served.say(&format!("m{n}"), &format!("number {n}"));
+        events.next(&["ended"]);
+    };
+    ask(1);
+    let path = "/api/conversations/agent%3Amain%3Amain/entries";
+    let known = served.get(path);
+    let (session, seq) = (
+        known["session"].as_str().unwrap(),
+        known["entries"][1]["seq"].as_u64().unwrap(),
+    );
+    let texts = |answer: &Value| -> Vec<String> {
+        let entries = answer["entries"].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let after =
+        |session: &str, limit: usize| served.get(&format!("{path}?after={seq}&session={session}&limit={limit}"));
+    assert_eq!(
+        (texts(&after(session, 9)), &after(session, 9)["more"]),
+        (vec![], &json!(false))
+    );
+    ask(2);
+    ask(3);
+    assert_eq!(texts(&after(session, 9)), ["number 2", "2.", "number 3", "3."]);
+    let first = after(session, 3);
+    assert_eq!(
+        (&texts(&first)[0], &first["more"]),
+        (&"number 2".to_owned(), &json!(true))
+    );
+    // Of another session, all of the present one is new.
+    let all = after("another", 9);
+    assert_eq!((texts(&all).len(), &all["session"]), (6, &json!(session)));
+    let (status, answer) = served.call("GET", &format!("{path}?after={seq}"), None);
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!("bad_request")));
+}
+
+#[test]
 fn a_question_is_a_card_and_its_answer_goes_on() {
     let (server, home) = desk();
     server.chat(script![tool_call("c1", "exec", r#"{"command":"echo marmalade"}"#)]);
@@ -135,7 +179,7 @@ fn what_was_denied_or_stopped_is_kept_as_that() {
     let result = entries().into_iter().find(|entry| entry["kind"] == "tool");
     assert_eq!(result.unwrap()["state"], "denied");
     served.say("m2", "endless?");
-    events.next(&["text"]);
+    while events.next(&["text"])["delta"] != "On and " {}
     served.say("m3", "/stop");
     served.until(|| server.busy() == 0, "the end of the answer");
     let last = || entries().into_iter().rev().take(2).collect::<Vec<_>>();

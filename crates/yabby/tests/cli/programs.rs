@@ -190,7 +190,8 @@ fn what_cannot_be_is_refused_in_the_shape_of_the_api() {
         ),
         (
             "/v1/chat/completions",
-            json!({"model": "yabby", "messages": user, "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}),
+            json!({"model": "yabby", "messages": user, "tool_choice": "required",
+                "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}),
         ),
         (
             "/v1/responses",
@@ -206,6 +207,21 @@ fn what_cannot_be_is_refused_in_the_shape_of_the_api() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_model_that_is_not_known_leaves_the_conversation_free() {
+    let (server, home) = desk();
+    server.chat("Hello.");
+    let served = Served::start(&home);
+    let say = |model: &str| {
+        let headers = format!("x-yabby-session-key: s\r\nx-yabby-model: {model}\r\n");
+        let body = chat(&json!([{"role": "user", "content": "hi"}]));
+        served
+            .call_with("POST", "/v1/chat/completions", &headers, Some(&body))
+            .0
+    };
+    assert_eq!((say("nobody"), say("box/m1")), (404, 200));
 }
 
 /// What is said to an agent counts as said by its owner.

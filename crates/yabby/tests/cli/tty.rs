@@ -279,14 +279,33 @@ fn a_chat_has_a_page_and_a_link_lets_a_browser_in() {
             "assistant: For the terminal."
         ]
     );
-    // A second one finds it, and does without a page of its own.
+    // A second one finds it, and goes on there.
     let mut second = Tty::run(&home, &["up"]);
     second.sees("Yabby runs already at http://");
     assert!(second.rest().starts_with(&page.address));
-    second.sees("this chat is not kept");
+    second.sees("this chat goes on there");
     second.sees(&format!("in a browser: http://{}/#code=", page.address));
     second.prompt();
+    server.chat("For the second.");
+    second.press("from the second\r");
+    second.sees("For the second.");
+    second.prompt();
+    assert_eq!(
+        page.entries()[4..],
+        ["user: from the second", "assistant: For the second."]
+    );
+    second.press("/think high\r");
+    second.sees("· ");
+    second.prompt();
+    server.chat(script![text("On and "), hang()]);
+    second.press("stop it\r");
+    second.sees("On and");
+    second.press(CTRL_C);
+    second.prompt();
     assert_eq!(second.leave(), Some(0));
+    // Its key is taken back.
+    let keys = home.run(&["keys", "list"]).stdout;
+    assert!(!keys.contains("terminal"), "{keys}");
     // Another link, also by the command for it.
     tty.press("/link\r");
     tty.sees("in a browser: ");

@@ -177,6 +177,119 @@ fn events_of(through: &Served, replica: &str) -> Events {
     panic!("nginx never asks {replica}");
 }
 
+/// Waits until a page shows this of the answer that runs.
+fn sees(events: &mut Events, reasoning: &str, text: &str) {
+    let mut seen = ["reasoning", "text"].map(|field| (field, String::new()));
+    while seen.each_ref().map(|(_, seen)| seen.as_str()) != [reasoning, text] {
+        let event = events.next(&["began", "step", "snapshot", "reasoning", "text"]);
+        for (field, seen) in &mut seen {
+            match event["type"].as_str().unwrap() {
+                "began" | "step" => seen.clear(),
+                "snapshot" => event["turn"][*field].as_str().unwrap_or_default().clone_into(seen),
+                of if of == *field => *seen += event["delta"].as_str().unwrap(),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whichever gateway answers, a page at any of them sees it as it comes, and stops it.
+#[test]
+fn a_page_sees_live_what_another_gateway_answers() {
+    let server = ModelServer::start_on_thread();
+    let url = Postgres::shared().new_database();
+    let homes = [(); 2].map(|()| home(&url, &server));
+    let first = gateway(&homes[0]);
+    let gateways = [first, gateway(&homes[1])];
+    let mut pages = [0, 1].map(|at: usize| gateways[at].events());
+    for page in &mut pages {
+        page.next(&["snapshot"]);
+    }
+    server.chat(script![reasoning("Hm."), text("Half "), text("an"), hang()]);
+    gateways[0].say("m1", "hello");
+    for page in &mut pages {
+        sees(page, "Hm.", "Half an");
+    }
+    // One that comes in mid-turn has all of it at once, as far as its gateway knows.
+    for gateway in &gateways {
+        let entries = gateway.get(&format!("{MAIN}/entries"));
+        assert_eq!(
+            (&entries["turn"]["text"], &entries["turn"]["reasoning"]),
+            (&json!("Half an"), &json!("Hm.")),
+            "{entries}"
+        );
+    }
+    gateways[1].say("m2", "/stop");
+    for page in &mut pages {
+        page.next(&["ended"]);
+    }
+    server.chat(script![tool_call("c1", "exec", r#"{"command":"echo marmalade"}"#)]);
+    gateways[0].say("m3", "run it");
+    let asked = pages.each_mut().map(|page| page.next(&["asked"])["approval"].clone());
+    assert_eq!(asked[0], asked[1]);
+    assert_eq!(asked[0]["state"], "open");
+    server.chat("It said marmalade.");
+    let path = format!("/api/approvals/{}", asked[0]["id"].as_str().unwrap());
+    let (status, answer) = gateways[1].call("POST", &path, Some(&json!({"approve": true})));
+    assert_eq!(status, 202, "{answer}");
+    for page in &mut pages {
+        sees(page, "", "It said marmalade.");
+    }
+}
+
+/// A response is the same at each gateway: while it is made, at its end, and when it is cancelled.
+#[test]
+fn a_response_is_retrieved_and_cancelled_at_another_gateway() {
+    let server = ModelServer::start_on_thread();
+    let url = Postgres::shared().new_database();
+    let homes = [(); 2].map(|()| home(&url, &server));
+    let first = gateway(&homes[0]);
+    let gateways = [first, gateway(&homes[1])];
+    let begin = |input: &str| {
+        let body = json!({"model": "yabby", "input": input, "background": true});
+        let (status, response) = gateways[0].call("POST", "/v1/responses", Some(&body));
+        assert_eq!(
+            (status, &response["status"]),
+            (200, &json!("in_progress")),
+            "{response}"
+        );
+        format!("/v1/responses/{}", response["id"].as_str().unwrap())
+    };
+    let both = |path: &str, status: &str| {
+        for gateway in &gateways {
+            gateway.until(|| gateway.get(path)["status"] == status, status);
+        }
+        let [one, other] = [0, 1].map(|at: usize| gateways[at].get(path));
+        assert_eq!(one, other);
+        one
+    };
+    server.chat(script![text("Half an "), hang()]);
+    let path = begin("first");
+    gateways[0].until(|| server.model_calls().len() == 1, "a call of the model");
+    both(&path, "in_progress");
+    let (status, cancelled) = gateways[1].call("POST", &format!("{path}/cancel"), None);
+    assert_eq!(
+        (status, &cancelled["status"]),
+        (200, &json!("cancelled")),
+        "{cancelled}"
+    );
+    both(&path, "cancelled");
+    // Its turn is stopped, wherever it runs, so that nobody is asked any more.
+    gateways[0].until(|| server.busy() == 0, "the end of its turn");
+
+    server.chat("Whole.");
+    let path = begin("second");
+    let whole = both(&path, "completed");
+    assert_eq!(whole["output"][0]["content"][0]["text"], "Whole.");
+    let items = gateways[1].get(&format!("{path}/input_items"));
+    assert_eq!(items["data"][0]["content"][0]["text"], "second");
+    let (status, deleted) = gateways[1].call("DELETE", &path, None);
+    assert_eq!((status, &deleted["deleted"]), (200, &json!(true)));
+    for gateway in &gateways {
+        assert_eq!(gateway.call("GET", &path, None).0, 404);
+    }
+}
+
 #[test]
 fn a_page_follows_its_conversation_across_a_killed_gateway() {
     let server = ModelServer::start_on_thread();
@@ -207,7 +320,7 @@ fn a_page_follows_its_conversation_across_a_killed_gateway() {
     page.says("m1", "first");
     page.knows(&mut events, &["user: first", "assistant: One."]);
 
-    // The gateway that the page listens to answers, and is killed in the middle.
+    // The gateway that the page listens to answers, and is killed in the middle. Another page is at the other one.
     server.chat(script![text("Half an "), hang()]);
     page.says("m2", "second");
     let killed = answering(&gateways, "Half");
@@ -224,6 +337,8 @@ fn a_page_follows_its_conversation_across_a_killed_gateway() {
     }
     page.reads();
     assert_eq!(page.lines(), ["user: first", "assistant: One.", "user: second"]);
+    let mut elsewhere = gateways[1 - killed].events();
+    sees(&mut elsewhere, "", "Half an");
     server.chat("Whole.");
     let mut gateways = gateways;
     gateways[killed].kill();
@@ -240,6 +355,7 @@ fn a_page_follows_its_conversation_across_a_killed_gateway() {
         &["user: first", "assistant: One.", "user: second", "assistant: Whole."],
     );
     println!("{:?} until another gateway has answered", begin.elapsed());
+    sees(&mut elsewhere, "", "Whole.");
 
     // What is said now is answered there, live, by a WebSocket too.
     server.chat("Three.");

@@ -86,12 +86,10 @@ async fn at_one(
     } else {
         may_ask(target, &relay.http).await?
     };
-    let entered = Instant::now();
-    let _permit = enter(target, caller).await?;
+    let (_permit, mut queued) = enter(target, caller).await?;
     let (endpoint, model) = (&target.endpoint, target.model.model());
     endpoint.used();
     let (mut retries, mut keys) = (0, 0);
-    let mut queued = entered.elapsed();
     loop {
         tried.attempts += 1;
         let start = Instant::now();

@@ -1,5 +1,5 @@
 // What a person has said: a bubble that can be copied and said anew.
-import { html, useEffect, useRef, useSignal } from "../../vendor/ui.js";
+import { html, useLayoutEffect, useRef, useSignal } from "../../vendor/ui.js";
 import { t } from "../i18n.js";
 import { forget, sayAgain } from "../state/outbox.js";
 import { copyText } from "../ui/copy.js";
@@ -40,7 +40,8 @@ export function Question({ entry, onEdit }) {
 
 function Editor({ text, onSay, onLeave }) {
   const area = useRef(null);
-  useEffect(() => {
+  // Before anybody can see it: what is typed at once must go in, and the cursor must not move under it.
+  useLayoutEffect(() => {
     area.current.focus();
     area.current.setSelectionRange(text.length, text.length);
   }, []);

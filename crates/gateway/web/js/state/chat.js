@@ -1,7 +1,7 @@
 // The conversation that is open: its entries, its running turn, and what the events change of them.
 import { batch, effect, signal } from "../../vendor/ui.js";
 import { conversationPath, get, withQuery } from "../net/api.js";
-import { merge } from "./entries.js";
+import { merge, since } from "./entries.js";
 import { perFrame } from "./frames.js";
 import { approvals, readApprovals } from "./house.js";
 import { settle } from "./outbox.js";
@@ -23,6 +23,8 @@ export const thoughts = signal(new Map());
 // Whichever comes first, the entry or the word that the message was taken.
 effect(() => settle(openKey.value, entries.value));
 
+/** The session that the entries stand in. */
+let session = null;
 let snapshotSeq = -1;
 let reading = null;
 let again = false;
@@ -36,6 +38,7 @@ export async function open(key) {
     running.value = null;
     loading.value = "loading";
   });
+  session = null;
   snapshotSeq = -1;
   reading = null;
   await Promise.all([refresh(), describe()]);
@@ -48,7 +51,7 @@ export async function describe() {
   if (found && key === openKey.value) conversation.value = found;
 }
 
-/** Reads the latest entries. Asked for while it reads, it reads once more. */
+/** Reads what is new, or the latest entries. Asked for while it reads, it reads once more. */
 export function refresh() {
   if (reading) {
     again = true;
@@ -68,13 +71,21 @@ export function refresh() {
 
 async function read(key) {
   try {
-    const page = await get(withQuery(conversationPath(key, "/entries"), { limit: PAGE }));
+    const wanted = { ...since(entries.value, session), limit: PAGE };
+    const page = await get(withQuery(conversationPath(key, "/entries"), wanted));
     if (key !== openKey.value) return;
+    const adds = wanted.session && wanted.session === page.session;
+    session = page.session;
     // Asked by another replica, it came with no event.
     if (page.entries.some(({ approval }) => approval?.state === "open" && !approvals.value.some((one) => one.id === approval.id))) readApprovals();
     batch(() => {
-      entries.value = merge(entries.value, page);
-      if (entries.value.length === page.entries.length) more.value = page.more;
+      if (adds) {
+        if (page.entries.length) entries.value = [...entries.value, ...page.entries];
+        again ||= page.more;
+      } else {
+        entries.value = merge(entries.value, page);
+        if (entries.value.length === page.entries.length) more.value = page.more;
+      }
       loading.value = "ready";
       // Only until the first snapshot, which is newer.
       if (snapshotSeq < 0 && page.turn) running.value = turns.from(page.turn, running.value);

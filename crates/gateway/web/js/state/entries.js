@@ -13,6 +13,16 @@ export function merge(known, page) {
 }
 
 /**
+ * What to ask for to get only what is new; nothing where all of the latest has to be read: when nothing is known, and while a
+ * question is open, whose answer changes its entry.
+ */
+export function since(known, session) {
+  const last = known.at(-1);
+  if (!session || !last || known.some((entry) => entry.approval?.state === "open")) return {};
+  return { session, after: last.seq };
+}
+
+/**
  * Groups for drawing: a message of a person, or what a turn has brought; what was told beside it stands by itself.
  * `{kind: "user", entry}`, `{kind: "answer", id, parts}`, with parts `{kind: "text" | "tool" | "notice" | "summary"}`.
  */

@@ -1,5 +1,5 @@
 // A button with a list below it.
-import { html, useEffect, useRef, useSignal } from "../../vendor/ui.js";
+import { html, useLayoutEffect, useRef, useSignal } from "../../vendor/ui.js";
 
 /** `children` is a function that gets what closes the list and gives its items, buttons with a role of menu items. */
 export function Menu({ label, face, className = "", children }) {
@@ -10,7 +10,7 @@ export function Menu({ label, face, className = "", children }) {
     open.value = false;
     box.current?.querySelector("button")?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open.value) return undefined;
     const items = [...list.current.querySelectorAll("[role^=menuitem]")];
     (items.find((item) => item.ariaChecked === "true") ?? items[0])?.focus();

@@ -68,6 +68,16 @@ test("entries of another session replace those that are known", async () => {
   assert.deepEqual(merged, ["s0 s1 s2 s3 s4", true, "n0 n1", "s8 s9", "s8"]);
 });
 
+test("what is known is not read again, but for questions that are open", async () => {
+  const wanted = await page.evaluate(async () => {
+    const { since } = await import("/assets/test/js/state/entries.js");
+    const known = [{ seq: 3 }, { seq: 5, approval: { state: "approved" } }];
+    const open = [{ seq: 5, approval: { state: "open" } }, { seq: 6 }];
+    return [since(known, "s"), since(open, "s"), since([], "s"), since(known, null)];
+  });
+  assert.deepEqual(wanted, [{ session: "s", after: 5 }, {}, {}, {}]);
+});
+
 test("a turn is one group, and what is told beside it another", async () => {
   const grouped = await page.evaluate(async () => {
     const { groups } = await import("/assets/test/js/state/entries.js");

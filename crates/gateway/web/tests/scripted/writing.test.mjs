@@ -84,12 +84,27 @@ test("a picture is pasted, made smaller, and seen in the conversation", async ()
   page.calm();
 });
 
+/** Opens the editor: is the cursor in it by the time that it is on the page? */
+const writesAtOnce = (page) =>
+  page.getByRole("button", { name: "Edit and ask again" }).evaluate(
+    (button) =>
+      new Promise((done) => {
+        new MutationObserver((_, watch) => {
+          const area = document.querySelector(".editor textarea");
+          if (!area) return;
+          watch.disconnect();
+          done(document.activeElement === area && area.selectionStart === area.value.length);
+        }).observe(document.body, { childList: true, subtree: true });
+        button.click();
+      }),
+  );
+
 test("a message is changed, and an answer asked for again", async () => {
   const page = await house.page();
   await fresh(page);
   await say(page, "first words");
   await answered(page);
-  await page.getByRole("button", { name: "Edit and ask again" }).click();
+  assert.equal(await writesAtOnce(page), true);
   await page.locator(".editor textarea").fill("other words");
   await shot(page, "editor");
   await page.locator(".editor textarea").press("Enter");

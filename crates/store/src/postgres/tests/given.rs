@@ -1,13 +1,19 @@
 //! Stores for these tests.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Barrier},
+    time::Duration,
+};
 
+use futures_util::future::join_all;
 use yabby_core::Secret;
+use yabby_testkit::Postgres;
 
 use crate::{
     error::Result,
     open::{Access, Place},
-    postgres::{self, Limits},
+    postgres::{self, Limits, WORKERS},
     sql::{Tx, params},
     store::Store,
 };
@@ -52,4 +58,39 @@ pub(super) async fn noted(store: &Store, name: &'static str) -> Option<String> {
 pub(super) fn server_process(tx: &mut dyn Tx) -> Result<i64> {
     let row = tx.query_one("SELECT pg_backend_pid()", params![])?;
     row.expect("a row").int(0)
+}
+
+/// Runs a statement beside all stores.
+pub(super) fn sql(server: &Postgres, statement: &str) -> String {
+    server
+        .sql(&server.socket_url("postgres"), statement)
+        .expect("a statement")
+}
+
+/// The server's process for the connection on which the latest store of a database listens: it holds the lock of that store.
+pub(super) fn listener(server: &Postgres, database: &str) -> String {
+    let locks = "locktype = 'advisory' AND objsubid = 1 AND mode = 'ShareLock'";
+    sql(
+        server,
+        &format!(
+            "SELECT pid FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE datname = '{database}' AND {locks} \
+             ORDER BY backend_start DESC LIMIT 1"
+        ),
+    )
+}
+
+/// Makes all connections that it may need later.
+pub(super) async fn use_all_connections(store: &Store) {
+    let met = Arc::new(Barrier::new(WORKERS));
+    let jobs = (0..WORKERS).map(|_| {
+        let met = Arc::clone(&met);
+        store.write("meet", move |tx| {
+            tx.now()?;
+            met.wait();
+            Ok(())
+        })
+    });
+    for job in join_all(jobs).await {
+        job.unwrap();
+    }
 }

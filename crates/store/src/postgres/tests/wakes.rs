@@ -1,17 +1,10 @@
 //! Who waits is told, in every process.
 
-use std::sync::{Arc, Barrier};
-
-use futures_util::future::join_all;
 use tokio::sync::watch;
 use yabby_testkit::Postgres;
 
-use super::given::{note, open};
-use crate::{
-    postgres::{WORKERS, closed},
-    store::Store,
-    wakes::Topic,
-};
+use super::given::{listener, note, open, sql, use_all_connections};
+use crate::{postgres::closed, store::Store, wakes::Topic};
 
 async fn until_woken(wakes: &mut watch::Receiver<u64>) {
     wakes.changed().await.expect("a store that is open");
@@ -88,14 +81,8 @@ async fn cut_off(who: &str) {
     let server = Postgres::shared();
     let url = server.new_database();
     let name = url.split(['/', '?']).nth(3).expect("a name");
-    let elsewhere = server.socket_url("postgres");
-    let sql = |statement: &str| server.sql(&elsewhere, statement).expect("a statement");
-    let listener = || {
-        let listeners = format!("datname = '{name}' AND query LIKE 'LISTEN%'");
-        sql(&format!(
-            "SELECT pid FROM pg_stat_activity WHERE {listeners} ORDER BY backend_start DESC LIMIT 1"
-        ))
-    };
+    let sql = |statement: &str| sql(server, statement);
+    let listener = || listener(server, name);
     let tells = open(&url).await;
     use_all_connections(&tells).await;
     listening(&tells).await;
@@ -114,20 +101,4 @@ async fn cut_off(who: &str) {
     assert!(!inbox.has_changed().unwrap(), "it was not cut off");
     sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     until_woken(&mut inbox).await;
-}
-
-/// Makes all connections that it may need later.
-async fn use_all_connections(store: &Store) {
-    let met = Arc::new(Barrier::new(WORKERS));
-    let jobs = (0..WORKERS).map(|_| {
-        let met = Arc::clone(&met);
-        store.write("meet", move |tx| {
-            tx.now()?;
-            met.wait();
-            Ok(())
-        })
-    });
-    for job in join_all(jobs).await {
-        job.unwrap();
-    }
 }

@@ -6,34 +6,32 @@ use super::{Desk, Manner, PLAIN};
 
 const TURNS: usize = 30;
 
-/// With the whole prompt and all tools. A window of 8k takes ten minutes on two cores; it is the test below.
-#[test]
-#[ignore = "takes more than four minutes"]
-fn thirty_turns_on_a_window_of_4k() {
-    chat("long", 4_096, 72);
-}
+const WINDOW: u32 = 8_192;
+const NAME: &str = "long";
 
-/// `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture window_of_8k`
+/// Thirty turns with the whole prompt and all tools, in each of which a page is pasted: what was said in the first is
+/// answered in the last, though two summaries were made in between.
+/// `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture thirty_turns`
 #[test]
-#[ignore = "takes ten minutes"]
-fn thirty_turns_on_a_window_of_8k() {
-    chat("long-8k", 8_192, 320);
-}
-
-/// Thirty turns, in each of which so many words are pasted: what was said in the first is answered in the last, though two
-/// summaries were made in between.
+#[ignore = "takes ten minutes on two cores"]
 #[expect(clippy::print_stdout, reason = "what was measured, and what a model has made of it")]
-fn chat(name: &str, window: u32, words: usize) {
+fn thirty_turns_on_a_window_of_8k() {
     let begin = Instant::now();
-    let desk = Desk::open(name, Manner { window, ..PLAIN });
+    let desk = Desk::open(
+        NAME,
+        Manner {
+            window: WINDOW,
+            ..PLAIN
+        },
+    );
     let mut lines = vec!["My name is Mina Okafor and my locker has the number 4711. Answer with OK.".to_owned()];
-    lines.extend((2..TURNS).map(|turn| format!("Keep this page and answer with OK: {}", page(turn, words))));
+    lines.extend((2..TURNS).map(|turn| format!("Keep this page and answer with OK: {}", page(turn, 320))));
     lines.push("What is the number of my locker, and what is my name?".to_owned());
-    let said = desk.say(name, &lines);
-    let kept = desk.kept(name);
+    let said = desk.say(NAME, &lines);
+    let kept = desk.kept(NAME);
     let (requests, summaries) = (kept.asked(), kept.summaries());
     println!(
-        "{TURNS} turns on a window of {window}: {} requests, {} summaries, {:.0?}",
+        "{TURNS} turns on a window of {WINDOW}: {} requests, {} summaries, {:.0?}",
         requests.len(),
         summaries.len(),
         begin.elapsed()
@@ -51,7 +49,7 @@ fn chat(name: &str, window: u32, words: usize) {
     let answer = said.answers.last().unwrap();
     assert!(answer.contains("4711") && answer.contains("Mina"), "{answer}");
     // No request was refused as too long, and none was made that is.
-    assert!(requests.iter().all(|asked| asked.read < window), "{requests:?}");
+    assert!(requests.iter().all(|asked| asked.read < WINDOW), "{requests:?}");
 }
 
 /// A page of a diary without numbers, other than the one before.

@@ -15,11 +15,11 @@ use crate::{
     running::Running,
 };
 
-pub(super) const CODEX: &str = "@openai/codex@0.171.0";
+const CODEX: &str = "@openai/codex@0.171.0";
 
 #[test]
 fn codex_runs_a_command_and_is_answered() {
-    let modules = installed("codex", || {
+    let modules = installed("codex", CODEX, || {
         let folder = shared().join("sdk-codex");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("package.json"), "{\"private\": true}\n").unwrap();

@@ -1,6 +1,7 @@
 //! The official SDKs, unmodified, against `yabby serve` with a real model: passed through, and answered by the assistant.
 
 mod codex;
+mod open_webui;
 
 use std::{
     fs,
@@ -30,7 +31,7 @@ const NODE: [&str; 4] = [
 
 #[test]
 fn the_sdks_of_python_are_answered() {
-    let python = installed("python", || {
+    let python = installed("python", &PYTHON.join(" "), || {
         let folder = shared().join("sdk-python");
         let done = Command::new("python3")
             .args(["-m", "venv", "--clear"])
@@ -47,7 +48,7 @@ fn the_sdks_of_python_are_answered() {
 
 #[test]
 fn the_sdks_of_node_are_answered() {
-    let modules = installed("node", || {
+    let modules = installed("node", &NODE.join(" "), || {
         let folder = shared().join("sdk-node");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("package.json"), "{\"private\": true}\n").unwrap();
@@ -63,6 +64,11 @@ fn the_sdks_of_node_are_answered() {
 
 /// Runs a script that checks everything itself.
 fn answered(program: &mut Command, script: &Path) {
+    answered_by("", program, script);
+}
+
+/// The same with more agents in the config.
+fn answered_by(agents: &str, program: &mut Command, script: &Path) {
     let llama = Llama::serve(&Served {
         window: 4_096,
         ..SMOLLM2
@@ -71,9 +77,13 @@ fn answered(program: &mut Command, script: &Path) {
     let home = home(&format!(
         "{{ models: {{ providers: {{ box: {{ baseUrl: 'http://127.0.0.1:{}/v1',
            models: [{{ id: 'smollm2', params: {{ temperature: 0 }}, maxTokens: 24 }}] }},
+           long: {{ baseUrl: 'http://127.0.0.1:{}/v1', models: [{{ id: 'smollm2', maxTokens: 2000,
+             params: {{ temperature: 0, extra_body: {{ ignore_eos: true }} }} }}] }},
            meaning: {{ baseUrl: 'http://127.0.0.1:{}/v1', api: 'openai-completions', models: [] }} }} }},
-           agents: {{ defaults: {{ model: 'box/smollm2', memorySearch: {{ provider: 'meaning', model: 'smollm2-embed' }} }} }},
+           agents: {{ defaults: {{ model: 'box/smollm2', memorySearch: {{ provider: 'meaning', model: 'smollm2-embed' }} }},
+             {agents} }},
            tools: {{ deny: ['*'] }} }}",
+        llama.port(),
         llama.port(),
         embedder.port
     ));
@@ -109,13 +119,12 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The folder of what is installed once for all runs.
-fn installed(language: &str, install: impl FnOnce()) -> PathBuf {
+/// The folder of what is installed once for all runs, as long as `versions` stay the same.
+fn installed(name: &str, versions: &str, install: impl FnOnce()) -> PathBuf {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| fs::create_dir_all(shared()).unwrap());
-    let folder = shared().join(format!("sdk-{language}"));
+    let folder = shared().join(format!("sdk-{name}"));
     let done = folder.join("installed.txt");
-    let versions = format!("{PYTHON:?} {NODE:?} {}", codex::CODEX);
     if fs::read_to_string(&done).is_ok_and(|kept| kept == versions) {
         return folder;
     }

@@ -1,0 +1,188 @@
+//! What has to be there before a message is said: what came before it, and what the client wants of the conversation.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::time::sleep;
+use yabby_agent::{Note, State};
+use yabby_core::{Confidentiality, Integrity, Label, Time};
+use yabby_store::{Content, Item, Lease, NewItem, StoreError};
+use yabby_wire::clients::Failure;
+
+use super::{
+    Programs, away,
+    conversation::{CHANNEL, Sends, Talk, told_beside},
+    course::Course,
+};
+use crate::branch::branch;
+
+/// Writing a history takes no longer.
+const LEASE: Duration = Duration::from_secs(30);
+/// Whoever says something else in the place of a message may have stopped its answer just now, which ends within this time.
+const STOPS: Duration = Duration::from_secs(5);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(50);
+/// No session has as many items.
+const ALL: usize = 1_000_000;
+
+/// A conversation while a message is put into it, and what is set for it with the message.
+pub(super) struct Held {
+    pub(super) lease: Lease,
+    pub(super) state: State,
+}
+
+/// The session that a message goes into.
+enum Begin {
+    /// The one that is there.
+    There,
+    /// A new one, with what the client has sent of it.
+    Anew,
+    /// A new one, which begins with these items.
+    With(Vec<Item>),
+}
+
+impl Programs {
+    /// Writes what is missing. What the client wants of the conversation is set with its message: until then it is held.
+    pub(super) async fn prepare(&self, talk: &Talk) -> Result<Option<Held>, Failure> {
+        let keeps_id = talk.id.starts_with("resp_");
+        let wants = talk.model.is_some() || keeps_id;
+        if talk.sends == Sends::New && !wants {
+            return Ok(None);
+        }
+        let (mut state, begin) = self.begin_of(talk).await.map_err(|error| away(&error))?;
+        let is_there = match begin {
+            Begin::There => true,
+            Begin::Anew => talk.history.is_empty() && talk.instructions.is_none(),
+            Begin::With(_) => false,
+        };
+        if is_there && !wants {
+            return Ok(None);
+        }
+        if let Some(previous) = &talk.previous {
+            let last = state.others.get("response").and_then(|last| last.as_str());
+            if last != Some(previous.as_str()) {
+                let message = "only the latest response of a conversation can be gone on from";
+                return Err(Failure::new(400, "previous_response_not_found", message));
+            }
+        }
+        let model = talk.model.as_deref().map(|model| self.known(model)).transpose()?;
+        let lease = self.lease(talk).await?;
+        let written = async {
+            // Until now somebody else may have held it.
+            let begin = if talk.sends == Sends::All {
+                let (now, begin) = self.begin_of(talk).await?;
+                state = now;
+                begin
+            } else {
+                begin
+            };
+            if model.is_some() {
+                state.model = model;
+            }
+            if keeps_id {
+                state.others.insert("response".to_owned(), talk.id.clone().into());
+            }
+            self.write(&lease, talk, begin).await
+        };
+        let written = written.await;
+        match written {
+            Ok(()) => Ok(Some(Held { lease, state })),
+            Err(error) => {
+                // Where that fails too, its time ends.
+                let _ = self.0.office.store.release(&lease).await;
+                Err(away(&error))
+            }
+        }
+    }
+
+    /// What is set for the conversation of a message, and the session that it goes into.
+    async fn begin_of(&self, talk: &Talk) -> Result<(State, Begin), StoreError> {
+        let store = &self.0.office.store;
+        let Some(known) = store.conversation(&talk.conversation).await? else {
+            return Ok((State::default(), Begin::Anew));
+        };
+        let state = State::of(&known.state);
+        let Some(session) = known.session else {
+            return Ok((state, Begin::Anew));
+        };
+        if talk.sends != Sends::All {
+            return Ok((state, Begin::There));
+        }
+        let mut items = store.items(&session, 0, ALL).await?;
+        let begin = match Course::of(&items, &talk.history) {
+            Course::On => Begin::There,
+            Course::BackTo(seq) => {
+                items.retain(|item| item.seq < seq);
+                Begin::With(items)
+            }
+            Course::Elsewhere => Begin::Anew,
+        };
+        Ok((state, begin))
+    }
+
+    /// The model of a name.
+    fn known(&self, name: &str) -> Result<String, Failure> {
+        let model = self.0.office.assistant.home().model(name);
+        model.ok_or_else(|| {
+            let message = "the header names a model that is not known; GET /v1/models lists them";
+            Failure::new(404, "model_not_found", message)
+        })
+    }
+
+    /// The conversation, while nothing is answered in it.
+    async fn lease(&self, talk: &Talk) -> Result<Lease, Failure> {
+        let (store, began) = (&self.0.office.store, Instant::now());
+        loop {
+            let lease = store.lease_conversation(talk.conversation.as_str(), LEASE).await;
+            if let Some(lease) = lease.map_err(|error| away(&error))? {
+                return Ok(lease);
+            }
+            if talk.sends != Sends::All || began.elapsed() >= STOPS {
+                let message = "something is being answered in this conversation; try again when it is over";
+                return Err(Failure::new(409, "busy", message));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn write(&self, lease: &Lease, talk: &Talk, begin: Begin) -> Result<(), StoreError> {
+        let store = &self.0.office.store;
+        let (new, origin) = (format!("{}-s", talk.id), self.origin(&talk.conversation));
+        let before = match begin {
+            Begin::There => Vec::new(),
+            Begin::Anew => {
+                let now = Time::from(SystemTime::now());
+                store.begin_session(lease, Some(&origin), "api", (&new, now)).await?;
+                before(talk)
+            }
+            Begin::With(items) => {
+                branch(store, lease, &origin, (&new, items)).await?;
+                Vec::new()
+            }
+        };
+        if before.is_empty() {
+            return Ok(());
+        }
+        store.append(lease, &new, before).await.map(drop)
+    }
+}
+
+/// What a client has sent of a conversation, and what it tells the agent beside it.
+fn before(talk: &Talk) -> Vec<NewItem> {
+    let messages = talk.history.iter().map(|message| Content::Message {
+        message: message.clone(),
+    });
+    let instructions = talk.instructions.iter().map(|instructions| {
+        let text = told_beside(instructions);
+        Note::Aside { text }.content()
+    });
+    let items = messages.chain(instructions).enumerate().map(|(n, content)| NewItem {
+        id: format!("{}/before/{n}", talk.id),
+        turn: None,
+        at: Time::from(SystemTime::now()),
+        content,
+        label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
+        attempts: Vec::new(),
+        files: Vec::new(),
+    });
+    items.collect()
+}
