@@ -80,10 +80,13 @@ impl Scene<'_> {
     }
 
     /// Something that runs was ended. What ends it has its answer and the items of the end are kept at once, so that it does
-    /// not go on after a crash; what is left is for who waits elsewhere. Whoever reads the conversation later sees what was told.
+    /// not go on after a crash; what is left is for who waits elsewhere. Whoever reads the conversation later sees what was told
+    /// of it.
     pub(super) async fn ended_by(&self, mut ending: Ending, ends: Ends) -> Result<Ending, StoreError> {
-        let told = self.told(&ending);
-        ending.items.extend(told);
+        if !ending.items.is_empty() {
+            let told = self.told(&ending);
+            ending.items.extend(told);
+        }
         let by = match ends {
             Ends::Stop(claimed) => {
                 let by = claimed.message.origin.clone();

@@ -82,6 +82,7 @@ async fn an_answer_passes_as_it_is() {
         ..Usage::default()
     };
     let records = scene.attempts().into_iter().map(|attempt| Attempt {
+        queued_ms: 0,
         head_ms: None,
         first_token_ms: None,
         total_ms: 0,

@@ -179,7 +179,7 @@ fn what_was_denied_or_stopped_is_kept_as_that() {
     let result = entries().into_iter().find(|entry| entry["kind"] == "tool");
     assert_eq!(result.unwrap()["state"], "denied");
     served.say("m2", "endless?");
-    events.next(&["text"]);
+    while events.next(&["text"])["delta"] != "On and " {}
     served.say("m3", "/stop");
     served.until(|| server.busy() == 0, "the end of the answer");
     let last = || entries().into_iter().rev().take(2).collect::<Vec<_>>();

@@ -54,6 +54,7 @@ for (const [word, allow] of [["Allow", true], ["Deny", false]]) {
     await page.reload();
     await page.locator(allow ? ".approval.approved" : ".approval.denied").waitFor();
     assert.equal(await page.locator(".approval").count(), 1);
+    assert.equal(await page.locator(".tool.denied").count(), allow ? 0 : 1);
     page.calm();
   });
 }

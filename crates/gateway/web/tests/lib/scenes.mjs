@@ -148,7 +148,8 @@ async function approval(steps) {
   const words = { en: asked.question.en + how, "zh-TW": asked.question["zh-TW"] + how };
   steps.write({ kind: "notice", text: words.en, words, approval: asked });
   asked.answered = (allowed) => {
-    steps.write({ kind: "tool", text: allowed ? "" : "[not run: the owner does not want that]", call: { id: call.id, name: call.name } });
+    const result = { kind: "tool", call: { id: call.id, name: call.name } };
+    steps.write(allowed ? { ...result, text: "" } : { ...result, text: "[not run: the owner does not want that]", state: "denied" });
     const words = allowed ? { en: "allowed: rm -r notes/old", "zh-TW": "已允許：rm -r notes/old" } : { en: "denied: rm -r notes/old", "zh-TW": "已拒絕：rm -r notes/old" };
     steps.world.add(steps.key, { kind: "notice", text: words.en, words });
   };
