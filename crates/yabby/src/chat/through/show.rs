@@ -67,13 +67,11 @@ impl Screen {
                             Ok(()) if told.said && !is_running => return Ok(self.end(stopped)),
                             shown => shown,
                         }
+                    } else if let Some(live) = live(&event, reasoning, self.terminal.lang, &mut told) {
+                        self.live(live)
                     } else {
-                        if let Some(live) = live(&event, reasoning, self.terminal.lang, &mut told) {
-                            self.live(live)
-                        } else {
-                            self.asked.extend(asked(&event));
-                            Ok(())
-                        }
+                        self.asked.extend(asked(&event));
+                        Ok(())
                     }
                 }
                 () = interrupt.pressed(), if !stopped => {
