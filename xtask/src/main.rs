@@ -8,6 +8,7 @@
 mod bench;
 mod check;
 mod fuzz;
+mod layout;
 mod prerequisites;
 mod repo;
 mod run;
@@ -25,6 +26,7 @@ cargo xtask bench load        a thousand answers at once, and ten thousand pages
 cargo xtask bench hello       what the first word to an assistant costs: tokens, bytes, seconds, cold and warm, on a real model
 cargo xtask bench store       how many messages a second the store keeps safe, on SQLite and PostgreSQL; with --kill, that
                               a thousand kills on each lose and double nothing (ten minutes)
+cargo xtask layout            which functions of the release binary lie beside each other, found out anew under load
 cargo xtask fuzz [--seconds N] [TARGET …]
                               the fuzz targets, or some of them, for N seconds each (60)
 cargo xtask web test          the web page in Chromium, against a scripted gateway, or with YABBY_WEB_URL and YABBY_WEB_TOKEN
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["bench", "hello"] => bench::hello::all(),
         ["bench", "store"] => bench::store::all(),
         ["bench", "store", "--kill"] => bench::store::kill(),
+        ["layout"] => layout::make(),
         ["fuzz", words @ ..] => fuzz::all(words),
         ["web", "test"] => web::test(),
         ["web", "vendor"] => web::vendor(),

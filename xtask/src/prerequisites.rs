@@ -165,6 +165,20 @@ pub(crate) fn browser() -> Result<(), String> {
     apt_install(&missing)
 }
 
+/// Valgrind, which counts what a gateway does.
+pub(crate) fn valgrind() -> Result<(), String> {
+    if works("valgrind", &["--version"]) {
+        return Ok(());
+    }
+    if !is_debian_as_root() {
+        return Err(
+            "Missing on this machine: valgrind. On Debian or Ubuntu: sudo apt-get install valgrind. Then run this again."
+                .to_owned(),
+        );
+    }
+    apt_install(&["valgrind"])
+}
+
 fn is_debian_as_root() -> bool {
     works("apt-get", &["--version"]) && output("id", &["-u"]).is_some_and(|id| id == "0")
 }

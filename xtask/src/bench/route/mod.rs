@@ -6,8 +6,8 @@
 //! the system's allocator and the same profile.
 
 mod fallback;
-pub(super) mod process;
-pub(super) mod targets;
+pub(crate) mod process;
+pub(crate) mod targets;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::repo;
 
 /// What a load has shown; times in nanoseconds.
 #[derive(Clone, Copy, Default)]
-pub(in crate::bench) struct Load {
+pub(crate) struct Load {
     pub(in crate::bench) requests: f64,
     pub(in crate::bench) failed: f64,
     pub(in crate::bench) seconds: f64,
@@ -38,7 +38,7 @@ pub(in crate::bench) fn helper() -> PathBuf {
 }
 
 /// Asks a target for so long.
-pub(in crate::bench) fn load(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Load, String> {
+pub(crate) fn load(target: &Target, streams: usize, bytes: usize, seconds: f64) -> Result<Load, String> {
     begin(target, streams, bytes, seconds)?.end()
 }
 

@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// One way to the upstream.
-pub(in crate::bench) struct Target {
+pub(crate) struct Target {
     pub(in crate::bench) name: &'static str,
     pub(in crate::bench) address: String,
     /// The name of the model there.
     pub(in crate::bench) model: &'static str,
-    pub(in crate::bench) process: u32,
+    pub(crate) process: u32,
     /// Whether it answers thousands of requests in a second.
     pub(in crate::bench) is_fast: bool,
     child: Child,
@@ -88,12 +88,12 @@ fn port_of(all: &[Target]) -> &str {
 
 impl Target {
     /// Where it listens.
-    pub(in crate::bench) fn port(&self) -> &str {
+    pub(crate) fn port(&self) -> &str {
         self.address.rsplit(':').next().unwrap_or_default()
     }
 
     /// How an upstream answers from now on.
-    pub(in crate::bench) fn mode(&self, frames: usize, gap: Duration) -> Result<(), String> {
+    pub(crate) fn mode(&self, frames: usize, gap: Duration) -> Result<(), String> {
         self.says(&format!(
             "GET /mode/{frames}/{} HTTP/1.1\r\nhost: x\r\n\r\n",
             gap.as_micros()
@@ -136,7 +136,7 @@ fn target(name: &'static str, address: String, model: &'static str, child: Child
 }
 
 /// A part of the helper; it says its port.
-pub(in crate::bench) fn started(name: &'static str, arguments: &[&str]) -> Result<Target, String> {
+pub(crate) fn started(name: &'static str, arguments: &[&str]) -> Result<Target, String> {
     let (child, line) = first_line(Command::new(helper()).args(arguments))?;
     Ok(target(name, format!("127.0.0.1:{line}"), "m", child))
 }
@@ -166,6 +166,12 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 
 /// A gateway before the upstream at a port, with a folder of its own.
 pub(in crate::bench) fn yabby(port: &str, name: &str) -> Result<Target, String> {
+    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
+    yabby_by(Command::new(binary), port, name)
+}
+
+/// The same, started by this command.
+pub(crate) fn yabby_by(command: Command, port: &str, name: &str) -> Result<Target, String> {
     let folder = folder(name)?;
     // What was said in an earlier run would be gone on with.
     let _ = fs::remove_dir_all(folder.join("store"));
@@ -173,8 +179,7 @@ pub(in crate::bench) fn yabby(port: &str, name: &str) -> Result<Target, String> 
         r#"{{ gateway: {{ auth: {{ token: "{KEY}" }} }}, agents: {{ defaults: {{ model: {{ primary: "bench/m" }} }} }}, models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", apiKey: "k", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(|error| error.to_string())?;
-    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
-    let mut command = for_tests(Command::new(binary), Proxies::Removed);
+    let mut command = for_tests(command, Proxies::Removed);
     command
         .args(["serve", "--port", "0"])
         .env("YABBY_STATE_DIR", &folder)
