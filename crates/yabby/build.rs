@@ -1,5 +1,8 @@
 //! Has a release binary laid out as `layout/x86_64-linux.ld` says, where the linker can do that.
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script in its environment what it builds"
+)]
 
 use std::env;
 
@@ -12,9 +15,10 @@ fn main() {
         && is("CARGO_CFG_TARGET_ARCH", "x86_64");
     // Whoever has chosen another linker may have one that reads no scripts.
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let is_chosen = ["linker=", "fuse-ld="].iter().any(|choice| flags.contains(choice));
+    let is_chosen =
+        ["linker=", "fuse-ld="].iter().any(|choice| flags.contains(choice)) || env::var_os("RUSTC_LINKER").is_some();
     if is_known && is("PROFILE", "release") && !is_chosen {
-        let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        println!("cargo:rustc-link-arg-bin=yabby=-Wl,-T,{folder}/layout/x86_64-linux.ld");
+        let folder = env!("CARGO_MANIFEST_DIR");
+        println!("cargo:rustc-link-arg-bin=yabby=-T{folder}/layout/x86_64-linux.ld");
     }
 }

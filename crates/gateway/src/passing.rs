@@ -6,6 +6,7 @@ use std::{
 };
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
 use yabby_core::ModelError;
 use yabby_route::Decision;
 use yabby_servers::{Endpoint, Permit, ProbeTicket};
@@ -64,12 +65,12 @@ impl Passing {
                     let Ok(piece) = frame.into_data() else { continue };
                     self.trial.piece(self.api, &piece);
                     if self.body.is_end_stream() {
-                        self.finish();
+                        self.finish(self.trial.watch.last());
                     }
                     Poll::Ready(Some(Ok(piece)))
                 }
                 Poll::Ready(None) => {
-                    self.finish();
+                    self.finish(Instant::now());
                     Poll::Ready(None)
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -88,7 +89,7 @@ impl Passing {
     }
 
     /// The upstream has ended its answer.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, now: Instant) {
         if self.stream && !self.trial.tail.has_ended(self.api) {
             // The client sees that itself, by the same missing mark.
             self.trial.target.counts.unended();
@@ -97,7 +98,6 @@ impl Passing {
         } else {
             self.trial.answered();
         }
-        let now = self.trial.watch.last();
         if let Some(line) = self.line.take() {
             line.keep(now);
         }

@@ -139,7 +139,7 @@ impl Relay {
                 asked.trace.forget();
                 return Ok(Box::pin(programs.answer(asked.api, &agent, asked.headers, &asked.body, asked.by)).await);
             }
-            let set = Box::pin(programs.set_for(&agent, asked.headers)).await?;
+            let set = Box::pin(programs.set_for(&agent, asked.headers, &asked.body)).await?;
             route = Some(self.routes.find_for(asked.api, &agent, &set));
         }
         let route = route.unwrap_or_else(|| self.routes.find(asked.api, name.as_deref()));
@@ -357,7 +357,7 @@ fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> 
         cut: None,
     };
     if ended {
-        passing.finish();
+        passing.finish(Instant::now());
     }
     let mut response = Response::new(Out::Passing(Box::new(passing)));
     *response.status_mut() = head.status;

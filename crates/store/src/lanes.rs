@@ -79,7 +79,11 @@ impl Store {
     /// Takes the lane of a conversation, to work in it without a message that has come in; `None` while another owner
     /// has it.
     pub async fn lease_conversation(&self, conversation: &str, time: Duration) -> Result<Option<Lease>> {
-        let (conversation, owner) = (conversation.to_owned(), self.new_owner());
+        self.lease_for(self.new_owner(), conversation, time).await
+    }
+
+    pub(crate) async fn lease_for(&self, owner: String, conversation: &str, time: Duration) -> Result<Option<Lease>> {
+        let conversation = conversation.to_owned();
         let mut before = Vec::new();
         self.write("lease", move |tx| {
             if let Some(lease) = still_held(tx, &before)?.pop() {
@@ -278,6 +282,16 @@ pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, wait: Duration) -> Result<()>
         params![not_before, lease.kind.name(), &lease.key, &lease.owner, lease.fence],
     )?;
     tx.wake(lease.kind.topic())
+}
+
+/// Gives back what an owner has of a conversation, if it has it.
+pub(crate) fn give_back(tx: &mut dyn Tx, conversation: &str, owner: &str) -> Result<()> {
+    let statement = "UPDATE lanes SET owner = NULL, until = 0 WHERE kind = ?1 AND key = ?2 AND owner = ?3";
+    let kind = LaneKind::In;
+    if tx.execute(statement, params![kind.name(), conversation, owner])? > 0 {
+        tx.wake(kind.topic())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn fenced(lease: &Lease) -> StoreError {

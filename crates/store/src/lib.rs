@@ -17,6 +17,7 @@ mod error;
 mod fail;
 mod files;
 mod grants;
+mod held;
 mod ids;
 mod inbox;
 mod json;
@@ -51,6 +52,7 @@ pub use check::{Checked, Problem, ProblemKind, Repaired};
 pub use effects::Begun;
 pub use error::{StoreError, StoreErrorKind};
 pub use grants::{Grant, NewGrant};
+pub use held::Held;
 pub use ids::new_id;
 pub use inbox::{Accepted, Backlog, Claimed, InboundState, NewInbound, NewItems, TurnEnd, TurnOutcome};
 pub use keys::{

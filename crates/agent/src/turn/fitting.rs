@@ -10,7 +10,6 @@ use super::{
     Assistant,
     call::request,
     ending::Ending,
-    held::Held,
     meanwhile::meanwhile,
     moment,
     scene::Scene,
@@ -186,7 +185,7 @@ impl Assistant {
             return Ok(());
         }
         let mut comes = store.wakes(Topic::Inbox);
-        let Some(held) = Held::take(store, conversation, RESTS).await? else {
+        let Some(held) = store.hold(conversation.as_str(), RESTS).await? else {
             return Ok(());
         };
         let site = Site {

@@ -7,7 +7,6 @@ mod commands;
 mod counting;
 mod ending;
 mod fitting;
-mod held;
 mod incoming;
 mod meanwhile;
 mod scene;

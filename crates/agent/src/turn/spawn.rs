@@ -10,9 +10,7 @@ use yabby_store::{Content, Item, Lease, Said, StoreError, StoreErrorKind};
 use yabby_tools::{At, Effect, Group, Manifest, Output, Registry, Returns, Tool, ToolError, ToolErrorKind};
 
 use super::{
-    asking,
-    held::Held,
-    item, moment,
+    asking, item, moment,
     scene::{Scene, shown},
     work::Work,
 };
@@ -93,7 +91,7 @@ impl Scene<'_> {
             let Ok(conversation) = SessionKey::within(&self.wish.agent, &format!("subagent:{name}")) else {
                 return Ok(Err(ToolError::new(ToolErrorKind::Failed, "it cannot be named")));
             };
-            let Some(held) = Held::take(&self.store, &conversation, LEASE).await? else {
+            let Some(held) = self.store.hold(conversation.as_str(), LEASE).await? else {
                 let error = ToolError::new(ToolErrorKind::Unavailable, "this very task is being done already");
                 return Ok(Err(error));
             };

@@ -38,13 +38,12 @@ pub(super) async fn edit(
     let key = Desk::key(&key)?;
     let Json(edit) = edit?;
     let store = &desk.0.office.store;
-    let Some(lease) = store.lease_conversation(key.as_str(), LEASE).await? else {
+    let Some(held) = store.hold(key.as_str(), LEASE).await? else {
         let message = "something is being answered in this conversation";
         return Err(Problem::new(StatusCode::CONFLICT, "busy", message).with_hint("stop it first"));
     };
-    let gone_back = desk.go_back(&lease, &key, edit.seq).await;
-    store.release(&lease).await?;
-    gone_back?;
+    desk.go_back(held.lease(), &key, edit.seq).await?;
+    held.release().await?;
     desk.accept(&key, &edit.said).await
 }
 

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::sleep;
 use yabby_agent::{Note, State};
-use yabby_core::{Confidentiality, Integrity, Label, Time};
-use yabby_store::{Content, Item, Lease, NewItem, StoreError};
+use yabby_core::{Confidentiality, Integrity, Label, Message, Time};
+use yabby_store::{Content, Held, Item, Lease, NewItem, StoreError};
 use yabby_wire::clients::Failure;
 
 use super::{
     Programs, away,
     conversation::{CHANNEL, Sends, Talk, told_beside},
-    course::Course,
+    course::{Course, is_private, present},
 };
 use crate::branch::branch;
 
@@ -35,15 +35,15 @@ enum Begin {
 }
 
 /// A conversation while a message is put into it, and what is set for it with the message.
-pub(super) struct Held {
-    pub(super) lease: Lease,
+pub(super) struct Prepared {
+    pub(super) held: Held,
     pub(super) state: State,
 }
 
 impl Programs {
     /// Writes what is missing. Where there is any, or the client wants something of the conversation, it is held until its
     /// message is in.
-    pub(super) async fn prepare(&self, talk: &Talk) -> Result<Option<Held>, Failure> {
+    pub(super) async fn prepare(&self, talk: &Talk) -> Result<Option<Prepared>, Failure> {
         let wants = talk.model.is_some() || talk.keeps_id();
         if talk.sends == Sends::New && !wants {
             return Ok(None);
@@ -58,14 +58,9 @@ impl Programs {
             return Ok(None);
         }
         let model = talk.model.as_deref().map(|model| self.known(model)).transpose()?;
-        let lease = self.lease(talk).await?;
-        match self.begun(&lease, talk, model).await {
-            Ok(state) => Ok(Some(Held { lease, state })),
-            Err(failure) => {
-                let _ = self.0.office.store.release(&lease).await;
-                Err(failure)
-            }
-        }
+        let held = self.hold(talk).await?;
+        let state = self.begun(held.lease(), talk, model).await?;
+        Ok(Some(Prepared { held, state }))
     }
 
     /// Writes what comes before a message; what is set from then on.
@@ -81,6 +76,10 @@ impl Programs {
         }
         if model.is_some() {
             state.model = model;
+        }
+        // Nobody else knows what was set in a conversation that has no name.
+        if talk.sends == Sends::Once && is_private(&talk.history) {
+            state.private = true;
         }
         if talk.keeps_id() {
             state.others.insert("response".to_owned(), talk.id.clone().into());
@@ -124,12 +123,12 @@ impl Programs {
     }
 
     /// The conversation, while nothing is answered in it.
-    async fn lease(&self, talk: &Talk) -> Result<Lease, Failure> {
+    async fn hold(&self, talk: &Talk) -> Result<Held, Failure> {
         let (store, began) = (&self.0.office.store, Instant::now());
         loop {
-            let lease = store.lease_conversation(talk.conversation.as_str(), LEASE).await;
-            if let Some(lease) = lease.map_err(|error| away(&error))? {
-                return Ok(lease);
+            let held = store.hold(talk.conversation.as_str(), LEASE).await;
+            if let Some(held) = held.map_err(|error| away(&error))? {
+                return Ok(held);
             }
             if talk.sends != Sends::All || began.elapsed() >= STOPS {
                 let message = "something is being answered in this conversation; try again when it is over";
@@ -163,21 +162,30 @@ impl Programs {
 
 /// What a client has sent of a conversation, and what it tells the agent beside it.
 fn before(talk: &Talk) -> Vec<NewItem> {
-    let messages = talk.history.iter().map(|message| Content::Message {
-        message: message.clone(),
+    // What the assistant has said may repeat what strangers say, and what a tool has returned may be from anywhere.
+    let messages = present(&talk.history).iter().map(|message| {
+        let integrity = match message {
+            Message::User { .. } => Integrity::Owner,
+            _ => Integrity::Untrusted,
+        };
+        let message = message.clone();
+        (Content::Message { message }, integrity)
     });
     let instructions = talk.instructions.iter().map(|instructions| {
         let text = told_beside(instructions);
-        Note::Aside { text }.content()
+        (Note::Aside { text }.content(), Integrity::Owner)
     });
-    let items = messages.chain(instructions).enumerate().map(|(n, content)| NewItem {
-        id: format!("{}/before/{n}", talk.id),
-        turn: None,
-        at: Time::from(SystemTime::now()),
-        content,
-        label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
-        attempts: Vec::new(),
-        files: Vec::new(),
-    });
+    let items = messages
+        .chain(instructions)
+        .enumerate()
+        .map(|(n, (content, integrity))| NewItem {
+            id: format!("{}/before/{n}", talk.id),
+            turn: None,
+            at: Time::from(SystemTime::now()),
+            content,
+            label: Label::new(integrity, Confidentiality::Private, CHANNEL),
+            attempts: Vec::new(),
+            files: Vec::new(),
+        });
     items.collect()
 }

@@ -8,7 +8,7 @@ use yabby_core::{Confidentiality, Integrity, Label, Message, Origin, Peer, PeerK
 use yabby_store::{Accepted, Asked, NewInbound, NewResponse, StoreError, Target, new_id};
 use yabby_wire::clients::{Api, ClientRequest, Failure};
 
-use super::{Programs, away, before::Held, follow::Follower, open_webui};
+use super::{Programs, away, before::Prepared, follow::Follower, open_webui};
 
 /// The channel of programs.
 pub(super) const CHANNEL: &str = "api";
@@ -154,7 +154,7 @@ impl Programs {
     /// Puts a request into the inbox, with what has to be there before it, and keeps the response that it begins. When any of
     /// it cannot be written, nothing is begun.
     pub(super) async fn say(&self, talk: Talk, kept: Option<NewResponse>) -> Result<Follower, Failure> {
-        let held = self.prepare(&talk).await?;
+        let prepared = self.prepare(&talk).await?;
         let conversation = &talk.conversation;
         let live = self.0.office.assistant.hub().watch(conversation);
         let said = self.0.waiting.wait(conversation);
@@ -167,7 +167,7 @@ impl Programs {
             body: talk.message.to_value(),
             label: Label::new(Integrity::Owner, Confidentiality::Private, CHANNEL),
         };
-        let accepted = self.accept(new, held, kept).await.map_err(|error| away(&error))?;
+        let accepted = self.accept(new, prepared, kept).await.map_err(|error| away(&error))?;
         let (Accepted::New { id } | Accepted::Known { id, .. }) = accepted;
         let here = Target {
             channel: CHANNEL.to_owned(),
@@ -183,11 +183,11 @@ impl Programs {
     async fn accept(
         &self,
         message: NewInbound,
-        held: Option<Held>,
+        prepared: Option<Prepared>,
         kept: Option<NewResponse>,
     ) -> Result<Accepted, StoreError> {
         let store = &self.0.office.store;
-        let Some(Held { lease, state }) = held else {
+        let Some(Prepared { held, state }) = prepared else {
             return store.accept(message).await;
         };
         let asked = Asked {
@@ -195,12 +195,9 @@ impl Programs {
             state: serde_json::to_value(state).unwrap_or_default(),
             response: kept,
         };
-        let accepted = store.accept_asked(&lease, asked).await;
-        if accepted.is_err() {
-            // Where that fails too, its time ends.
-            let _ = store.release(&lease).await;
-        }
-        accepted
+        let accepted = store.accept_asked(held.lease(), asked).await?;
+        held.is_given_back();
+        Ok(accepted)
     }
 
     /// Stops what nobody waits for any more, for ever.

@@ -32,7 +32,7 @@ impl Course {
                 _ => None,
             }
         });
-        for theirs in since_new(history).iter().filter_map(words) {
+        for theirs in present(history).iter().filter_map(words) {
             match known.next() {
                 Some((_, ours)) if ours == theirs => {}
                 _ => return Self::Elsewhere,
@@ -45,14 +45,32 @@ impl Course {
     }
 }
 
-/// What was said since a new session was asked for.
-fn since_new(history: &[Message]) -> &[Message] {
-    let begins = |message: &Message| match message {
-        Message::User { text, .. } => matches!(Command::of(&Body::text(text.as_str())), Some(Command::New(_))),
-        _ => false,
+/// What still counts of what was said: a new session forgets what was before it, and so does the end of a private time, so that
+/// it goes no further.
+pub(super) fn present(history: &[Message]) -> &[Message] {
+    let begins = |(at, message): (usize, &Message)| match command(message)? {
+        Command::New(_) => Some(at),
+        Command::Private(Some(false)) => Some(at + 1),
+        _ => None,
     };
-    let new = history.iter().rposition(begins);
-    history.get(new.unwrap_or(0)..).unwrap_or_default()
+    let begin = history.iter().enumerate().rev().find_map(begins);
+    history.get(begin.unwrap_or(0)..).unwrap_or_default()
+}
+
+/// Whether the person has said that it is private.
+pub(super) fn is_private(history: &[Message]) -> bool {
+    let said = |message: &Message| match command(message)? {
+        Command::Private(said) => said,
+        _ => None,
+    };
+    history.iter().rev().find_map(said).unwrap_or(false)
+}
+
+fn command(message: &Message) -> Option<Command> {
+    match message {
+        Message::User { text, .. } => Command::of(&Body::text(text.as_str())),
+        _ => None,
+    }
 }
 
 /// The words of a person; none beside a picture. Commands are no part of a conversation.
@@ -66,4 +84,39 @@ fn words(message: &Message) -> Option<String> {
         None => text.trim().to_owned(),
     };
     (!said.is_empty() || !images.is_empty()).then_some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(text: &str) -> Message {
+        Message::User {
+            text: text.to_owned(),
+            images: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_private_or_before_a_new_session_is_not_said_again() {
+        for (said, counts, private) in [
+            (&["a", "b"][..], &["a", "b"][..], false),
+            (&["a", "/new b", "c"], &["/new b", "c"], false),
+            (&["/private on", "secret"], &["/private on", "secret"], true),
+            (&["/private on", "secret", "/private off", "c"], &["c"], false),
+            (
+                &["/private on", "/private off", "/private on", "c"],
+                &["/private on", "c"],
+                true,
+            ),
+        ] {
+            let history: Vec<Message> = said.iter().map(|text| user(text)).collect();
+            let expected: Vec<Message> = counts.iter().map(|text| user(text)).collect();
+            assert_eq!(
+                (present(&history), is_private(&history)),
+                (&expected[..], private),
+                "{said:?}"
+            );
+        }
+    }
 }

@@ -46,8 +46,15 @@ pub(crate) fn is_task(api: Api, headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 impl Programs {
-    /// What is set for the conversation that a task is about: it goes no further than that.
-    pub(crate) async fn set_for(&self, agent: &str, headers: &HeaderMap) -> Result<State, Failure> {
+    /// What is set for the conversation that a task is about: it goes no further than that. Of one in which somebody has said
+    /// that it is private, all stays so, because the task repeats what was said then.
+    pub(crate) async fn set_for(&self, agent: &str, headers: &HeaderMap, body: &[u8]) -> Result<State, Failure> {
+        let mut state = self.set_by(agent, headers).await?;
+        state.private |= memmem::find(body, b"/private").is_some();
+        Ok(state)
+    }
+
+    async fn set_by(&self, agent: &str, headers: &HeaderMap) -> Result<State, Failure> {
         let name = conversation::session(headers).map(str::to_owned);
         let Some(name) = name.or_else(|| chat(headers)) else {
             return Ok(State::default());

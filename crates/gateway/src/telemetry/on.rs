@@ -215,6 +215,8 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(mut request) = lock(&self.request).take() {
             request.ended = SystemTime::now();
+            // Every other way out has one.
+            request.left |= request.status.is_none();
             // Full, or ended: then it is not sent.
             let _ = self.out.try_send(Told::Request(request));
         }

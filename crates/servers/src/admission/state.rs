@@ -181,7 +181,6 @@ impl State {
         }
     }
 
-    /// What a request that was last told the place `told` does not know yet. A grant is taken with it.
     /// Whether a request runs. Its permit is taken.
     pub(super) fn take(&mut self, id: u64) -> bool {
         let running = self.running.iter_mut().rev().find(|running| running.id == id);
@@ -191,6 +190,7 @@ impl State {
         })
     }
 
+    /// What a request that was last told the place `told` does not know yet. A grant is taken with it.
     pub(super) fn news(&mut self, id: u64, told: Option<usize>, now: Instant) -> Option<News> {
         if let Some(running) = self.running.iter_mut().find(|running| running.id == id) {
             if !mem::replace(&mut running.taken, true) {

@@ -115,6 +115,12 @@ impl Presence {
         there: HashSet<i64>,
         now: Instant,
     ) -> Result<(), Failure> {
+        if !there.contains(&self.key) {
+            // Something between has given the connection another session, as poolers do: what it says of the others is not true
+            // either. From now on leases are waited for.
+            shared.between.set_present(false);
+            return Ok(());
+        }
         let others: HashSet<i64> = there.into_iter().filter(|key| *key != self.key).collect();
         shared.between.set_others(!others.is_empty());
         let has_left = !self.others.is_subset(&others);

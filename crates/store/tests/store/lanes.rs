@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use yabby_store::StoreErrorKind;
+use futures_util::FutureExt as _;
+use yabby_store::{Held, Store, StoreErrorKind};
 
 use crate::both::{on_both, open};
 
@@ -26,4 +27,43 @@ async fn a_lane_has_one_owner_at_a_time() {
         store.renew(&second, LONG).await.unwrap();
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_held_is_given_back_whoever_leaves() {
+    on_both(async |place| {
+        let store = open(place).await;
+        let held = store.hold("c", LONG).await.unwrap().expect("a lane");
+        assert!(store.hold("c", LONG).await.unwrap().is_none());
+        // Who did not get it has nothing to give back.
+        assert!(store.hold("c", LONG).await.unwrap().is_none());
+        drop(held);
+        let held = once_free(&store, "c").await;
+        held.release().await.unwrap();
+        // Whoever asks leaves before it is told.
+        let asked = tokio::task::unconstrained(store.hold("c", LONG)).now_or_never();
+        assert!(asked.is_none());
+        let held = once_free(&store, "c").await;
+        // It was given back with something else that was written: another one's is not touched.
+        store.release(held.lease()).await.unwrap();
+        held.is_given_back();
+        let other = store.hold("c", LONG).await.unwrap().expect("a lane");
+        store.renew(other.lease(), LONG).await.unwrap();
+    })
+    .await;
+}
+
+/// The database does what is asked in its own time.
+async fn once_free(store: &Store, conversation: &str) -> Held {
+    let free = async {
+        loop {
+            if let Some(held) = store.hold(conversation, LONG).await.unwrap() {
+                return held;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), free)
+        .await
+        .expect("a lane")
 }

@@ -81,7 +81,8 @@ async function read(key) {
     batch(() => {
       if (adds) {
         if (page.entries.length) entries.value = [...entries.value, ...page.entries];
-        again ||= page.more;
+        // A page of what nobody sees leads no further.
+        again ||= page.more && page.entries.length > 0;
       } else {
         entries.value = merge(entries.value, page);
         if (entries.value.length === page.entries.length) more.value = page.more;
