@@ -17,7 +17,8 @@ use crate::branch::branch;
 
 /// Writing a history takes no longer.
 const LEASE: Duration = Duration::from_secs(30);
-/// Whoever says something else in the place of a message may have stopped its answer just now, which ends within this time.
+/// Whoever has just heard the end of an answer, or has stopped it, may go on before its turn has put everything away, which it
+/// does within this time.
 const STOPS: Duration = Duration::from_secs(5);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(50);
@@ -130,7 +131,7 @@ impl Programs {
             if let Some(held) = held.map_err(|error| away(&error))? {
                 return Ok(held);
             }
-            if talk.sends != Sends::All || began.elapsed() >= STOPS {
+            if began.elapsed() >= STOPS {
                 let message = "something is being answered in this conversation; try again when it is over";
                 return Err(Failure::new(409, "busy", message));
             }

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use yabby_store::new_id;
+
 /// A file that is being made, for its owner alone. Dropped before it is in its place, it is gone.
 pub(super) struct Part {
     left: Left,
@@ -20,9 +22,8 @@ impl Part {
     /// Begins a file beside `place`.
     pub(super) fn beside(place: &Path) -> io::Result<Self> {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let path = place.with_file_name(format!("{name}.{}.part", std::process::id()));
-        // Of a killed process with the same number.
-        let _ = fs::remove_file(&path);
+        // Two containers may have one folder, and one number for their processes.
+        let path = place.with_file_name(format!("{name}.{}.part", new_id()));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)

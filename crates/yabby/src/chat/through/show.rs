@@ -19,6 +19,8 @@ struct Told {
     notices: Vec<String>,
     /// Whether the message stands in the conversation.
     said: bool,
+    /// Whether something of its answer was shown.
+    begun: bool,
 }
 
 impl Screen {
@@ -61,20 +63,27 @@ impl Screen {
             let shown = tokio::select! {
                 event = events.next() => {
                     let event = event.ok_or(Failed::Ended)?;
-                    if event["type"] == "ended" {
+                    // Whoever has missed the end is told what there is.
+                    let has_missed_it = event["type"] == "snapshot" && event["turn"].is_null() && told.begun;
+                    if event["type"] == "ended" || has_missed_it {
                         let (entries, is_running) = gateway.news(&mut known).await?;
                         match self.entries(&entries, line, &mut told) {
                             Ok(()) if told.said && !is_running => return Ok(self.end(stopped)),
                             shown => shown,
                         }
                     } else if let Some(live) = live(&event, reasoning, self.terminal.lang, &mut told) {
+                        told.begun = true;
                         self.live(live)
                     } else {
                         self.asked.extend(asked(&event));
                         Ok(())
                     }
                 }
-                () = interrupt.pressed(), if !stopped => {
+                () = interrupt.pressed() => {
+                    if stopped {
+                        // It was told to stop, and its end is not waited for.
+                        return Ok(self.end(stopped));
+                    }
                     stopped = true;
                     gateway.say("/stop").await?;
                     Ok(())
