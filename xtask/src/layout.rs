@@ -18,6 +18,7 @@ use std::{
 
 use crate::{
     bench::route::{
+        build_helper,
         process::load,
         targets::{started, yabby_by},
     },
@@ -34,14 +35,7 @@ const LONGEST: usize = 150;
 pub(crate) fn make() -> Result<(), String> {
     prerequisites::valgrind()?;
     let target = repo::target("layout");
-    run(&mut cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "yabby-gateway",
-        "--example",
-        "bench",
-    ]))?;
+    build_helper()?;
     let mut build = cargo(&[
         "build",
         "--release",

@@ -57,7 +57,7 @@ impl Held {
     }
 
     /// It was given back with something that was written.
-    pub fn is_given_back(mut self) {
+    pub fn given_back(mut self) {
         self.taken.given_back = true;
     }
 }

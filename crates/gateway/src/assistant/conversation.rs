@@ -196,7 +196,7 @@ impl Programs {
             response: kept,
         };
         let accepted = store.accept_asked(held.lease(), asked).await?;
-        held.is_given_back();
+        held.given_back();
         Ok(accepted)
     }
 

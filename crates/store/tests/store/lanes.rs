@@ -46,7 +46,7 @@ async fn what_is_held_is_given_back_whoever_leaves() {
         let held = once_free(&store, "c").await;
         // It was given back with something else that was written: another one's is not touched.
         store.release(held.lease()).await.unwrap();
-        held.is_given_back();
+        held.given_back();
         let other = store.hold("c", LONG).await.unwrap().expect("a lane");
         store.renew(other.lease(), LONG).await.unwrap();
     })
