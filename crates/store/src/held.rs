@@ -1,9 +1,12 @@
 //! The lane of a conversation, held as long as something is done in it.
 
-use std::time::Duration;
-
-use futures_util::FutureExt as _;
-use tokio::task::unconstrained;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     error::Result,
@@ -26,6 +29,8 @@ struct Taken {
     conversation: String,
     owner: String,
     given_back: bool,
+    /// Whether whoever asked has left. Jobs of PostgreSQL overtake each other: what gives a lane back may come before what takes it.
+    has_left: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -37,8 +42,13 @@ impl Store {
             conversation: conversation.to_owned(),
             owner: self.new_owner(),
             given_back: false,
+            has_left: Arc::default(),
         };
-        let lease = self.lease_for(taken.owner.clone(), conversation, time).await?;
+        let has_left = Arc::clone(&taken.has_left);
+        let is_wanted = move || !has_left.load(Ordering::SeqCst);
+        let lease = self
+            .lease_for(taken.owner.clone(), conversation, time, is_wanted)
+            .await?;
         taken.given_back = lease.is_none();
         Ok(lease.map(|lease| Held { lease, taken }))
     }
@@ -67,11 +77,9 @@ impl Drop for Taken {
         if self.given_back {
             return;
         }
+        self.has_left.store(true, Ordering::SeqCst);
         let (conversation, owner) = (self.conversation.clone(), self.owner.clone());
-        let given_back = self
-            .store
-            .write("give_back", move |tx| give_back(tx, &conversation, &owner));
-        // What is asked of the store once happens, whether anybody waits for it or not.
-        let _ = unconstrained(given_back).now_or_never();
+        self.store
+            .leave("give_back", move |tx| give_back(tx, &conversation, &owner));
     }
 }

@@ -79,10 +79,17 @@ impl Store {
     /// Takes the lane of a conversation, to work in it without a message that has come in; `None` while another owner
     /// has it.
     pub async fn lease_conversation(&self, conversation: &str, time: Duration) -> Result<Option<Lease>> {
-        self.lease_for(self.new_owner(), conversation, time).await
+        self.lease_for(self.new_owner(), conversation, time, || true).await
     }
 
-    pub(crate) async fn lease_for(&self, owner: String, conversation: &str, time: Duration) -> Result<Option<Lease>> {
+    /// Takes nothing when it `is_wanted` no more at the moment in which it has locked the lane.
+    pub(crate) async fn lease_for(
+        &self,
+        owner: String,
+        conversation: &str,
+        time: Duration,
+        is_wanted: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Option<Lease>> {
         let conversation = conversation.to_owned();
         let mut before = Vec::new();
         self.write("lease", move |tx| {
@@ -91,7 +98,7 @@ impl Store {
             }
             make(tx, LaneKind::In, &conversation)?;
             let now = tx.now()?;
-            if !is_free(tx, LaneKind::In, &conversation, now)? {
+            if !is_wanted() || !is_free(tx, LaneKind::In, &conversation, now)? {
                 return Ok(None);
             }
             let lease = take(tx, &owner, LaneKind::In, &conversation, now, time)?;
@@ -284,8 +291,10 @@ pub(crate) fn free(tx: &mut dyn Tx, lease: &Lease, wait: Duration) -> Result<()>
     tx.wake(lease.kind.topic())
 }
 
-/// Gives back what an owner has of a conversation, if it has it.
+/// Gives back what an owner has of a conversation, if it has it. One that is about to take it is waited for, or sees, when it
+/// has locked the lane, that it is not wanted any more.
 pub(crate) fn give_back(tx: &mut dyn Tx, conversation: &str, owner: &str) -> Result<()> {
+    make(tx, LaneKind::In, conversation)?;
     let statement = "UPDATE lanes SET owner = NULL, until = 0 WHERE kind = ?1 AND key = ?2 AND owner = ?3";
     let kind = LaneKind::In;
     if tx.execute(statement, params![kind.name(), conversation, owner])? > 0 {

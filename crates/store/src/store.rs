@@ -38,8 +38,8 @@ struct Asked<F, T> {
     operation: F,
     result: Option<T>,
     told: oneshot::Sender<Result<T>>,
-    /// Its room, also when nobody waits for it any more.
-    _room: OwnedSemaphorePermit,
+    /// Its room, also when nobody waits for it any more; one that nobody waits for from its beginning has none.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Store {
@@ -119,9 +119,29 @@ impl Store {
         name: &'static str,
         operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (told, answer) = oneshot::channel();
         let room = Arc::clone(&self.shared.room);
         let room = room.acquire_owned().await.map_err(|_| gone())?;
+        let answer = self.submit(mode, name, operation, Some(room));
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Has something written that nobody waits for; it finds room when there is none for others.
+    pub(crate) fn leave<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    ) {
+        drop(self.submit(Mode::Write, name, operation, None));
+    }
+
+    fn submit<T: Send + 'static>(
+        &self,
+        mode: Mode,
+        name: &'static str,
+        operation: impl FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> oneshot::Receiver<Result<T>> {
+        let (told, answer) = oneshot::channel();
         self.shared.backend.submit(
             mode,
             Box::new(Asked {
@@ -132,7 +152,7 @@ impl Store {
                 _room: room,
             }),
         );
-        answer.await.map_err(|_| gone())?
+        answer
     }
 }
 

@@ -40,9 +40,13 @@ async fn what_is_held_is_given_back_whoever_leaves() {
         drop(held);
         let held = once_free(&store, "c").await;
         held.release().await.unwrap();
-        // Whoever asks leaves before it is told.
-        let asked = tokio::task::unconstrained(store.hold("c", LONG)).now_or_never();
-        assert!(asked.is_none());
+        // Whoever asks leaves before it is told; what gives the lane back may overtake what takes it.
+        for _ in 0..50 {
+            let asked = tokio::task::unconstrained(store.hold("c", LONG)).now_or_never();
+            assert!(asked.is_none());
+            let held = once_free(&store, "c").await;
+            held.release().await.unwrap();
+        }
         let held = once_free(&store, "c").await;
         // It was given back with something else that was written: another one's is not touched.
         store.release(held.lease()).await.unwrap();
