@@ -268,8 +268,15 @@ impl Breaker {
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        self.with(change);
-        self.0.changed.notify_waiters();
+        let may_be_due = self.with(|state| {
+            let was_open = state.is_open();
+            change(state);
+            was_open || state.is_open()
+        });
+        // Nobody is woken by each answer of a server that is well.
+        if may_be_due {
+            self.0.changed.notify_waiters();
+        }
     }
 
     /// The lock is held for this call alone.
@@ -299,6 +306,10 @@ impl State {
             Position::Closed { .. } => None,
             Position::Open { until, .. } => Some(until.saturating_duration_since(now)),
         }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.position, Position::Open { .. })
     }
 
     /// Whether only a request can tell that the server is well again.

@@ -1,6 +1,14 @@
 //! One rule a test. The clock is a number here, but for those that wait.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -250,6 +258,31 @@ async fn a_prober_is_woken_when_a_probe_is_due() {
     breaker.failed(ErrorKind::Refused, Instant::now());
     timeout(seconds(100), next).await.unwrap();
     assert_eq!(started.elapsed(), seconds(119));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_of_a_server_that_is_well_wake_nobody() {
+    let breaker = Breaker::new(SHORTEST);
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut due = pin!(breaker.probe_due());
+    assert!(due.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    for _ in 0..3 {
+        breaker.succeeded(Instant::now());
+        breaker.failed(ErrorKind::Server, Instant::now());
+    }
+    assert!(!woken.0.load(Ordering::Relaxed));
+    breaker.failed(ErrorKind::Refused, Instant::now());
+    assert!(woken.0.load(Ordering::Relaxed));
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
