@@ -29,7 +29,7 @@ use tokio::{net::TcpStream, time::Instant};
 use tower_service::Service;
 use yabby_servers::{Endpoint, Http, Reach};
 
-use crate::bell::Bell;
+use crate::{bell::Bell, watch::Clock};
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
@@ -75,6 +75,8 @@ pub(crate) struct Line {
     bell: Bell,
     ended: bool,
     place: Weak<Place>,
+    /// By which its last request was watched.
+    pub(crate) clock: Option<Clock>,
     /// Whether it has carried a request before: the server may have closed it at the moment of the next one.
     pub(crate) used: bool,
 }
@@ -130,6 +132,7 @@ impl Place {
             bell: Bell::default(),
             ended: false,
             place: Arc::downgrade(self),
+            clock: None,
             used: false,
         })
     }

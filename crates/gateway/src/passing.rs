@@ -1,7 +1,9 @@
 //! The body of a response: made here, or passing from an upstream to the client.
 
 use std::{
+    mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,6 +16,7 @@ use yabby_servers::{Endpoint, Permit, ProbeTicket};
 use crate::{
     api::{Api, Refusal},
     line::{Failed, Line},
+    seat::Seat,
     trial::Trial,
 };
 
@@ -35,8 +38,11 @@ pub(crate) struct Slot {
     pub(crate) running: Option<Endpoint>,
 }
 
-/// An answer on its way. It is read from the upstream as fast as the client takes it; dropped, the upstream is closed.
+/// An answer on its way. It is read from the upstream as fast as the client takes it; dropped before its end, the upstream is
+/// closed.
 pub(crate) struct Passing {
+    /// Where its client is. There it is put when it is over: what is written down of it is not waited for.
+    pub(crate) seat: Arc<Seat>,
     /// Gone when the answer has ended. Before the slot, so that the server is free when the slot is.
     pub(crate) line: Option<Line>,
     pub(crate) body: Incoming,
@@ -46,6 +52,8 @@ pub(crate) struct Passing {
     pub(crate) first: Option<Bytes>,
     pub(crate) trial: Trial,
     pub(crate) slot: Option<Slot>,
+    /// When the upstream has ended its answer.
+    pub(crate) over: Option<Instant>,
     /// Why it is cut off, when everything before that is on its way to the client.
     pub(crate) cut: Option<Failed>,
 }
@@ -56,7 +64,7 @@ impl Passing {
             return Poll::Ready(Some(Ok(first)));
         }
         loop {
-            let Some(line) = &mut self.line else {
+            let (Some(line), None) = (&mut self.line, self.over) else {
                 return Poll::Ready(self.cut.take().map(Err));
             };
             return match line.poll_body(&mut self.body, cx) {
@@ -65,12 +73,12 @@ impl Passing {
                     let Ok(piece) = frame.into_data() else { continue };
                     self.trial.piece(self.api, &piece);
                     if self.body.is_end_stream() {
-                        self.finish(self.trial.watch.last());
+                        self.over = Some(self.trial.watch.last());
                     }
                     Poll::Ready(Some(Ok(piece)))
                 }
                 Poll::Ready(None) => {
-                    self.finish(Instant::now());
+                    self.over = Some(Instant::now());
                     Poll::Ready(None)
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -88,8 +96,13 @@ impl Passing {
         }
     }
 
+    /// Whether nothing of it comes any more.
+    fn has_passed(&self) -> bool {
+        (self.over.is_some() || self.line.is_none()) && self.first.is_none() && self.cut.is_none()
+    }
+
     /// The upstream has ended its answer.
-    pub(crate) fn finish(&mut self, now: Instant) {
+    fn finish(&mut self, now: Instant) {
         if self.stream && !self.trial.tail.has_ended(self.api) {
             // The client sees that itself, by the same missing mark.
             self.trial.target.counts.unended();
@@ -98,7 +111,8 @@ impl Passing {
         } else {
             self.trial.answered();
         }
-        if let Some(line) = self.line.take() {
+        if let Some(mut line) = self.line.take() {
+            line.clock = self.trial.watch.give();
             line.keep(now);
         }
         if let Some(mut slot) = self.slot.take() {
@@ -123,14 +137,39 @@ impl Passing {
     }
 }
 
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Some(over) = self.over {
+            self.finish(over);
+        }
+    }
+}
+
+impl Out {
+    /// Puts an answer that has passed aside.
+    fn put_aside(&mut self) {
+        if let Self::Passing(passed) = mem::replace(self, Self::Whole(None)) {
+            let seat = Arc::clone(&passed.seat);
+            seat.put(passed);
+        }
+    }
+}
+
 impl Body for Out {
     type Data = Bytes;
     type Error = Failed;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
-        let piece = match self.get_mut() {
+        let out = self.get_mut();
+        let piece = match out {
             Self::Whole(body) => return Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Passing(passing) => passing.poll(cx),
+            Self::Passing(passing) => {
+                let piece = passing.poll(cx);
+                if passing.over.is_some() && passing.has_passed() {
+                    out.put_aside();
+                }
+                piece
+            }
             Self::App(body) => return Pin::new(body).poll_frame(cx).map_err(Into::into),
         };
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
@@ -139,7 +178,7 @@ impl Body for Out {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_none(),
-            Self::Passing(passing) => passing.line.is_none() && passing.first.is_none() && passing.cut.is_none(),
+            Self::Passing(passing) => passing.has_passed(),
             Self::App(body) => body.is_end_stream(),
         }
     }

@@ -26,6 +26,7 @@ use crate::{
     metrics::Metrics,
     passing::{Out, Passing, Slot},
     routes::{Routes, Target, Way},
+    seat::Seat,
     skim::skim,
     telemetry::Trace,
     translate::{self, LEFT_OUT, Prepared, Reading},
@@ -68,6 +69,8 @@ pub(crate) struct Asked<'a> {
     caller: Caller,
     /// Whose key has come with it.
     by: &'a auth::Caller,
+    /// On whose connection.
+    seat: &'a Arc<Seat>,
     pub(crate) payer: Payer,
     /// For whom it cannot pass as it is.
     reading: Reading,
@@ -92,10 +95,17 @@ pub(crate) struct Tried {
 
 impl Relay {
     /// The answer to a request, or what its client is told instead.
-    pub(crate) async fn answer(&self, api: Api, headers: &HeaderMap, body: Held, by: &auth::Caller) -> Response<Out> {
+    pub(crate) async fn answer(
+        &self,
+        api: Api,
+        headers: &HeaderMap,
+        body: Held,
+        (by, seat): (&auth::Caller, &Arc<Seat>),
+    ) -> Response<Out> {
         let caller = caller(headers);
         let asked = Asked {
             by,
+            seat,
             payer: Payer {
                 session: caller.session.clone(),
                 key: (by.kind() != KeyKind::Owner).then(|| by.id().to_owned()),
@@ -226,7 +236,7 @@ impl Relay {
                 after_others(target).await;
                 let mut response = match answering {
                     Answering::Straight(opened) => {
-                        let mut response = passing(asked.api, opened, trial, slot);
+                        let mut response = passing((asked.api, asked.seat), opened, trial, slot);
                         if replaced {
                             let provider = HeaderValue::from_static("provider");
                             response.headers_mut().insert(LEFT_OUT, provider);
@@ -331,7 +341,7 @@ pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     }
 }
 
-fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
+fn passing((api, seat): (Api, &Arc<Seat>), opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
     let Opened { line, response, first } = opened;
     let (head, body) = response.into_parts();
     let stream = has_type(&head.headers, "text/event-stream");
@@ -345,8 +355,9 @@ fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> 
     if !stream && let Some(length) = head.headers.get(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, length.clone());
     }
-    let ended = body.is_end_stream();
-    let mut passing = Passing {
+    let (ended, read) = (body.is_end_stream(), trial.watch.last());
+    let passing = Passing {
+        seat: Arc::clone(seat),
         line: Some(line),
         body,
         api,
@@ -354,11 +365,9 @@ fn passing(api: Api, opened: Opened, trial: Trial, slot: Slot) -> Response<Out> 
         first: Some(first),
         trial,
         slot: Some(slot),
+        over: ended.then_some(read),
         cut: None,
     };
-    if ended {
-        passing.finish(Instant::now());
-    }
     let mut response = Response::new(Out::Passing(Box::new(passing)));
     *response.status_mut() = head.status;
     *response.headers_mut() = headers;

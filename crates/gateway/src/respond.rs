@@ -17,13 +17,14 @@ use yabby_store::Keys;
 
 use crate::{
     api::{self, Api, Refusal},
-    auth::{Caller, Gate, Last, Peer, Visitor},
+    auth::{Caller, Gate, Peer, Visitor},
     budget::Budget,
     passing::Out,
     ready::readiness,
     relay::refused,
     reload::Now,
-    room::{Room, Stay},
+    room::Room,
+    seat::Seat,
     site,
     v1::{self, Place},
 };
@@ -50,27 +51,13 @@ pub(crate) struct Me {
     replica: Option<String>,
 }
 
-/// A connection.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    /// Who has asked last on it.
-    pub(crate) last: Last,
-    stay: Stay,
-}
-
-// === impl Seat ===
-
-impl Seat {
-    pub(crate) fn new(stay: Stay) -> Self {
-        Self {
-            last: Last::default(),
-            stay,
-        }
-    }
-}
-
 /// The answer to one request.
-pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: Request<Incoming>) -> Response<Out> {
+pub(crate) async fn respond(
+    shared: &Shared,
+    seat: &Arc<Seat>,
+    peer: &Peer,
+    request: Request<Incoming>,
+) -> Response<Out> {
     let (head, body) = request.into_parts();
     let visitor = match shared.gate.visitor(peer, &head) {
         Ok(visitor) => visitor,
@@ -83,7 +70,13 @@ pub(crate) async fn respond(shared: &Shared, seat: &Seat, peer: &Peer, request: 
                 Ok::<_, Refusal>((shared.budget.read(body).await?, caller))
             };
             match asked.await {
-                Ok((body, caller)) => shared.now.relay().answer(api, &head.headers, body, &caller).await,
+                Ok((body, caller)) => {
+                    shared
+                        .now
+                        .relay()
+                        .answer(api, &head.headers, body, (&caller, seat))
+                        .await
+                }
                 Err(refusal) => refused(api, &refusal),
             }
         }

@@ -1,9 +1,9 @@
 //! Listens, and lets connections live and end.
 
-use std::{convert::Infallible, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -28,15 +28,14 @@ use crate::{
     office::Office,
     relay::Relay,
     reload::{Now, Reload},
-    respond::{Seat, Shared, respond},
+    respond::{Shared, respond},
     room::{Room, Stay},
     routes::Routes,
+    seat::Seat,
     stream::{Patient, Stream, Tls, TlsError},
     upkeep::Upkeep,
 };
 
-/// The head of a request must come within this time, also on a connection that is kept.
-const HEAD_TIME: Duration = Duration::from_mins(1);
 /// The largest head.
 const LONGEST_HEAD: usize = 16 << 10;
 /// What is read at once. More makes a long body faster, and a thousand connections heavier.
@@ -307,21 +306,27 @@ async fn connection(
         let (shared, seat) = (Arc::clone(&shared), Arc::clone(&seat_of_service));
         async move {
             // What it takes to answer is not kept as long as the connection is.
-            Ok::<_, Infallible>(Box::pin(respond(&shared, &seat, &peer, request)).await)
+            Ok::<_, Infallible>(seat.answer(Box::pin(respond(&shared, &seat, &peer, request))).await)
         }
     });
     let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
         .max_header_size(LONGEST_HEAD)
         .max_buf_size(READ_AT_ONCE)
         .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
+    let mut left = std::pin::pin!(seat.is_left());
     loop {
+        let served = poll_fn(|cx| {
+            let served = serving.as_mut().poll(cx);
+            seat.settle();
+            served
+        });
         tokio::select! {
+            biased;
             // A client that leaves or breaks HTTP concerns nobody else.
-            _ = serving.as_mut() => return,
+            _ = served => return,
+            () = left.as_mut() => return,
             changed = signal.changed() => {
                 // What was begun with a key that does not count any more ends, wherever it is.
                 if changed.is_err() || seat.last.is_revoked() {

@@ -8,7 +8,8 @@
 use std::{borrow::Cow, ops::Range};
 
 use hyper::body::Bytes;
-use memchr::memchr2;
+
+use crate::fields::{Field, Fields, NotAnObject};
 
 /// A body that is not longer is copied: that costs less than to write it in pieces.
 const SHORT: usize = 16 << 10;
@@ -30,52 +31,24 @@ pub(crate) struct Skim {
     empty: bool,
 }
 
-/// A body that is not one JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAnObject;
-
 /// Looks through a body.
 pub(crate) fn skim(body: &[u8]) -> Result<Skim, NotAnObject> {
-    let mut at = Cursor { body, at: 0 };
-    at.space();
-    at.expect(b'{')?;
+    let mut fields = Fields::of(body)?;
     let mut found = Skim {
-        open: at.at,
-        empty: true,
+        open: fields.open,
+        empty: fields.is_over(),
         ..Skim::default()
     };
-    at.space();
-    if at.peek() == Some(b'}') {
-        at.at += 1;
-    } else {
-        found.empty = false;
-        loop {
-            let key = at.string()?;
-            at.space();
-            at.expect(b':')?;
-            at.space();
-            let value = at.value()?;
-            match &*plain(&body[key]) {
-                b"\"model\"" => found.model.push(value),
-                b"\"provider\"" => found.provider.push(value),
-                b"\"models\"" => found.names_others = true,
-                b"\"stream\"" => found.stream = &body[value] == b"true",
-                _ => {}
-            }
-            at.space();
-            match at.next() {
-                Some(b',') => at.space(),
-                Some(b'}') => break,
-                _ => return Err(NotAnObject),
-            }
+    while let Some(Field { key, value }) = fields.step()? {
+        match &*plain(&body[key]) {
+            b"\"model\"" => found.model.push(value),
+            b"\"provider\"" => found.provider.push(value),
+            b"\"models\"" => found.names_others = true,
+            b"\"stream\"" => found.stream = &body[value] == b"true",
+            _ => {}
         }
     }
-    at.space();
-    if at.at == body.len() {
-        Ok(found)
-    } else {
-        Err(NotAnObject)
-    }
+    if fields.is_all() { Ok(found) } else { Err(NotAnObject) }
 }
 
 /// The text of a JSON string with its quotes.
@@ -94,11 +67,6 @@ fn plain(key: &[u8]) -> Cow<'_, [u8]> {
         Some(written) => written.into(),
         None => key.into(),
     }
-}
-
-struct Cursor<'a> {
-    body: &'a [u8],
-    at: usize,
 }
 
 // === impl Skim ===
@@ -161,92 +129,6 @@ impl Skim {
             return vec![pieces.concat().into()];
         }
         pieces
-    }
-}
-
-// === impl Cursor ===
-
-impl Cursor<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.body.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn expect(&mut self, wanted: u8) -> Result<(), NotAnObject> {
-        if self.next() == Some(wanted) {
-            Ok(())
-        } else {
-            Err(NotAnObject)
-        }
-    }
-
-    fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
-    }
-
-    /// A string with its quotes.
-    fn string(&mut self) -> Result<Range<usize>, NotAnObject> {
-        let start = self.at;
-        self.expect(b'"')?;
-        self.rest_of_string()?;
-        Ok(start..self.at)
-    }
-
-    /// Behind the closing quote.
-    fn rest_of_string(&mut self) -> Result<(), NotAnObject> {
-        loop {
-            let rest = self.body.get(self.at..).unwrap_or_default();
-            let found = memchr2(b'"', b'\\', rest).ok_or(NotAnObject)?;
-            self.at += found + 1;
-            if rest.get(found) == Some(&b'"') {
-                return Ok(());
-            }
-            // What is escaped ends nothing; of `\u0022` the digits are like any others.
-            self.at += 1;
-        }
-    }
-
-    fn value(&mut self) -> Result<Range<usize>, NotAnObject> {
-        let start = self.at;
-        match self.peek().ok_or(NotAnObject)? {
-            b'"' => return self.string(),
-            b'{' | b'[' => self.nested()?,
-            b',' | b'}' | b']' | b':' => return Err(NotAnObject),
-            _ => {
-                while !matches!(
-                    self.peek(),
-                    None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
-                ) {
-                    self.at += 1;
-                }
-            }
-        }
-        Ok(start..self.at)
-    }
-
-    /// Behind the bracket that closes the one that is opened here.
-    fn nested(&mut self) -> Result<(), NotAnObject> {
-        let mut depth = 0_usize;
-        loop {
-            match self.next().ok_or(NotAnObject)? {
-                b'"' => self.rest_of_string()?,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Ok(());
-                    }
-                }
-                _ => {}
-            }
-        }
     }
 }
 

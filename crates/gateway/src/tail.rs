@@ -1,13 +1,16 @@
 //! The beginning and the end of an answer that passes, for what the record of the attempt says of it: tokens, and whether
 //! the stream had its end. Nothing in between is read.
 
-use std::sync::LazyLock;
+use std::{str::FromStr, sync::LazyLock};
 
 use memchr::{memchr, memmem};
 use serde::{Deserialize, de::IgnoredAny};
 use yabby_core::Usage;
 
-use crate::api::Api;
+use crate::{
+    api::Api,
+    fields::{Field, Fields, NotAnObject},
+};
 
 /// Usage and the mark of the end stand within so much of the end.
 const KEPT: usize = 4096;
@@ -120,55 +123,100 @@ fn last_usage(text: &[u8]) -> Option<Usage> {
     static FINDER: LazyLock<memmem::FinderRev<'_>> = LazyLock::new(|| memmem::FinderRev::new(NAME));
     FINDER.rfind_iter(text).find_map(|at| {
         let rest = text.get(at + NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?;
-        // What follows the object does not matter, and need not be whole.
-        let told = serde_json::Deserializer::from_slice(rest)
-            .into_iter::<Told>()
-            .next()?
-            .ok()?;
+        let told = Told::read(rest).ok()?;
         Some(told.usage())
     })
 }
 
-/// The counts as the three APIs name them. One that is no number makes the whole unknown.
-#[derive(Deserialize)]
+/// The counts as the three APIs name them.
+#[derive(Default)]
 struct Told {
     prompt_tokens: Option<u32>,
     completion_tokens: Option<u32>,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
+    cached_tokens: Option<u32>,
+    reasoning_tokens: Option<u32>,
     cache_read_input_tokens: Option<u32>,
     cache_creation_input_tokens: Option<u32>,
-    #[serde(alias = "prompt_tokens_details")]
-    input_tokens_details: Option<Details>,
-    #[serde(alias = "completion_tokens_details")]
-    output_tokens_details: Option<Details>,
     cost: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct Details {
-    cached_tokens: Option<u32>,
-    reasoning_tokens: Option<u32>,
+/// Usage in a form that is not known.
+struct Unknown;
+
+impl From<NotAnObject> for Unknown {
+    fn from(_: NotAnObject) -> Self {
+        Self
+    }
 }
 
-// === impl Told ===
-
 impl Told {
+    /// What the object says that a text begins with; what follows it does not matter, and need not be whole. A count that is no
+    /// number makes the whole unknown.
+    fn read(text: &[u8]) -> Result<Self, Unknown> {
+        let mut told = Self::default();
+        let mut fields = Fields::of(text)?;
+        while let Some(Field { key, value }) = fields.step()? {
+            let value = &text[value];
+            match &text[key] {
+                b"\"prompt_tokens\"" => told.prompt_tokens = number(value)?,
+                b"\"completion_tokens\"" => told.completion_tokens = number(value)?,
+                b"\"input_tokens\"" => told.input_tokens = number(value)?,
+                b"\"output_tokens\"" => told.output_tokens = number(value)?,
+                b"\"cache_read_input_tokens\"" => told.cache_read_input_tokens = number(value)?,
+                b"\"cache_creation_input_tokens\"" => told.cache_creation_input_tokens = number(value)?,
+                // What no number of JSON is, Rust reads all the same.
+                b"\"cost\"" => told.cost = number(value)?.filter(|cost: &f64| cost.is_finite()),
+                b"\"prompt_tokens_details\"" | b"\"input_tokens_details\"" => {
+                    told.cached_tokens = detail(value, b"\"cached_tokens\"")?;
+                }
+                b"\"completion_tokens_details\"" | b"\"output_tokens_details\"" => {
+                    told.reasoning_tokens = detail(value, b"\"reasoning_tokens\"")?;
+                }
+                _ => {}
+            }
+        }
+        Ok(told)
+    }
+
     /// Anthropic does not count cached tokens as input (docs.claude.com/en/api/messages).
     fn usage(&self) -> Usage {
         let read = self.cache_read_input_tokens;
         let beside = read.unwrap_or(0) + self.cache_creation_input_tokens.unwrap_or(0);
-        let input = self.input_tokens_details.as_ref();
-        let output = self.output_tokens_details.as_ref();
         Usage {
             input_tokens: self.prompt_tokens.or(self.input_tokens.map(|tokens| tokens + beside)),
-            cached_tokens: input.and_then(|details| details.cached_tokens).or(read),
+            cached_tokens: self.cached_tokens.or(read),
             cache_write_tokens: self.cache_creation_input_tokens,
             output_tokens: self.completion_tokens.or(self.output_tokens),
-            reasoning_tokens: output.and_then(|details| details.reasoning_tokens),
+            reasoning_tokens: self.reasoning_tokens,
             cost: self.cost,
         }
     }
+}
+
+/// A number, or null.
+fn number<T: FromStr>(value: &[u8]) -> Result<Option<T>, Unknown> {
+    if value == b"null" {
+        return Ok(None);
+    }
+    let read = str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+    read.map(Some).ok_or(Unknown)
+}
+
+/// The number of this name in an object, or in null.
+fn detail(value: &[u8], name: &[u8]) -> Result<Option<u32>, Unknown> {
+    let mut found = None;
+    if value == b"null" {
+        return Ok(found);
+    }
+    let mut fields = Fields::of(value)?;
+    while let Some(Field { key, value: of_key }) = fields.step()? {
+        if &value[key] == name {
+            found = number(&value[of_key])?;
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -237,6 +285,30 @@ mod tests {
         let filler = "x".repeat(5 * KEPT);
         assert_eq!(tail(Api::Chat, &[&filler, chat]).usage(), wanted);
         assert_eq!(tail(Api::Chat, &[chat, &filler]).usage(), Usage::default());
+        for (told, known) in [
+            (r#"{"usage":{"prompt_tokens":9,"completion_tokens":3.5}}"#, false),
+            (r#"{"usage":{"prompt_tokens":9,"completion_tokens":"3"}}"#, false),
+            (r#"{"usage":{"prompt_tokens":9,"completion_tokens":3"#, false),
+            (
+                r#"{"usage": {"other": [{"a": "}"}], "prompt_tokens": 9 , "completion_tokens":3}, "cut"#,
+                true,
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":9,"completion_tokens":3,"prompt_tokens_details":null,"cost":null}}"#,
+                true,
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":9,"completion_tokens":3,"cost":NaN}}"#,
+                true,
+            ),
+        ] {
+            let found = tail(Api::Chat, &[told]).usage();
+            let wanted = Usage {
+                cached_tokens: None,
+                ..wanted
+            };
+            assert_eq!(found, if known { wanted } else { Usage::default() }, "{told}");
+        }
         let start = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\
                      \"cache_read_input_tokens\":4}}}\n\n";
         let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n";

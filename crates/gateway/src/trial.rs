@@ -131,7 +131,10 @@ impl Trial {
     ) -> Result<Opened, Failure> {
         self.phase = Phase::Connect;
         let mut line = match way.place.idle(self.watch.last()) {
-            Some(line) => line,
+            Some(mut line) => {
+                self.watch.take(line.clock.take());
+                line
+            }
             None => self.connect(way).await?,
         };
         let mut sending = line.send(request(way, self.key, api, client, sent));

@@ -21,6 +21,10 @@ use crate::routes::Target;
 /// How often in a row a server may say that it works on nothing, while it owes an answer.
 const IDLE: u32 = 3;
 
+/// Wakes once. It is set seldom: when it ends, it is looked whether there was silence meanwhile. A connection keeps the one that
+/// was set for its last request.
+pub(crate) type Clock = Pin<Box<Sleep>>;
+
 type Look = Pin<Box<dyn Future<Output = Result<Doing, ModelError>> + Send>>;
 
 /// The clock of one candidate. It starts when the server has a slot.
@@ -34,25 +38,38 @@ pub(crate) struct Watch {
     heard: Instant,
     /// How often in a row it was idle.
     idle: u32,
-    /// Set seldom: when it ends, it is looked whether there was silence meanwhile.
-    sleep: Pin<Box<Sleep>>,
+    /// None until something is waited for.
+    clock: Option<Clock>,
     looking: Option<Look>,
 }
 
 impl Watch {
     pub(crate) fn start(target: &Arc<Target>, http: &Http, now: Instant) -> Self {
-        let deadlines = target.deadlines;
-        let end = now + deadlines.total;
         Self {
             target: Arc::clone(target),
             http: http.clone(),
-            end,
+            end: now + target.deadlines.total,
             last: now,
             heard: now,
             idle: 0,
-            sleep: Box::pin(sleep_until(end.min(now + deadlines.silence))),
+            clock: None,
             looking: None,
         }
+    }
+
+    /// Waits by this clock, if there is one.
+    pub(crate) fn take(&mut self, clock: Option<Clock>) {
+        self.clock = clock.filter(|clock| clock.deadline() <= self.due());
+    }
+
+    /// Gives its clock away.
+    pub(crate) fn give(&mut self) -> Option<Clock> {
+        self.clock.take()
+    }
+
+    /// When it has been silent for too long.
+    fn due(&self) -> Instant {
+        self.end.min(self.heard + self.target.deadlines.silence)
     }
 
     /// How much time is left.
@@ -85,7 +102,6 @@ impl Watch {
 
     /// Ready when the server is to be given up.
     pub(crate) fn poll(&mut self, phase: Phase, cx: &mut Context<'_>) -> Poll<ModelError> {
-        let deadlines = self.target.deadlines;
         loop {
             if let Some(looking) = &mut self.looking {
                 let looked = ready!(looking.as_mut().poll(cx));
@@ -96,13 +112,14 @@ impl Watch {
                 }
                 self.heard = Instant::now();
             }
-            ready!(self.sleep.as_mut().poll(cx));
+            let due = self.due();
+            let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            ready!(clock.as_mut().poll(cx));
             let now = Instant::now();
+            clock.as_mut().reset(due.max(now));
             if now >= self.end {
                 return Poll::Ready(self.too_long(phase));
             }
-            let due = self.end.min(self.heard + deadlines.silence);
-            self.sleep.as_mut().reset(due.max(now));
             if due <= now {
                 let (target, http) = (Arc::clone(&self.target), self.http.clone());
                 self.looking = Some(Box::pin(async move {
