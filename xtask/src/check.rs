@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    fuzz, prerequisites, repo,
+    fuzz, prerequisites, release, repo,
     run::{Proxies, cargo, for_tests, program, run},
     web,
 };
@@ -38,13 +38,15 @@ const STEPS: [Step; 6] = [
 ];
 const TURNS: Step = ("a hundred thousand turns against random servers", turns);
 const FUZZ: Step = ("fuzz targets, a few seconds each", fuzz::short);
-const REAL: Step = ("tests against a real llama.cpp", real_servers);
+const RELEASE: Step = ("the binary that people run", release_binary);
+const REAL: Step = ("tests of that binary against a real llama.cpp", real_servers);
+const LONG: Step = ("thirty turns with a real model on a window of 8k", long_chat);
 
 /// Runs all steps and stops at the first that fails.
 pub(crate) fn all(extent: &Extent) -> Result<(), String> {
     let mut steps = STEPS.to_vec();
     if let Extent::Full = extent {
-        steps.extend([TURNS, FUZZ, REAL]);
+        steps.extend([TURNS, FUZZ, RELEASE, REAL, LONG]);
     }
     let count = steps.len();
     let begin = Instant::now();
@@ -127,21 +129,38 @@ fn turns() -> Result<(), String> {
     run(&mut for_tests(cargo(&test), Proxies::Removed))
 }
 
-/// The test provisions llama.cpp and a model itself, through the built binary, and says at its end what it proved.
+/// It is built, and does on real sockets what `docs/faults.md` says.
+fn release_binary() -> Result<(), String> {
+    release::build()?;
+    of_release("cli", &["real_sockets::"])
+}
+
+/// The tests provision llama.cpp and a model themselves, through the binary, and say at their end what they proved.
 fn real_servers() -> Result<(), String> {
     prerequisites::browser()?;
-    let test = [
+    of_release("real", &["--nocapture"])
+}
+
+/// Minutes, in which nothing else is asked of this machine.
+fn long_chat() -> Result<(), String> {
+    of_release("real", &["--nocapture", "--ignored", "thirty_turns_on_a_window_of_8k"])
+}
+
+/// Tests of the binary that people run.
+fn of_release(tests: &str, arguments: &[&str]) -> Result<(), String> {
+    let mut test = cargo(&[
         "test",
         "-p",
         "yabby",
         "--features",
         "real-servers,otel",
         "--test",
-        "real",
+        tests,
         "--",
-        "--nocapture",
-    ];
-    run(&mut for_tests(cargo(&test), Proxies::Kept))
+    ]);
+    test.args(arguments);
+    let mut test = for_tests(test, Proxies::Kept);
+    run(test.env("YABBY_TEST_BINARY", release::binary()))
 }
 
 fn seconds(time: Duration) -> String {

@@ -10,6 +10,7 @@ mod check;
 mod fuzz;
 mod layout;
 mod prerequisites;
+mod release;
 mod repo;
 mod run;
 mod size;

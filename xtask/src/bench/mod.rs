@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    repo,
+    release, repo,
     run::{Proxies, cargo, for_tests, run},
 };
 
@@ -34,7 +34,7 @@ const NOTHING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection
 
 /// Builds the release binary and prints the figures.
 pub(crate) fn all() -> Result<(), String> {
-    run(&mut cargo(&["build", "--release", "--package", "yabby"]))?;
+    let binary = release::build()?;
     let failed = |error: std::io::Error| error.to_string();
     let mut process = samples(|| start_of_a_process().map_err(failed))?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
@@ -46,7 +46,6 @@ pub(crate) fn all() -> Result<(), String> {
         r#"{{ models: {{ providers: {{ bench: {{ baseUrl: "http://127.0.0.1:{port}/v1", models: [{{ id: "m" }}] }} }} }} }}"#
     );
     fs::write(folder.join("yabby.json5"), config).map_err(failed)?;
-    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
     let mut memory = None;
     let mut first_byte = samples(|| {
         let mut ask = for_tests(Command::new(&binary), Proxies::Removed);

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::running::Running;
+use crate::{binary, running::Running};
 
 /// No run takes as long, also on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -62,7 +62,7 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_yabby"));
+        let mut command = Command::new(binary::yabby());
         command
             .args(arguments)
             .env_clear()

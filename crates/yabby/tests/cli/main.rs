@@ -3,6 +3,8 @@
 
 mod ask;
 mod assistant;
+#[path = "../shared/binary.rs"]
+mod binary;
 mod chain;
 #[path = "../shared/chat.rs"]
 mod chat;

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod agent;
+#[path = "../shared/binary.rs"]
+mod binary;
 mod capability;
 #[path = "../shared/chat.rs"]
 mod chat;

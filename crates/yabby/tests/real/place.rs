@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::running::Running;
+use crate::{binary, running::Running};
 
 /// A tiny model needs seconds, also on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(3);
@@ -105,7 +105,17 @@ pub(crate) fn installed() {
 /// The binary with a state folder of its own and the shared downloads. Nothing of the developer's environment changes
 /// what it does but what Python and pip need.
 pub(crate) fn yabby(state: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_yabby"));
+    of(binary::yabby(), state, arguments)
+}
+
+/// The same of the binary that was built with the tests, and their features.
+#[cfg(feature = "otel")]
+pub(crate) fn with_features(state: &Path, arguments: &[&str]) -> Command {
+    of(env!("CARGO_BIN_EXE_yabby").into(), state, arguments)
+}
+
+fn of(binary: OsString, state: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary);
     command
         .args(arguments)
         .env("YABBY_STATE_DIR", state)

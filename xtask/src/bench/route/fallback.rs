@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    repo,
+    release, repo,
     run::{Proxies, for_tests},
 };
 
@@ -74,8 +74,7 @@ fn one(wrong: Wrong) -> std::io::Result<Duration> {
         provider("b", second.port)
     );
     fs::write(folder.join("yabby.json5"), config)?;
-    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
-    let mut ask = for_tests(Command::new(binary), Proxies::Removed);
+    let mut ask = for_tests(Command::new(release::binary()), Proxies::Removed);
     ask.args(["ask", "hello"])
         .env("YABBY_STATE_DIR", &folder)
         .env("YABBY_DISCOVER", "off")

@@ -15,7 +15,10 @@ use self::{
     process::{Load, cpu, load, memory},
     targets::{Target, Targets},
 };
-use crate::run::{cargo, run};
+use crate::{
+    release,
+    run::{cargo, run},
+};
 
 const ROUNDS: usize = 7;
 /// Of each load.
@@ -47,14 +50,7 @@ struct Sample {
 
 /// Builds what is measured, and what it is measured with.
 pub(super) fn build() -> Result<(), String> {
-    run(&mut cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "yabby",
-        "--bin",
-        "yabby",
-    ]))?;
+    release::build()?;
     build_helper()
 }
 

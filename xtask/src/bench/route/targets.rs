@@ -12,7 +12,7 @@ use std::{
 
 use super::process::helper;
 use crate::{
-    repo,
+    release, repo,
     run::{Proxies, for_tests, works},
 };
 
@@ -166,8 +166,7 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 
 /// A gateway before the upstream at a port, with a folder of its own.
 pub(in crate::bench) fn yabby(port: &str, name: &str) -> Result<Target, String> {
-    let binary = repo::target("release").join(format!("yabby{}", std::env::consts::EXE_SUFFIX));
-    yabby_by(Command::new(binary), port, name)
+    yabby_by(Command::new(release::binary()), port, name)
 }
 
 /// The same, started by this command.

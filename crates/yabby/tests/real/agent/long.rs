@@ -13,7 +13,7 @@ const NAME: &str = "long";
 /// answered in the last, though two summaries were made in between.
 /// `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture thirty_turns`
 #[test]
-#[ignore = "takes ten minutes on two cores"]
+#[ignore = "takes minutes, and the machine for itself: a step of its own in `cargo xtask test`"]
 fn thirty_turns_on_a_window_of_8k() {
     let begin = Instant::now();
     let desk = Desk::open(

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use yabby_testkit::{Fault, ModelServer, dead_port, script};
 
 use crate::{
-    place::{LIMIT, eventually, home, path, shared, signal, yabby},
+    place::{LIMIT, eventually, home, path, shared, signal, with_features},
     running::Running,
 };
 
@@ -234,7 +234,7 @@ impl Serving {
             first.base_url(),
             second.base_url()
         ));
-        let mut running = Running::start(&mut yabby(home.path(), &["serve", "--port", "0"]), LIMIT);
+        let mut running = Running::start(&mut with_features(home.path(), &["serve", "--port", "0"]), LIMIT);
         let line = String::from_utf8(running.piece().unwrap()).unwrap();
         let address = line.trim().strip_prefix("Yabby listens on http://").unwrap().to_owned();
         let key = fs::read_to_string(home.path().join("gateway-token")).unwrap();
