@@ -106,9 +106,13 @@ impl Between {
         }))
     }
 
-    /// Says something. It is dropped when it is longer than a megabyte, or too much waits already; whether it is on its way.
+    /// The longest words, in bytes.
+    pub const LONGEST: usize = LONGEST;
+
+    /// Says something. It is dropped when it is longer than [`Between::LONGEST`], or too much waits already; whether it is on
+    /// its way.
     pub fn say(&self, to: &Whom, words: &str) -> bool {
-        if words.len() > LONGEST {
+        if words.len() > Self::LONGEST {
             return false;
         }
         let mut waiting = self.waiting();

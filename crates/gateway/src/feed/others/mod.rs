@@ -141,13 +141,13 @@ impl Feed {
         }
         if passed(last.asked, LOOKS) {
             last.asked = now;
-            said.extend(self.ask(between.has_others(), now));
+            said.extend(self.ask(between.has_others(), between.is_idle(), now));
         }
         said
     }
 
-    /// What others are asked.
-    fn ask(&self, has_others: bool, now: Instant) -> Vec<(Whom, Word)> {
+    /// What others are asked. Nobody is missed who cannot have heard yet what was asked before, as while the database is away.
+    fn ask(&self, has_others: bool, was_asked: bool, now: Instant) -> Vec<(Whom, Word)> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let watchers = &state.watchers;
@@ -155,7 +155,11 @@ impl Feed {
         for of in forgotten {
             state.running.remove(&of);
         }
-        let Lost { orphaned, given_up } = state.others.following.lost(now);
+        let Lost { orphaned, given_up } = if was_asked {
+            state.others.following.lost(now)
+        } else {
+            Lost::default()
+        };
         for of in orphaned {
             self.orphaned(state, &of);
         }
@@ -179,7 +183,7 @@ impl Feed {
             Heard::Missed => {
                 let watched = state.watchers.watched().filter(|of| !is_here(state, of));
                 let watched: Vec<SessionKey> = watched.cloned().collect();
-                state.others.following.missed(watched.into_iter());
+                state.others.following.missed(watched.into_iter(), now);
                 if state
                     .others
                     .between
@@ -307,8 +311,8 @@ fn asked(state: &mut State, from: &str, wanted: &Wanted, now: Instant) -> Vec<(W
 
 fn say(between: &Between, said: &[(Whom, Word)]) {
     for (to, word) in said {
-        // Strings, numbers and maps with string keys only: this cannot fail. What cannot be said is asked for again.
-        if let Ok(words) = serde_json::to_string(word) {
+        // What is not said is asked for again.
+        if let Some(words) = word.spoken() {
             between.say(to, &words);
         }
     }
