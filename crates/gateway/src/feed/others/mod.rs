@@ -74,6 +74,11 @@ impl Others {
         }
     }
 
+    /// Whether the turn of a conversation runs elsewhere.
+    pub(super) fn follows(&self, of: &SessionKey) -> bool {
+        self.following.has(of)
+    }
+
     /// How long nothing has to be said or asked.
     fn due(&self, last: &Last, now: Instant) -> Duration {
         let after = |at: Instant, pause: Duration| (at + pause).saturating_duration_since(now).max(LOOKS);
@@ -150,8 +155,9 @@ impl Feed {
     fn ask(&self, has_others: bool, was_asked: bool, now: Instant) -> Vec<(Whom, Word)> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let watchers = &state.watchers;
-        let (forgotten, mut said) = state.others.following.unwatched(|of| watchers.is_watched(of));
+        let (watchers, followers) = (&state.watchers, &state.followers);
+        let is_watched = |of: &SessionKey| watchers.is_watched(of) || followers.has(of);
+        let (forgotten, mut said) = state.others.following.unwatched(is_watched);
         for of in forgotten {
             state.running.remove(&of);
         }
@@ -181,8 +187,8 @@ impl Feed {
                 Err(_) => return Vec::new(),
             },
             Heard::Missed => {
-                let watched = state.watchers.watched().filter(|of| !is_here(state, of));
-                let watched: Vec<SessionKey> = watched.cloned().collect();
+                let watched = state.watchers.watched().chain(state.followers.all());
+                let watched: Vec<SessionKey> = watched.filter(|of| !is_here(state, of)).cloned().collect();
                 state.others.following.missed(watched.into_iter(), now);
                 if state
                     .others
@@ -212,7 +218,7 @@ impl Feed {
         match word {
             Word::Began { of } => {
                 self.send(state, None, &Event::Conversations);
-                if state.watchers.is_watched(&of) && !is_here(state, &of) {
+                if state.is_watched(&of) && !is_here(state, &of) {
                     let of = vec![Wanted { of, has: None }];
                     return vec![(to(), Word::Ask { of })];
                 }
@@ -220,7 +226,7 @@ impl Feed {
             Word::Ask { of } => return of.iter().flat_map(|wanted| asked(state, from, wanted, now)).collect(),
             Word::Leave { of } => of.iter().for_each(|of| state.others.telling.left(from, of)),
             Word::Whole { of, n, turn } => {
-                if state.watchers.is_watched(&of) && !is_here(state, &of) {
+                if state.is_watched(&of) && !is_here(state, &of) {
                     state.others.following.whole(&of, from, (&turn.turn, n), now);
                     self.whole(state, &of, turn);
                 }
@@ -251,9 +257,9 @@ impl Feed {
             let began = Event::Began {
                 turn: turn.turn.clone(),
             };
-            self.send(state, Some(of), &began);
+            self.pass_on(state, of, &began);
         }
-        self.send(state, Some(of), &Event::Snapshot { turn: Some(turn) });
+        self.pass_on(state, of, &Event::Snapshot { turn: Some(turn) });
     }
 
     /// Something happens in a turn elsewhere.
@@ -266,7 +272,7 @@ impl Feed {
                 }
             }
         }
-        self.send(state, Some(of), event);
+        self.pass_on(state, of, event);
         if matches!(event, Event::Asked { .. }) {
             self.send(state, None, &Event::Approvals);
         }
@@ -276,9 +282,15 @@ impl Feed {
     fn over(&self, state: &mut State, of: &SessionKey) {
         state.others.following.forget(of);
         if state.running.remove(of).is_some() {
-            self.send(state, Some(of), &Event::Ended);
+            self.pass_on(state, of, &Event::Ended);
             self.send(state, None, &Event::Conversations);
         }
+    }
+
+    /// Tells pages and programs what happens in a turn elsewhere.
+    fn pass_on(&self, state: &mut State, of: &SessionKey, event: &Event) {
+        state.followers.tell(of, event);
+        self.send(state, Some(of), event);
     }
 
     /// Whoever answered is gone, and what it has said so far is shown until another goes on.

@@ -307,6 +307,48 @@ fn an_answer_that_is_too_long_to_be_told_is_seen_at_its_end() {
     assert_eq!((late.told(), late.running()), (Vec::new(), None));
 }
 
+/// One that does not keep up hears all that there is in the place of what it has missed; a page is told nothing of what it hears.
+#[tokio::test]
+async fn a_program_follows_a_turn_that_runs_at_another_gateway() {
+    let (answers, mut looks) = (House::new("a"), House::new("b"));
+    let mut now = Instant::now();
+    let mut never = || false;
+    answers.happens(Live::Began(TURN.to_owned()));
+    let mut program = looks.feed.elsewhere(&key());
+    looks.feed.lock().others.following.want(&key());
+    both_speak(&looks, &answers, &mut never, now);
+    let began = Event::Began { turn: TURN.to_owned() };
+    let snapshot = |house: &House| Event::Snapshot { turn: house.running() };
+    assert_eq!(*program.next().await, began);
+    assert_eq!(*program.next().await, snapshot(&answers));
+    for n in 0..300 {
+        now += SAYS;
+        answers.happens(text(&format!("{n} ")));
+        both_speak(&answers, &looks, &mut never, now);
+    }
+    assert_eq!(*program.next().await, snapshot(&answers));
+    now += SAYS;
+    answers.happens(text("and so on"));
+    both_speak(&answers, &looks, &mut never, now);
+    let delta = "and so on".to_owned();
+    assert_eq!(*program.next().await, Event::Text { delta });
+    // What runs here comes from the hub.
+    looks.happens(Live::Began("t2".to_owned()));
+    looks.happens(text("here"));
+    looks.happens(Live::Ended);
+    now += SAYS;
+    looks.feed.lock().others.following.want(&key());
+    both_speak(&looks, &answers, &mut never, now);
+    assert_eq!(*program.next().await, began);
+    assert!(short(&looks.told()).iter().all(|told| told == "conversations"));
+    drop(program);
+    both_speak(&looks, &answers, &mut never, now + SAYS);
+    assert_eq!(
+        (looks.running(), answers.feed.lock().others.telling.is_heard()),
+        (None, false)
+    );
+}
+
 /// What a page shows of a turn, from what it was told.
 fn shown(mut shown: Option<Value>, told: &[Value]) -> Option<Value> {
     for event in told {
