@@ -154,7 +154,7 @@ impl Gateway {
         telemetry.start(&metrics, &upkeep.log, &mut tasks);
         let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
         let programs = office.as_ref().map(|office| {
-            let programs = Programs::new(office.clone(), &routes);
+            let programs = Programs::new(office.clone(), feed.clone(), &routes);
             tasks.spawn(programs.clone().work());
             programs
         });

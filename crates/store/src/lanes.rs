@@ -135,9 +135,15 @@ impl Store {
         format!("{}{mark}{}", self.me(), new_id())
     }
 
-    /// Whether others may end this lease now, because they do not see that this process lives.
-    pub(crate) fn may_seem_dead(&self, lease: &Lease) -> bool {
-        lease.owner.contains(PRESENT) && !self.is_present()
+    /// Whether others may end this lease, or have ended it: because they do not see that this process lives, or did not for a
+    /// while since [`Store::seen`] was this, before the lease was taken.
+    pub(crate) fn may_seem_dead(&self, lease: &Lease, seen: u64) -> bool {
+        lease.owner.contains(PRESENT) && (!self.is_present() || self.seen() != seen)
+    }
+
+    /// Changes when others see this process no more, and when they see it again.
+    pub(crate) fn seen(&self) -> u64 {
+        self.backend().between().map_or(0, Between::seen)
     }
 
     fn is_present(&self) -> bool {

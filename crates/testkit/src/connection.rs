@@ -147,6 +147,7 @@ async fn whole(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Result
     for step in play.reply.steps() {
         match step {
             Step::Sleep(time) => tokio::time::sleep(*time).await,
+            Step::Held(latch) => latch.opened().await,
             Step::Hang | Step::Endless(_) => std::future::pending().await,
             Step::Rst => return Ok(End::Rst),
             Step::Close => cut = Some(()),
@@ -268,6 +269,10 @@ async fn stream(writer: &mut (impl AsyncWrite + Unpin), play: Play) -> io::Resul
             }
             Step::Sleep(time) => {
                 tokio::time::sleep(time).await;
+                continue;
+            }
+            Step::Held(latch) => {
+                latch.opened().await;
                 continue;
             }
             Step::Raw(bytes) => {

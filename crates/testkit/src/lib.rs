@@ -61,5 +61,5 @@ pub use log::Recorded;
 pub use overflow::Dialect;
 pub use postgres::Postgres;
 pub use refusal::Refusal;
-pub use reply::{Reply, Step, ToolCall, Usage, step};
+pub use reply::{Latch, Reply, Step, ToolCall, Usage, step};
 pub use server::ModelServer;

@@ -1,9 +1,10 @@
 //! What a reply is made of: steps, and short names to write them with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// One event of a reply. Write them with the functions in [`step`], inside [`script!`](crate::script!).
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub enum Step {
     Raw(Bytes),
     /// One line of so many bytes that never ends.
     HugeLine(usize),
+    /// Silence until the test opens it.
+    Held(Latch),
     /// The same text again and again until the client leaves.
     Endless(String),
     /// An error inside the stream, in the shape of API and kind; in a whole answer it becomes HTTP 500.
@@ -52,6 +55,28 @@ pub enum Step {
     End,
     /// Not another byte; the connection stays open until the client leaves or the server is dropped.
     Hang,
+}
+
+/// Holds the rest of a reply back until it is opened. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Latch(Arc<watch::Sender<bool>>);
+
+impl Latch {
+    /// What is held goes on, also what comes to it later.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn opened(&self) {
+        // The sender is here.
+        let _ = self.0.subscribe().wait_for(|open| *open).await;
+    }
+}
+
+impl PartialEq for Latch {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A tool call as a model makes it.
@@ -142,7 +167,7 @@ macro_rules! script {
 
 /// Short names for the steps of a script.
 pub mod step {
-    use super::{Bytes, Duration, Step, ToolCall, Usage, Value};
+    use super::{Bytes, Duration, Latch, Step, ToolCall, Usage, Value};
 
     pub use super::Reply as Script;
 
@@ -226,6 +251,11 @@ pub mod step {
     /// These bytes, as they are.
     pub fn raw(bytes: impl Into<Bytes>) -> Step {
         Step::Raw(bytes.into())
+    }
+
+    /// Silence until the test opens it.
+    pub fn held(latch: &Latch) -> Step {
+        Step::Held(latch.clone())
     }
 
     /// One SSE event with these data, whatever they are.

@@ -157,6 +157,7 @@ impl Programs {
         let prepared = self.prepare(&talk).await?;
         let conversation = &talk.conversation;
         let live = self.0.office.assistant.hub().watch(conversation);
+        let elsewhere = self.0.feed.elsewhere(conversation);
         let said = self.0.waiting.wait(conversation);
         let command = yabby_agent::Command::of(&talk.message).is_some();
         let new = NewInbound {
@@ -176,6 +177,7 @@ impl Programs {
             thread: None,
         };
         let message = (id, here, command);
+        let live = (live, elsewhere);
         Ok(Follower::new(self.clone(), conversation.clone(), message, live, said))
     }
 

@@ -2,21 +2,27 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use yabby_agent::{Live, Watcher};
 use yabby_core::{EndReason, ModelEvent, Outcome, SessionKey, Usage};
 use yabby_store::{InboundState, Said, Target};
 use yabby_wire::clients::Failure;
 
-use super::Programs;
+use super::{Programs, shown::Shown};
+use crate::feed::{Elsewhere, Event, Running};
 
-/// How often it is looked whether a turn that has ended here is written.
+/// How soon it is looked whether a turn that has ended is written; then less and less often.
 const LOOK: Duration = Duration::from_millis(10);
 /// How often it is looked whether another replica has answered.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(500);
+
+/// So long the last of what another replica tells is waited for.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What happens to a request.
 pub(super) enum Piece {
@@ -35,16 +41,30 @@ pub(super) struct Follower {
     conversation: SessionKey,
     /// The number of its message, where answers go, and whether it is a command.
     message: (i64, Target, bool),
+    /// What happens in turns of this process, and of others.
     live: Watcher<Live>,
+    elsewhere: Elsewhere,
     said: mpsc::UnboundedReceiver<Said>,
-    /// The text of the step that runs, as it was streamed.
-    streamed: String,
+    /// The turn that runs elsewhere, and whether it answers this request.
+    there: Option<(String, bool)>,
+    /// All that there is of a turn elsewhere of which that is not known yet.
+    unknown: Option<Running>,
+    /// So many of its attempts are counted.
+    counted: usize,
+    /// The text of the step that runs, as it was streamed, and, when it runs elsewhere, the reasoning.
+    text: Shown,
+    reasoning: Shown,
+    /// Whether what was streamed may be something else than the beginning of the answer.
+    doubtful: bool,
     /// Whether a step is over, so that the next text is another one.
     stepped: bool,
     any: bool,
     /// Whether the last answer has reached the most tokens that it may have.
     cut: bool,
-    ended: bool,
+    /// How soon it is looked.
+    look: Duration,
+    /// Since when all is over by the store, and the end was not heard.
+    late: Option<Instant>,
     asked: bool,
     usage: Usage,
     answers: Vec<String>,
@@ -58,7 +78,7 @@ impl Follower {
         programs: Programs,
         conversation: SessionKey,
         message: (i64, Target, bool),
-        live: Watcher<Live>,
+        (live, elsewhere): (Watcher<Live>, Elsewhere),
         said: mpsc::UnboundedReceiver<Said>,
     ) -> Self {
         Self {
@@ -66,12 +86,19 @@ impl Follower {
             conversation,
             message,
             live,
+            elsewhere,
             said,
-            streamed: String::new(),
+            there: None,
+            unknown: None,
+            counted: 0,
+            text: Shown::default(),
+            reasoning: Shown::default(),
+            doubtful: false,
             stepped: false,
             any: false,
             cut: false,
-            ended: false,
+            look: LOOK_ELSEWHERE,
+            late: None,
             asked: false,
             usage: Usage::default(),
             answers: Vec::new(),
@@ -92,24 +119,31 @@ impl Follower {
                 self.over = !matches!(piece, Piece::Event(_));
                 return piece;
             }
-            let look = if self.ended { LOOK } else { LOOK_ELSEWHERE };
+            if self.unknown.is_some() {
+                self.meet().await;
+                continue;
+            }
             tokio::select! {
                 biased;
                 live = self.live.recv() => match live {
                     Ok(live) => self.live(live),
-                    // The answer itself comes whole.
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => self.ended = true,
+                    // What is missing of the answer comes at its end.
+                    Err(RecvError::Lagged(_)) => {
+                        self.text.missed();
+                        self.doubtful = true;
+                    }
+                    Err(RecvError::Closed) => self.look = LOOK,
                 },
+                event = self.elsewhere.next() => self.elsewhere(&event),
                 Some(said) = self.said.recv() => self.hear(said),
-                () = sleep(look) => self.look().await,
+                () = sleep(self.look) => self.look().await,
             }
         }
     }
 
     fn live(&mut self, live: Live) {
         match live {
-            Live::Model(event @ ModelEvent::Text(_)) => self.text(event),
+            Live::Model(ModelEvent::Text(piece)) => self.text(&piece),
             Live::Model(event @ (ModelEvent::Reasoning(_) | ModelEvent::Progress(_))) => {
                 self.ready.push_back(Piece::Event(event));
             }
@@ -118,26 +152,124 @@ impl Follower {
                 add(&mut self.usage, &attempt.usage);
             }
             Live::Asked(_) => self.asked = true,
-            Live::Began(_) => self.ended = false,
-            Live::Ended => self.ended = true,
+            Live::Began(_) => {
+                self.there = None;
+                self.began();
+            }
+            Live::Ended => self.look = LOOK,
             Live::Model(_) | Live::Trying(_) | Live::Notice(_) | Live::Tool(..) => {}
         }
     }
 
-    fn text(&mut self, event: ModelEvent) {
-        let ModelEvent::Text(piece) = &event else { return };
+    /// Something happens in a turn that another gateway runs.
+    fn elsewhere(&mut self, event: &Event) {
+        let is_ours = matches!(self.there, Some((_, true)));
+        match event {
+            Event::Snapshot { turn: Some(turn) } => match &self.there {
+                Some((there, true)) if *there == turn.turn => self.snapshot(turn.clone()),
+                // What was said before to others concerns this client no more than what is said to them in turns of this process.
+                Some((there, false)) if *there == turn.turn => {}
+                _ => self.unknown = Some(turn.clone()),
+            },
+            _ if !is_ours => {}
+            Event::Step => {
+                self.stepped = true;
+                self.reasoning.clear();
+            }
+            Event::Text { delta } => self.text(delta),
+            Event::Reasoning { delta } => {
+                let new = self.reasoning.more(delta);
+                self.ready
+                    .extend(new.map(|new| Piece::Event(ModelEvent::Reasoning(new))));
+            }
+            Event::Progress { progress } => self
+                .ready
+                .push_back(Piece::Event(ModelEvent::Progress(progress.progress()))),
+            Event::Attempt { attempt } => self.attempt(attempt),
+            Event::Asked { .. } => self.asked = true,
+            Event::Ended => {
+                self.there = None;
+                self.look = LOOK;
+            }
+            _ => {}
+        }
+    }
+
+    /// Finds out whether a turn elsewhere answers this request. Dropped before it is ready, nothing is lost.
+    async fn meet(&mut self) {
+        let store = &self.programs.0.office.store;
+        let of_message = match &self.unknown {
+            Some(_) => store.turn_of(self.message.0).await,
+            None => return,
+        };
+        let Some(turn) = self.unknown.take() else { return };
+        // Where the store is away, its answer comes at the end.
+        let is_ours = of_message.is_ok_and(|ours| ours.as_deref() == Some(turn.turn.as_str()));
+        self.there = Some((turn.turn.clone(), is_ours));
+        if is_ours {
+            self.began();
+            self.counted = 0;
+            self.snapshot(turn);
+        }
+    }
+
+    /// All that there is by now of the step that runs elsewhere.
+    fn snapshot(&mut self, turn: Running) {
+        self.doubtful = true;
+        if turn.attempts.len() < self.counted {
+            // Another gateway has begun anew.
+            self.counted = 0;
+        }
+        for attempt in &turn.attempts[self.counted..] {
+            self.attempt(attempt);
+        }
+        let reasoning = self.reasoning.whole(turn.reasoning);
+        self.ready
+            .extend(reasoning.map(|new| Piece::Event(ModelEvent::Reasoning(new))));
+        if !turn.text.is_empty() {
+            self.step();
+        }
+        let text = self.text.whole(turn.text);
+        self.tell(text);
+    }
+
+    fn attempt(&mut self, attempt: &Value) {
+        self.counted += 1;
+        let usage = Usage::deserialize(&attempt["usage"]);
+        add(&mut self.usage, &usage.unwrap_or_default());
+    }
+
+    /// A turn begins, which may be the same one once more.
+    fn began(&mut self) {
+        self.look = LOOK_ELSEWHERE;
+        self.doubtful |= self.any;
+        self.text.again();
+        self.reasoning.clear();
+    }
+
+    fn text(&mut self, piece: &str) {
+        self.step();
+        let text = self.text.more(piece);
+        self.tell(text);
+    }
+
+    /// What comes now is of another step, if one is over.
+    fn step(&mut self) {
         if std::mem::take(&mut self.stepped) {
-            self.streamed.clear();
+            self.text.clear();
             if self.any {
                 self.ready.push_back(Piece::Event(ModelEvent::Text("\n\n".to_owned())));
             }
         }
-        self.streamed += piece;
-        self.any = true;
-        self.ready.push_back(Piece::Event(event));
+    }
+
+    fn tell(&mut self, text: Option<String>) {
+        self.any |= text.is_some();
+        self.ready.extend(text.map(|text| Piece::Event(ModelEvent::Text(text))));
     }
 
     fn hear(&mut self, said: Said) {
+        self.look = LOOK;
         match said {
             Said::Answer(text) => {
                 self.cut = text.is_cut();
@@ -149,6 +281,8 @@ impl Follower {
 
     /// Whether the message was dealt with, and all that is to be told was.
     async fn look(&mut self) {
+        // It may have to be tried again, which takes its time.
+        self.look = (self.look * 2).min(LOOK_ELSEWHERE);
         let store = &self.programs.0.office.store;
         let (message, here, _) = &self.message;
         let done = match store.inbound(*message).await {
@@ -158,6 +292,11 @@ impl Follower {
             Err(_) => return,
         };
         if !done || !matches!(store.undelivered(here).await, Ok(0)) {
+            return;
+        }
+        // What others have answered is in the store before its last piece is heard, with what it has used.
+        let late = *self.late.get_or_insert_with(Instant::now);
+        if matches!(self.there, Some((_, true))) && late.elapsed() < LAST {
             return;
         }
         while let Ok(live) = self.live.try_recv() {
@@ -177,11 +316,14 @@ impl Follower {
                 self.ready.push_back(Piece::Event(ModelEvent::Text(text)));
             }
         };
-        if !self.answers.is_empty() {
-            if let Some(rest) = answer.strip_prefix(self.streamed.as_str()) {
-                tell(rest.to_owned());
+        if let Some(last) = self.answers.last() {
+            let rest = |answer: &str| answer.strip_prefix(self.text.told()).map(str::to_owned);
+            if let Some(rest) = rest(&answer).or_else(|| rest(last)) {
+                tell(rest);
             } else if !self.any {
                 tell(answer);
+            } else if self.doubtful {
+                tell(format!("\n\n{last}"));
             }
         } else if self.asked || self.message.2 {
             // A question, or the answer to a command, is what the person is to read.

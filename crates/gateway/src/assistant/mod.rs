@@ -11,6 +11,7 @@ mod follow;
 mod input;
 mod making;
 pub(crate) mod open_webui;
+mod shown;
 mod stored;
 mod waiting;
 
@@ -26,7 +27,7 @@ use yabby_core::{SessionKey, ToolChoice};
 use yabby_store::{Deliveries, Pace, Scopes, StoreError, StoreErrorKind};
 use yabby_wire::clients::{ClientRequest, Failure, Meta, StreamEncoder, WholeEncoder};
 
-use crate::{api::Api, auth::Caller, office::Office, passing::Out, routes::Routes, translate::LEFT_OUT};
+use crate::{api::Api, auth::Caller, feed::Feed, office::Office, passing::Out, routes::Routes, translate::LEFT_OUT};
 
 use conversation::Talk;
 use making::{Answering, Ended, Followed, Left, Next};
@@ -43,6 +44,8 @@ pub(crate) struct Programs(Arc<Inner>, Arc<[String]>);
 
 struct Inner {
     office: Office,
+    /// What other gateways answer.
+    feed: Feed,
     waiting: Waiting,
     stops: Stops,
     left: Left,
@@ -61,10 +64,11 @@ impl std::fmt::Debug for Programs {
 
 impl Programs {
     /// Those of the agents of a config.
-    pub(crate) fn new(office: Office, routes: &Routes) -> Self {
+    pub(crate) fn new(office: Office, feed: Feed, routes: &Routes) -> Self {
         let account = office.store.me().to_owned();
         let inner = Inner {
             office,
+            feed,
             waiting: Waiting::default(),
             stops: Stops::default(),
             left: Left::default(),

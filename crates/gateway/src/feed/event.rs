@@ -189,6 +189,16 @@ impl Stage {
             Progress::Working { .. } => Self::Waiting,
         })
     }
+
+    /// What a server has said by that.
+    pub(crate) fn progress(&self) -> Progress {
+        match *self {
+            Self::Queued { ahead } => Progress::Queued { ahead, expected: None },
+            Self::Loading => Progress::Loading { usual: None },
+            Self::Prefill { done, total } => Progress::Prefill { done, total },
+            Self::Waiting => Progress::Working { expected: None },
+        }
+    }
 }
 
 // === impl Tool ===

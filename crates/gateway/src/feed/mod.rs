@@ -2,6 +2,7 @@
 //! brought so far for whoever comes later.
 
 mod ears;
+mod elsewhere;
 mod event;
 mod others;
 mod running;
@@ -17,9 +18,11 @@ use yabby_agent::{Hub, Live};
 use yabby_core::SessionKey;
 
 use ears::Watchers;
+use elsewhere::Followers;
 use others::Others;
 
 pub(crate) use ears::Ears;
+pub(crate) use elsewhere::Elsewhere;
 pub use event::Words;
 pub(crate) use event::{Event, Numbered, Question, Running, attempt};
 
@@ -33,7 +36,15 @@ struct State {
     /// Turns of this process, and those of others that somebody here watches.
     running: HashMap<SessionKey, Running>,
     watchers: Watchers,
+    followers: Followers,
     others: Others,
+}
+
+impl State {
+    /// Whether somebody here wants to know what happens in a conversation.
+    fn is_watched(&self, conversation: &SessionKey) -> bool {
+        self.watchers.is_watched(conversation) || self.followers.has(conversation)
+    }
 }
 
 /// An event, ready to be sent.

@@ -1,5 +1,6 @@
 //! What a turn that runs has brought so far.
 
+use serde_json::Value;
 use yabby_agent::{Live, ToolState};
 use yabby_core::{ModelEvent, ToolCall};
 
@@ -53,6 +54,29 @@ impl Running {
     pub(super) fn stepped(&self) -> bool {
         let last = self.attempts.last().and_then(|attempt| attempt["outcome"].as_str());
         last == Some("answered")
+    }
+
+    /// The same, shorter by so many bytes where that is possible: without what tools were given and have said, of the first ones
+    /// that have ended.
+    pub(super) fn without(&self, bytes: usize) -> Self {
+        let mut shorter = self.clone();
+        let mut saved = 0;
+        for tool in shorter.tools.iter_mut().filter(|tool| tool.state != Course::Running) {
+            if saved >= bytes {
+                break;
+            }
+            // Not less than this, as JSON.
+            saved += tool.output.len()
+                + tool
+                    .arguments
+                    .values()
+                    .filter_map(Value::as_str)
+                    .map(str::len)
+                    .sum::<usize>();
+            tool.output.clear();
+            tool.arguments.clear();
+        }
+        shorter
     }
 
     fn tool(&mut self, tool: &Tool) {

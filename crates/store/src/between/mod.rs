@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -67,7 +67,8 @@ struct Inner {
     bell: Notify,
     heard: broadcast::Sender<Heard>,
     others: AtomicBool,
-    present: AtomicBool,
+    /// Odd while this process is seen. It changes each time.
+    seen: AtomicU64,
 }
 
 /// Notes that are to be sent.
@@ -101,13 +102,17 @@ impl Between {
             bell: Notify::new(),
             heard: broadcast::channel(BEHIND).0,
             others: AtomicBool::new(false),
-            present: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
         }))
     }
 
-    /// Says something. It is dropped when it is longer than a megabyte, or too much waits already; whether it is on its way.
+    /// The longest words, in bytes.
+    pub const LONGEST: usize = LONGEST;
+
+    /// Says something. It is dropped when it is longer than [`Between::LONGEST`], or too much waits already; whether it is on
+    /// its way.
     pub fn say(&self, to: &Whom, words: &str) -> bool {
-        if words.len() > LONGEST {
+        if words.len() > Self::LONGEST {
             return false;
         }
         let mut waiting = self.waiting();
@@ -148,11 +153,19 @@ impl Between {
 
     /// Whether others see by a lock that this process lives.
     pub(crate) fn is_present(&self) -> bool {
-        self.0.present.load(Ordering::Relaxed)
+        self.seen() % 2 == 1
     }
 
+    /// Changes when others see this process no more, and when they see it again.
+    pub(crate) fn seen(&self) -> u64 {
+        self.0.seen.load(Ordering::Relaxed)
+    }
+
+    /// Only the connection that listens knows it.
     pub(crate) fn set_present(&self, is_present: bool) {
-        self.0.present.store(is_present, Ordering::Relaxed);
+        if self.is_present() != is_present {
+            self.0.seen.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// What is to be sent next, up to so many bytes, and one at least.

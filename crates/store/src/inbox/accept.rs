@@ -63,6 +63,15 @@ impl Store {
         })
         .await
     }
+
+    /// The turn that a message of the inbox was taken into; none as long as nobody works on it.
+    pub async fn turn_of(&self, message: i64) -> Result<Option<String>> {
+        self.read("turn_of", move |tx| {
+            let row = tx.query_one("SELECT turn FROM inbox WHERE id = ?1", params![message])?;
+            row.map_or(Ok(None), |row| row.opt_text(0))
+        })
+        .await
+    }
 }
 
 /// Takes a message in, and locks the lane of its conversation when it is new.

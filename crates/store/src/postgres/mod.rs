@@ -20,7 +20,7 @@ mod patience;
 mod presence;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 mod tx;
 mod values;

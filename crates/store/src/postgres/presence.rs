@@ -153,14 +153,11 @@ impl Presence {
         let others = &self.others;
         self.missing.retain(|owner, _| !others.contains(&key(owner)));
         let patience = self.patience(now);
-        let is_dead = |owner: &str, since: Instant| {
-            // What it had was freed by somebody else already.
-            !busy.iter().any(|busy| busy == owner) || now - since >= patience
-        };
+        // Also of one that has nothing any more nobody knows who has freed that: somebody else, or it lives and has come to an end.
         let dead: Vec<String> = self
             .missing
             .iter()
-            .filter(|(owner, since)| is_dead(owner, **since))
+            .filter(|(_, since)| now - **since >= patience)
             .map(|(owner, _)| owner.clone())
             .collect();
         // What could not be freed is found again.
@@ -260,6 +257,17 @@ mod tests {
         let mut presence = known(&[]);
         let begin = Instant::now();
         assert!(presence.judge(&[OTHER.to_owned()], begin).is_empty());
-        assert_eq!(presence.judge(&[], begin), [OTHER]);
+        assert_eq!(presence.judge(&[], begin + DEAD), [OTHER]);
+    }
+
+    /// As after a restart of the server, when it comes to the end of its work over one connection before it listens on another.
+    #[test]
+    fn one_that_comes_to_an_end_before_it_is_back_is_not_dead() {
+        let mut presence = known(&[]);
+        let begin = Instant::now();
+        assert!(presence.judge(&[OTHER.to_owned()], begin).is_empty());
+        assert!(presence.judge(&[], begin + DEAD / 2).is_empty());
+        presence.others.insert(key(OTHER));
+        assert!(presence.judge(&[], begin + DEAD).is_empty());
     }
 }

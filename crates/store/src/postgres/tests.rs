@@ -1,7 +1,7 @@
 //! What only this backend has to bear: servers that end, transactions that meet, connections that break off.
 
 mod access;
-mod given;
+pub(crate) mod given;
 mod lost;
 mod migrate;
 mod presence;

@@ -32,10 +32,11 @@ pub struct Deliveries<D> {
     only: String,
 }
 
-/// A delivery, and since when it is ours.
+/// A delivery, since when it is ours, and how others saw this process then.
 pub(super) struct Taken {
     claimed: ClaimedDelivery,
     since: Instant,
+    seen: u64,
 }
 
 impl<D: Deliver> Deliveries<D> {
@@ -97,10 +98,11 @@ impl<D: Deliver> Deliveries<D> {
         }
     }
 
-    /// Whether the lease may have passed before anything was sent, or others take this process for dead.
+    /// Whether the lease may have passed before anything was sent, or others take this process for dead, or have done so.
     fn is_late(&self, taken: &Taken) -> bool {
         let has_passed = taken.since.elapsed() > self.pace.lease / 2;
-        self.store.flavor() == Flavor::Postgres && (has_passed || self.store.may_seem_dead(&taken.claimed.lease))
+        self.store.flavor() == Flavor::Postgres
+            && (has_passed || self.store.may_seem_dead(&taken.claimed.lease, taken.seen))
     }
 
     /// What somebody else began to send.
@@ -145,9 +147,9 @@ impl<D: Deliver> Station for Deliveries<D> {
     }
 
     async fn take(&self, most: usize) -> Result<Found<Taken>> {
-        let since = Instant::now();
+        let (since, seen) = (Instant::now(), self.store.seen());
         let Found { work, due } = self.store.claim_deliveries(self.pace.lease, most, &self.only).await?;
-        let taken = work.into_iter().map(|claimed| Taken { claimed, since });
+        let taken = work.into_iter().map(|claimed| Taken { claimed, since, seen });
         Ok(Found {
             work: taken.collect(),
             due,
@@ -175,5 +177,79 @@ impl<D: Deliver> Station for Deliveries<D> {
 
     async fn panicked(&self, lease: Lease) {
         self.give_back(lease).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::time::sleep;
+    use yabby_core::SessionKey;
+    use yabby_testkit::Postgres;
+
+    use super::*;
+    use crate::{
+        outbox::{NewDelivery, Said},
+        postgres::tests::given::{listener, open, sql},
+    };
+
+    /// Counts what it is given.
+    #[derive(Default)]
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Deliver for Counts {
+        async fn send(&self, _delivery: &ClaimedDelivery) -> Sending {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Sending::Sent { receipt: None }
+        }
+    }
+
+    async fn until(holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "it does not come");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Others may have taken it over meanwhile, and have looked it up as not sent.
+    #[tokio::test]
+    async fn what_was_taken_before_others_saw_this_process_no_more_is_not_sent() {
+        let server = Postgres::shared();
+        let url = server.new_database();
+        let name = url.split(['/', '?']).nth(3).expect("a name");
+        let store = open(&url).await;
+        let between = store.between().expect("others may come");
+        until(|| between.is_present()).await;
+        let conversation = SessionKey::main("main");
+        let new = NewDelivery {
+            key: "k".to_owned(),
+            to: Target {
+                channel: "test".to_owned(),
+                account: "a".to_owned(),
+                peer: "p".to_owned(),
+                thread: None,
+            },
+            content: Said::Notice(text!("the store is closed")),
+            expires_at: None,
+        };
+        store.deliver(&conversation, vec![new]).await.unwrap();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let deliveries = Deliveries::new(store.clone(), Counts(Arc::clone(&sent)), Pace::default());
+        let taken = deliveries.take(1).await.unwrap().work.pop().expect("a delivery");
+        let seen = between.seen();
+        let listens = listener(server, name);
+        assert_eq!(
+            sql(server, &format!("SELECT pg_terminate_backend({listens}, 5000)")),
+            "t"
+        );
+        // It is seen again, and what it takes from now on is its own.
+        until(|| between.is_present() && between.seen() != seen).await;
+        deliveries.one(&taken).await.unwrap();
+        assert_eq!(sent.load(Ordering::SeqCst), 0);
+        let taken = deliveries.take(1).await.unwrap().work.pop().expect("the same delivery");
+        deliveries.one(&taken).await.unwrap();
+        assert_eq!(sent.load(Ordering::SeqCst), 1);
     }
 }

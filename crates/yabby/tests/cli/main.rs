@@ -11,6 +11,7 @@ mod chat;
 mod client;
 mod config;
 mod doctor;
+mod elsewhere;
 mod entry;
 mod faults;
 mod help;

@@ -138,8 +138,13 @@ impl Following {
     }
 
     /// Something may have been said that was not heard: everything is asked for.
-    pub(super) fn missed(&mut self, watched: impl Iterator<Item = SessionKey>) {
-        self.turns.values_mut().for_each(|followed| followed.gap = true);
+    pub(super) fn missed(&mut self, watched: impl Iterator<Item = SessionKey>, now: Instant) {
+        for followed in self.turns.values_mut() {
+            followed.gap = true;
+            if followed.at.is_some() {
+                followed.heard = now;
+            }
+        }
         self.wanted.extend(watched);
     }
 

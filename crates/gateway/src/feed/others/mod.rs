@@ -74,6 +74,11 @@ impl Others {
         }
     }
 
+    /// Whether the turn of a conversation runs elsewhere.
+    pub(super) fn follows(&self, of: &SessionKey) -> bool {
+        self.following.has(of)
+    }
+
     /// How long nothing has to be said or asked.
     fn due(&self, last: &Last, now: Instant) -> Duration {
         let after = |at: Instant, pause: Duration| (at + pause).saturating_duration_since(now).max(LOOKS);
@@ -141,21 +146,26 @@ impl Feed {
         }
         if passed(last.asked, LOOKS) {
             last.asked = now;
-            said.extend(self.ask(between.has_others(), now));
+            said.extend(self.ask(between.has_others(), between.is_idle(), now));
         }
         said
     }
 
-    /// What others are asked.
-    fn ask(&self, has_others: bool, now: Instant) -> Vec<(Whom, Word)> {
+    /// What others are asked. Nobody is missed who cannot have heard yet what was asked before, as while the database is away.
+    fn ask(&self, has_others: bool, was_asked: bool, now: Instant) -> Vec<(Whom, Word)> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let watchers = &state.watchers;
-        let (forgotten, mut said) = state.others.following.unwatched(|of| watchers.is_watched(of));
+        let (watchers, followers) = (&state.watchers, &state.followers);
+        let is_watched = |of: &SessionKey| watchers.is_watched(of) || followers.has(of);
+        let (forgotten, mut said) = state.others.following.unwatched(is_watched);
         for of in forgotten {
             state.running.remove(&of);
         }
-        let Lost { orphaned, given_up } = state.others.following.lost(now);
+        let Lost { orphaned, given_up } = if was_asked {
+            state.others.following.lost(now)
+        } else {
+            Lost::default()
+        };
         for of in orphaned {
             self.orphaned(state, &of);
         }
@@ -177,9 +187,9 @@ impl Feed {
                 Err(_) => return Vec::new(),
             },
             Heard::Missed => {
-                let watched = state.watchers.watched().filter(|of| !is_here(state, of));
-                let watched: Vec<SessionKey> = watched.cloned().collect();
-                state.others.following.missed(watched.into_iter());
+                let watched = state.watchers.watched().chain(state.followers.all());
+                let watched: Vec<SessionKey> = watched.filter(|of| !is_here(state, of)).cloned().collect();
+                state.others.following.missed(watched.into_iter(), now);
                 if state
                     .others
                     .between
@@ -208,7 +218,7 @@ impl Feed {
         match word {
             Word::Began { of } => {
                 self.send(state, None, &Event::Conversations);
-                if state.watchers.is_watched(&of) && !is_here(state, &of) {
+                if state.is_watched(&of) && !is_here(state, &of) {
                     let of = vec![Wanted { of, has: None }];
                     return vec![(to(), Word::Ask { of })];
                 }
@@ -216,7 +226,7 @@ impl Feed {
             Word::Ask { of } => return of.iter().flat_map(|wanted| asked(state, from, wanted, now)).collect(),
             Word::Leave { of } => of.iter().for_each(|of| state.others.telling.left(from, of)),
             Word::Whole { of, n, turn } => {
-                if state.watchers.is_watched(&of) && !is_here(state, &of) {
+                if state.is_watched(&of) && !is_here(state, &of) {
                     state.others.following.whole(&of, from, (&turn.turn, n), now);
                     self.whole(state, &of, turn);
                 }
@@ -247,9 +257,9 @@ impl Feed {
             let began = Event::Began {
                 turn: turn.turn.clone(),
             };
-            self.send(state, Some(of), &began);
+            self.pass_on(state, of, &began);
         }
-        self.send(state, Some(of), &Event::Snapshot { turn: Some(turn) });
+        self.pass_on(state, of, &Event::Snapshot { turn: Some(turn) });
     }
 
     /// Something happens in a turn elsewhere.
@@ -262,7 +272,7 @@ impl Feed {
                 }
             }
         }
-        self.send(state, Some(of), event);
+        self.pass_on(state, of, event);
         if matches!(event, Event::Asked { .. }) {
             self.send(state, None, &Event::Approvals);
         }
@@ -272,9 +282,15 @@ impl Feed {
     fn over(&self, state: &mut State, of: &SessionKey) {
         state.others.following.forget(of);
         if state.running.remove(of).is_some() {
-            self.send(state, Some(of), &Event::Ended);
+            self.pass_on(state, of, &Event::Ended);
             self.send(state, None, &Event::Conversations);
         }
+    }
+
+    /// Tells pages and programs what happens in a turn elsewhere.
+    fn pass_on(&self, state: &mut State, of: &SessionKey, event: &Event) {
+        state.followers.tell(of, event);
+        self.send(state, Some(of), event);
     }
 
     /// Whoever answered is gone, and what it has said so far is shown until another goes on.
@@ -307,8 +323,8 @@ fn asked(state: &mut State, from: &str, wanted: &Wanted, now: Instant) -> Vec<(W
 
 fn say(between: &Between, said: &[(Whom, Word)]) {
     for (to, word) in said {
-        // Strings, numbers and maps with string keys only: this cannot fail. What cannot be said is asked for again.
-        if let Ok(words) = serde_json::to_string(word) {
+        // What is not said is asked for again.
+        if let Some(words) = word.spoken() {
             between.say(to, &words);
         }
     }

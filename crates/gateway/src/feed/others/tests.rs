@@ -45,7 +45,7 @@ impl House {
     /// What it says by itself at this moment.
     fn speaks(&self, now: Instant) -> Vec<(Whom, Word)> {
         let mut said = self.feed.lock().others.telling.say(now);
-        said.extend(self.feed.ask(true, now));
+        said.extend(self.feed.ask(true, true, now));
         said
     }
 
@@ -61,12 +61,12 @@ impl House {
 fn carry(from: &House, to: &House, said: Vec<(Whom, Word)>, lost: &mut impl FnMut() -> bool, now: Instant) {
     for (whom, word) in said {
         assert!(whom == Whom::All || whom == Whom::One(to.id.to_owned()), "{whom:?}");
-        if lost() {
+        let Some(words) = word.spoken().filter(|_| !lost()) else {
             continue;
-        }
+        };
         let heard = Heard::Said {
             from: from.id.to_owned(),
-            words: serde_json::to_string(&word).unwrap(),
+            words,
         };
         let answers = to.feed.hear(heard, now);
         carry(to, from, answers, lost, now);
@@ -209,6 +209,146 @@ fn a_page_is_told_that_who_answers_has_died_and_sees_who_goes_on() {
     assert_eq!(third.running(), None);
 }
 
+#[test]
+fn what_tools_have_said_does_not_keep_a_turn_from_others() {
+    let (answers, mut looks) = (House::new("a"), House::new("b"));
+    let now = Instant::now();
+    answers.happens(Live::Began(TURN.to_owned()));
+    for n in 0..30 {
+        let mut call = ToolCall {
+            id: format!("c{n}"),
+            name: "write".to_owned(),
+            arguments: Map::new(),
+        };
+        call.arguments.insert("content".to_owned(), "y".repeat(40 << 10).into());
+        answers.happens(Live::Tool(call.clone(), ToolState::Piece("x".repeat(40 << 10))));
+        if n < 29 {
+            answers.happens(Live::Tool(call, ToolState::Ended(None)));
+        }
+    }
+    answers.happens(text("So."));
+    looks.watches();
+    both_speak(&looks, &answers, &mut || false, now);
+    assert_eq!(short(&looks.told()), ["began", "snapshot So."]);
+    let (there, here) = (answers.running().unwrap(), looks.running().unwrap());
+    assert_eq!(here.tools.len(), 30);
+    let kept = |n: usize| here.tools[n] == there.tools[n];
+    assert_eq!(
+        (kept(0), kept(28), kept(29)),
+        (false, true, true),
+        "the last ones are whole"
+    );
+    answers.happens(text(" Now"));
+    both_speak(&answers, &looks, &mut || false, now + SAYS);
+    assert_eq!(looks.running().unwrap().text, "So. Now");
+}
+
+/// As when the database is away: that nothing is heard says nothing of who answers.
+#[test]
+fn nobody_is_taken_for_dead_who_cannot_be_heard() {
+    let (answers, mut looks) = (House::new("a"), House::new("b"));
+    let mut now = Instant::now();
+    let mut never = || false;
+    answers.happens(Live::Began(TURN.to_owned()));
+    looks.watches();
+    both_speak(&looks, &answers, &mut never, now);
+    looks.told();
+    now += Duration::from_secs(20);
+    // What it asks is not on its way.
+    looks.feed.ask(true, false, now);
+    let said = looks.feed.hear(Heard::Missed, now);
+    assert_eq!(said, []);
+    answers.happens(text("Half"));
+    both_speak(&looks, &answers, &mut never, now + Duration::from_secs(2));
+    let told = short(&looks.told());
+    assert!(
+        !told.is_empty() && told.iter().all(|told| told == "snapshot Half"),
+        "{told:?}"
+    );
+    // Who then says nothing is.
+    looks.speaks(now + Duration::from_secs(30));
+    assert_eq!(short(&looks.told()), ["notice"]);
+}
+
+/// A page keeps what it has until the end, and is not told that somebody has died.
+#[test]
+fn an_answer_that_is_too_long_to_be_told_is_seen_at_its_end() {
+    let (answers, mut looks, mut late) = (House::new("a"), House::new("b"), House::new("c"));
+    let mut now = Instant::now();
+    let mut never = || false;
+    answers.happens(Live::Began(TURN.to_owned()));
+    answers.happens(text("Half "));
+    looks.watches();
+    both_speak(&looks, &answers, &mut never, now);
+    assert_eq!(short(&looks.told()), ["began", "snapshot Half "]);
+    for second in 0..50 {
+        now += Duration::from_secs(1);
+        // Then a tool is at work, and nothing is said.
+        if second < 30 {
+            answers.happens(text(&"an answer ".repeat(6_000)));
+        }
+        carry(&answers, &looks, answers.speaks(now), &mut || second == 20, now);
+        carry(&looks, &answers, looks.speaks(now), &mut never, now);
+    }
+    let (there, here) = (answers.running().unwrap().text, looks.running().unwrap().text);
+    assert!(there.len() > here.len() && here.len() > Between::LONGEST);
+    assert!(there.starts_with(&here), "nothing that does not follow what it has");
+    let told = looks.told();
+    assert!(told.iter().all(|event| event["type"] == "text"), "and nobody has ended");
+    answers.happens(Live::Ended);
+    now += Duration::from_secs(1);
+    both_speak(&answers, &looks, &mut never, now);
+    assert_eq!(short(&looks.told()), ["ended", "conversations"]);
+    // Who comes in the middle sees what is in the store, until the next turn.
+    answers.happens(Live::Began(TURN.to_owned()));
+    answers.happens(text(&"an answer ".repeat(200_000)));
+    late.watches();
+    both_speak(&late, &answers, &mut never, now);
+    assert_eq!((late.told(), late.running()), (Vec::new(), None));
+}
+
+/// One that does not keep up hears all that there is in the place of what it has missed; a page is told nothing of what it hears.
+#[tokio::test]
+async fn a_program_follows_a_turn_that_runs_at_another_gateway() {
+    let (answers, mut looks) = (House::new("a"), House::new("b"));
+    let mut now = Instant::now();
+    let mut never = || false;
+    answers.happens(Live::Began(TURN.to_owned()));
+    let mut program = looks.feed.elsewhere(&key());
+    looks.feed.lock().others.following.want(&key());
+    both_speak(&looks, &answers, &mut never, now);
+    let began = Event::Began { turn: TURN.to_owned() };
+    let snapshot = |house: &House| Event::Snapshot { turn: house.running() };
+    assert_eq!(*program.next().await, began);
+    assert_eq!(*program.next().await, snapshot(&answers));
+    for n in 0..300 {
+        now += SAYS;
+        answers.happens(text(&format!("{n} ")));
+        both_speak(&answers, &looks, &mut never, now);
+    }
+    assert_eq!(*program.next().await, snapshot(&answers));
+    now += SAYS;
+    answers.happens(text("and so on"));
+    both_speak(&answers, &looks, &mut never, now);
+    let delta = "and so on".to_owned();
+    assert_eq!(*program.next().await, Event::Text { delta });
+    // What runs here comes from the hub.
+    looks.happens(Live::Began("t2".to_owned()));
+    looks.happens(text("here"));
+    looks.happens(Live::Ended);
+    now += SAYS;
+    looks.feed.lock().others.following.want(&key());
+    both_speak(&looks, &answers, &mut never, now);
+    assert_eq!(*program.next().await, began);
+    assert!(short(&looks.told()).iter().all(|told| told == "conversations"));
+    drop(program);
+    both_speak(&looks, &answers, &mut never, now + SAYS);
+    assert_eq!(
+        (looks.running(), answers.feed.lock().others.telling.is_heard()),
+        (None, false)
+    );
+}
+
 /// What a page shows of a turn, from what it was told.
 fn shown(mut shown: Option<Value>, told: &[Value]) -> Option<Value> {
     for event in told {
@@ -263,8 +403,8 @@ proptest! {
                 0 | 1 => text(&format!("{n} ")),
                 2 => Live::Model(ModelEvent::Reasoning(format!("({n}) "))),
                 3 => Live::Tool(call, ToolState::Piece(format!("[{n}]"))),
-                // Much at once.
-                4 => text(&"x".repeat(70 << 10)),
+                // Much at once, and not more than can be said.
+                4 if n % 6 == 0 => text(&"x".repeat(70 << 10)),
                 _ => model(),
             });
             now += Duration::from_millis(700);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use yabby_core::SessionKey;
+use yabby_store::Between;
 
 use crate::feed::{
     Event, Question, Running, Words,
@@ -80,6 +81,31 @@ pub(super) enum Piece {
     Notice(Words),
     Asked(Question),
     Ended,
+}
+
+impl Word {
+    /// As it is said; nothing when it is too long for that, and has to be asked for in another way.
+    ///
+    /// All that a turn has brought may be longer than one word can be, most of it what tools have said: of those that have ended,
+    /// the first ones are told without that then, which stands in the conversation. When it is the answer itself that is so
+    /// long, whoever follows hears that the turn goes on, and shows what came before until it is over.
+    pub(super) fn spoken(&self) -> Option<String> {
+        let fits = |words: &String| words.len() <= Between::LONGEST;
+        // Strings, numbers and maps with string keys only: this cannot fail.
+        let words = serde_json::to_string(self).ok()?;
+        if fits(&words) {
+            return Some(words);
+        }
+        let Self::Whole { of, n, turn } = self else { return None };
+        let shorter = Self::Whole {
+            of: of.clone(),
+            n: *n,
+            turn: turn.without(words.len() - Between::LONGEST),
+        };
+        let still = Self::Still { of: of.clone() };
+        let shorter = serde_json::to_string(&shorter).ok().filter(fits);
+        shorter.or_else(|| serde_json::to_string(&still).ok())
+    }
 }
 
 impl Piece {

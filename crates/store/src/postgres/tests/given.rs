@@ -34,7 +34,7 @@ pub(super) async fn try_open(url: &str, access: Access, limits: Limits) -> Resul
     postgres::open(&place, &url, access, limits).await
 }
 
-pub(super) async fn open(url: &str) -> Store {
+pub(crate) async fn open(url: &str) -> Store {
     try_open(url, Access::Write, Limits::default()).await.expect("a store")
 }
 
@@ -61,14 +61,14 @@ pub(super) fn server_process(tx: &mut dyn Tx) -> Result<i64> {
 }
 
 /// Runs a statement beside all stores.
-pub(super) fn sql(server: &Postgres, statement: &str) -> String {
+pub(crate) fn sql(server: &Postgres, statement: &str) -> String {
     server
         .sql(&server.socket_url("postgres"), statement)
         .expect("a statement")
 }
 
 /// The server's process for the connection on which the latest store of a database listens: it holds the lock of that store.
-pub(super) fn listener(server: &Postgres, database: &str) -> String {
+pub(crate) fn listener(server: &Postgres, database: &str) -> String {
     let locks = "locktype = 'advisory' AND objsubid = 1 AND mode = 'ShareLock'";
     sql(
         server,
