@@ -212,6 +212,11 @@ impl Gateway {
         format!("{scheme}://{}", self.address)
     }
 
+    /// The SHA-256 fingerprint of the certificate that it shows, where it speaks TLS.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.fingerprint.as_ref())
+    }
+
     /// A handle to the records of attempts.
     pub fn records(&self) -> Records {
         Records(Arc::clone(&self.shared.now.relay().metrics))

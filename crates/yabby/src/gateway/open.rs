@@ -59,7 +59,7 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
         own.tell(app);
     }
     let reached = address::reached(gateway.address(), gateway.url().starts_with("https:"));
-    let sign = Sign::put_up(&app.paths.state_dir, &reached).unwrap_or_else(|error| {
+    let sign = Sign::put_up(&app.paths.state_dir, &reached, gateway.fingerprint()).unwrap_or_else(|error| {
         app.terminal.notice(&text!(
             "yabby keys link will not find this gateway: {path} cannot be written: {error}",
             path = app.paths.state_dir.display(),

@@ -3,6 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect::Policy};
 use serde_json::{Value, json};
 use yabby_core::{SessionKey, Text, text};
+use yabby_gateway::pinned;
 use yabby_store::{Keys, StoreError, new_id};
 
 use crate::gateway::{link::Link, sign::Neighbour};
@@ -52,14 +53,15 @@ impl Gateway {
     /// Signs in, as a browser does with a link.
     pub(super) async fn open(own: &Neighbour, keys: &Keys, conversation: &SessionKey) -> Result<Self, Failed> {
         let url = Url::parse(&own.url).map_err(|error| Failed::Refused(error.to_string()))?;
-        // It is on this machine.
-        let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
         let mut gateway = Self {
-            client,
+            client: client(own)?,
             url,
             key: String::new(),
             conversation: conversation.as_str().to_owned(),
         };
+        // A code that nobody takes would be left over.
+        let health = gateway.client.get(format!("{}/health", own.url));
+        answer(health).await?;
         let Link { code, .. } = Link::new(keys, &own.url, "terminal").await.map_err(Failed::NoKey)?;
         let asked = gateway
             .at(Method::POST, &["sign-in"], &[])
@@ -163,6 +165,16 @@ impl Failed {
             }
         }
     }
+}
+
+/// A client of this machine alone. Nobody else vouches for the certificate of the other one, which need not name this machine.
+fn client(own: &Neighbour) -> Result<Client, Failed> {
+    let mut builder = Client::builder().no_proxy().redirect(Policy::none());
+    if let Some(fingerprint) = &own.certificate {
+        let tls = pinned(fingerprint).map_err(|error| Failed::Refused(error.to_string()))?;
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    Ok(builder.build()?)
 }
 
 async fn answer(asked: RequestBuilder) -> Result<Value, Failed> {
