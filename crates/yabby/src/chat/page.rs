@@ -91,7 +91,7 @@ impl Page {
         let working = Working::start(app, store.clone(), chat.chosen());
         let state_dir = &app.paths.state_dir;
         let needed = Token::of(state_dir)
-            .and_then(|token| Certificate::of(state_dir, &app.config().gateway).map(|own| (token, own)));
+            .and_then(|token| Certificate::of(state_dir, &app.config().gateway, address.ip()).map(|own| (token, own)));
         let (token, certificate) = match needed {
             Ok(needed) => needed,
             Err(unusable) => {

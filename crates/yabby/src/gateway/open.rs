@@ -55,8 +55,8 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
         "gateway",
         &text!("Yabby listens on {url}", url = gateway.url()),
     );
-    if let Some(own) = &over.certificate {
-        own.tell(app);
+    if let (Some(own), Some(fingerprint)) = (&over.certificate, gateway.fingerprint()) {
+        own.tell(app, fingerprint);
     }
     let reached = address::reached(gateway.address(), gateway.url().starts_with("https:"));
     let sign = Sign::put_up(&app.paths.state_dir, &reached, gateway.fingerprint()).unwrap_or_else(|error| {
