@@ -94,6 +94,9 @@ pub enum BindError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The same of its own, which the config does not name.
+    #[error(transparent)]
+    OwnTls(TlsError),
     /// The keys that are kept cannot be read.
     #[error("the keys cannot be read: {0}")]
     Keys(#[source] StoreError),
@@ -119,7 +122,7 @@ impl Gateway {
             GatewayTls::Files { certificate, key } => Some(Tls::load(certificate, key)?),
             GatewayTls::Own => {
                 let file = house.certificate.as_ref().ok_or(BindError::TlsInDoubt)?;
-                Some(Tls::load(file, file)?)
+                Some(Tls::load(file, file).map_err(BindError::OwnTls)?)
             }
             GatewayTls::InDoubt => return Err(BindError::TlsInDoubt),
         };

@@ -1,8 +1,10 @@
 //! `yabby serve`: the gateway as a person starts it.
 
 use std::{
+    fs::Permissions,
     io::{Read as _, Write as _},
     net::{IpAddr, TcpStream, UdpSocket},
+    os::unix::fs::PermissionsExt as _,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -199,4 +201,27 @@ fn its_own_certificate_is_made_anew_for_the_addresses_of_a_network() {
     interrupt(&mut running);
     running.ran();
     assert_eq!(std::fs::read(&file).unwrap(), text, "it has all that is needed");
+}
+
+#[test]
+fn whoever_has_a_certificate_without_its_key_is_told_what_to_do() {
+    let made = yabby_gateway::new_certificate(&["localhost".to_owned()]).unwrap();
+    let (alone, _) = made.expose().split_once("-----BEGIN PRIVATE KEY").unwrap();
+    let mut all = String::new();
+    for files in ["", "certPath: 'HOME/gateway-tls.pem', keyPath: 'HOME/gateway-tls.pem'"] {
+        let home = Home::new();
+        let files = files.replace("HOME", &home.path().display().to_string());
+        home.write(
+            "yabby.json5",
+            &format!(
+                "{{ gateway: {{ tls: {{ enabled: true, {files} }} }}, models: {{ mode: 'replace', providers: {{}} }} }}"
+            ),
+        );
+        let file = home.write("gateway-tls.pem", alone);
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let ran = home.run(&["serve", "--port", "0"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        all += &home.stable(&ran.stderr);
+    }
+    insta::assert_snapshot!(all);
 }
