@@ -96,25 +96,32 @@ impl Gateway {
 
     /// The entries that are new, and whether something is being answered.
     pub(super) async fn news(&self, known: &mut Known) -> Result<(Vec<Value>, bool), Failed> {
-        let last = known.last.map(|last| last.to_string());
-        let mut query = vec![("limit", PAGE)];
-        if let (Some(session), Some(last)) = (&known.session, &last) {
-            query.extend([("session", session.as_str()), ("after", last)]);
+        let mut all = Vec::new();
+        loop {
+            let last = known.last.map(|last| last.to_string());
+            let mut query = vec![("limit", PAGE)];
+            if let (Some(session), Some(last)) = (&known.session, &last) {
+                query.extend([("session", session.as_str()), ("after", last)]);
+            }
+            let path = ["conversations", &self.conversation, "entries"];
+            let asked = self.at(Method::GET, &path, &query);
+            let mut answer = answer(asked).await?;
+            if let Value::Array(entries) = answer["entries"].take() {
+                all.extend(entries);
+            }
+            let session = answer["session"].as_str().map(str::to_owned);
+            let adds = session == known.session && known.last.is_some();
+            if session != known.session {
+                known.last = None;
+            }
+            known.session = session;
+            // Also of what nobody is shown.
+            known.last = answer["last"].as_u64().or(known.last);
+            // Of all that there is, only the latest counts.
+            if !adds || answer["more"] != true {
+                return Ok((all, !answer["turn"].is_null()));
+            }
         }
-        let path = ["conversations", &self.conversation, "entries"];
-        let asked = self.at(Method::GET, &path, &query);
-        let mut answer = answer(asked).await?;
-        let entries = match answer["entries"].take() {
-            Value::Array(entries) => entries,
-            _ => Vec::new(),
-        };
-        let session = answer["session"].as_str().map(str::to_owned);
-        if session != known.session {
-            known.last = None;
-        }
-        known.session = session;
-        known.last = entries.last().and_then(|entry| entry["seq"].as_u64()).or(known.last);
-        Ok((entries, !answer["turn"].is_null()))
     }
 
     fn at(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
