@@ -60,9 +60,14 @@ pub fn new_certificate(names: &[String]) -> io::Result<Secret> {
 /// SHA-256 of the first certificate in a text of PEM, as browsers show it; nothing where there is none.
 pub fn fingerprint(text: &str) -> Option<String> {
     let certificate = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
-    let hash = Sha256::digest(&certificate);
+    Some(fingerprint_of(&certificate))
+}
+
+/// The same of a certificate.
+pub(crate) fn fingerprint_of(certificate: &[u8]) -> String {
+    let hash = Sha256::digest(certificate);
     let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02X}")).collect();
-    Some(pairs.join(":"))
+    pairs.join(":")
 }
 
 impl PublicKeyData for Key {

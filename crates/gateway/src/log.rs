@@ -36,7 +36,7 @@ pub(crate) struct LogLine {
     /// Milliseconds since 1970.
     pub(crate) at: i64,
     pub(crate) level: Level,
-    /// What it is about: `config`, `models`, `servers`, `gateway`.
+    /// What it is about: `config`, `models`, `servers`, `gateway`, `otel`.
     pub(crate) target: &'static str,
     /// In English.
     pub(crate) text: String,

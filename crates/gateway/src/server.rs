@@ -93,6 +93,9 @@ pub enum BindError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The same of its own, which the config does not name.
+    #[error(transparent)]
+    OwnTls(TlsError),
     /// The keys that are kept cannot be read.
     #[error("the keys cannot be read: {0}")]
     Keys(#[source] StoreError),
@@ -118,7 +121,7 @@ impl Gateway {
             GatewayTls::Files { certificate, key } => Some(Tls::load(certificate, key)?),
             GatewayTls::Own => {
                 let file = house.certificate.as_ref().ok_or(BindError::TlsInDoubt)?;
-                Some(Tls::load(file, file)?)
+                Some(Tls::load(file, file).map_err(BindError::OwnTls)?)
             }
             GatewayTls::InDoubt => return Err(BindError::TlsInDoubt),
         };
@@ -209,6 +212,11 @@ impl Gateway {
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// The SHA-256 fingerprint of the certificate that it shows, where it speaks TLS.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.fingerprint.as_ref())
     }
 
     /// A handle to the records of attempts.

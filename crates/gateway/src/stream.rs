@@ -20,6 +20,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use crate::certificate::fingerprint_of;
+
 /// A client that does not get further in this time has left.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A client that takes nothing for so long, while there is something for it, has left: its model would work for nobody.
@@ -27,7 +29,11 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How connections are encrypted.
 #[derive(Clone)]
-pub(crate) struct Tls(TlsAcceptor);
+pub(crate) struct Tls {
+    acceptor: TlsAcceptor,
+    /// Of the certificate that clients see.
+    pub(crate) fingerprint: Arc<str>,
+}
 
 /// Why they cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +70,16 @@ impl Tls {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
         let chain = chain.map_err(|error| failed(certificate, error.into()))?;
         let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.into()))?;
+        let fingerprint = chain.first().map(|own| fingerprint_of(own)).unwrap_or_default();
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, secret)
             .map_err(|error| failed(certificate, error.into()))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            fingerprint: fingerprint.into(),
+        })
     }
 }
 
@@ -84,7 +94,7 @@ impl std::fmt::Debug for Tls {
 impl Stream {
     /// The connection, once it is encrypted; nothing for a client that cannot do that.
     pub(crate) async fn open(stream: TcpStream, tls: Option<&Tls>) -> Option<Self> {
-        let Some(Tls(acceptor)) = tls else {
+        let Some(Tls { acceptor, .. }) = tls else {
             return Some(Self::Plain(stream));
         };
         let accepted = timeout(HANDSHAKE, Box::pin(acceptor.accept(stream))).await;

@@ -41,6 +41,10 @@ pub(super) struct Entries {
     more: bool,
     /// The session that they stand in; null where nothing was said yet.
     session: Option<String>,
+    /// The first number that was looked at, also where people are shown nothing of it: `before` goes on from there.
+    first: Option<u64>,
+    /// The last one, from which `after` goes on.
+    last: Option<u64>,
     turn: Option<Running>,
     /// The number of the last event that is in `turn`.
     event: u64,
@@ -126,6 +130,8 @@ pub(super) async fn list(
             list: Vec::new(),
             more: false,
             session: None,
+            first: None,
+            last: None,
             turn,
             event,
         }));
@@ -133,21 +139,25 @@ pub(super) async fn list(
     let (items, more) = desk.items(&session, wanted.part(&session), most).await?;
     let mut list = Vec::with_capacity(items.len());
     for item in &items {
-        if let Some(Note::Unworked { call, how }) = Note::of(&item.item.content) {
-            let of_call = |entry: &&mut Entry| entry.kind == Kind::Tool && entry.is_of(&call);
-            if let Some(result) = list.iter_mut().rev().find(of_call) {
-                result.state = Some(how.into());
-            }
-        }
+        mark(&mut list, item);
         let Some(mut entry) = entry(item) else { continue };
         if let Some(id) = asked(item) {
             entry.approval = store.approval(&id).await?.as_ref().map(Question::of);
         }
         list.push(entry);
     }
+    let last = items.last().map(|item| item.seq);
+    if let (Some(last), Some(true)) = (last, list.last().map(|entry| entry.kind == Kind::Tool)) {
+        // How a call has ended stands right behind its result, where the page may be cut.
+        for item in &store.items(&session, last.saturating_add(1), 1).await? {
+            mark(&mut list, item);
+        }
+    }
     Ok(Json(Entries {
         list,
         more,
+        first: items.first().map(|item| item.seq),
+        last,
         session: Some(session),
         turn,
         event,
@@ -203,6 +213,16 @@ impl Desk {
         };
         let more = items.first().is_some_and(|first| first.seq > 0);
         Ok((items, more))
+    }
+}
+
+/// Puts it to the result of its call where an item says how that has ended.
+fn mark(list: &mut [Entry], item: &Item) {
+    if let Some(Note::Unworked { call, how }) = Note::of(&item.item.content) {
+        let of_call = |entry: &&mut Entry| entry.kind == Kind::Tool && entry.is_of(&call);
+        if let Some(result) = list.iter_mut().rev().find(of_call) {
+            result.state = Some(how.into());
+        }
     }
 }
 

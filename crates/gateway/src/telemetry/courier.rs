@@ -32,8 +32,16 @@ const AGENT: &str = concat!("yabby/", env!("CARGO_PKG_VERSION"));
 
 type Answer = Result<Response<Bytes>, HttpError>;
 
+/// What is sent. Each has an address of its own, and one may be taken while the other is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    Metrics,
+}
+
 /// A request on its way.
 pub(super) struct Parcel {
+    signal: Signal,
     request: Request<Bytes>,
     answer: oneshot::Sender<Answer>,
 }
@@ -41,6 +49,7 @@ pub(super) struct Parcel {
 /// What the SDK calls, from its own threads.
 #[derive(Clone, Debug)]
 pub(super) struct Door {
+    signal: Signal,
     /// The address that counts, whatever the SDK has found in the environment.
     to: Uri,
     out: mpsc::Sender<Parcel>,
@@ -51,8 +60,8 @@ pub(super) struct Courier {
     parcels: mpsc::Receiver<Parcel>,
     sender: Sender,
     log: Log,
-    /// Whether it was told that the collector takes nothing.
-    is_told: bool,
+    /// Of which it was told that the collector does not take them.
+    told: Vec<Signal>,
 }
 
 #[derive(Clone)]
@@ -74,8 +83,13 @@ enum Trouble {
 // === impl Door ===
 
 impl Door {
-    pub(super) fn new(to: &str, out: &mpsc::Sender<Parcel>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(super) fn new(
+        signal: Signal,
+        to: &str,
+        out: &mpsc::Sender<Parcel>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self {
+            signal,
             to: to.parse()?,
             out: out.clone(),
         })
@@ -94,10 +108,12 @@ impl HttpClient for Door {
         Box::pin(async move {
             request.uri_mut().clone_from(&self.to);
             let (answer, answered) = oneshot::channel();
-            self.out
-                .send(Parcel { request, answer })
-                .await
-                .map_err(|_| "Yabby ends")?;
+            let parcel = Parcel {
+                signal: self.signal,
+                request,
+                answer,
+            };
+            self.out.send(parcel).await.map_err(|_| "Yabby ends")?;
             answered.await?
         })
     }
@@ -143,7 +159,7 @@ impl Courier {
             parcels,
             sender,
             log: log.clone(),
-            is_told: false,
+            told: Vec::new(),
         };
         Ok((courier, out))
     }
@@ -154,7 +170,7 @@ impl Courier {
         loop {
             tokio::select! {
                 parcel = self.parcels.recv() => match parcel {
-                    Some(Parcel { request, answer }) => {
+                    Some(Parcel { signal, request, answer }) => {
                         let sender = self.sender.clone();
                         sending.spawn(async move {
                             let to = origin(request.uri());
@@ -170,37 +186,52 @@ impl Courier {
                                 }
                             };
                             let _ = answer.send(sent);
-                            (to, trouble)
+                            (signal, to, trouble)
                         });
                     }
                     None => return,
                 },
-                Some(Ok((to, trouble))) = sending.join_next() => self.tell(&to, trouble.as_ref()),
+                Some(Ok((signal, to, trouble))) = sending.join_next() => self.tell(signal, &to, trouble.as_ref()),
             }
         }
     }
 
-    /// Tells once that nothing is taken, and once that it is again.
-    fn tell(&mut self, to: &str, trouble: Option<&Trouble>) {
+    /// Tells once that traces or metrics are not taken, and once that they are again.
+    fn tell(&mut self, signal: Signal, to: &str, trouble: Option<&Trouble>) {
+        let is_told = self.told.contains(&signal);
         match trouble {
-            Some(trouble) if !self.is_told => {
+            Some(trouble) if !is_told => {
                 let text = text!(
-                    "{problem}; traces and metrics are dropped until it takes them. {hint}",
+                    "{problem}; {signal} are dropped until it takes them. {hint}",
                     problem = trouble.text(to),
+                    signal = signal.name(),
                     hint = trouble.hint()
                 );
                 self.log.tell(Level::Warn, "otel", &text);
+                self.told.push(signal);
             }
-            None if self.is_told => {
+            None if is_told => {
                 let text = text!(
-                    "the OpenTelemetry collector at {address} takes traces and metrics again",
-                    address = to
+                    "the OpenTelemetry collector at {address} takes {signal} again",
+                    address = to,
+                    signal = signal.name()
                 );
                 self.log.tell(Level::Info, "otel", &text);
+                self.told.retain(|told| *told != signal);
             }
-            _ => return,
+            _ => {}
         }
-        self.is_told = trouble.is_some();
+    }
+}
+
+// === impl Signal ===
+
+impl Signal {
+    fn name(self) -> Text {
+        match self {
+            Self::Traces => text!("traces"),
+            Self::Metrics => text!("metrics"),
+        }
     }
 }
 

@@ -157,6 +157,13 @@ impl Telemetry {
         }
     }
 
+    /// Where no gateway was bound, nothing will be sent, so that nothing is to wait for it.
+    pub fn give_up(&self) {
+        if let Some(inner) = &self.0 {
+            lock(&inner.waiting).take();
+        }
+    }
+
     /// Sends what is left, for as long as that may take.
     pub(crate) async fn end(&self) {
         let Some(inner) = &self.0 else { return };
@@ -225,4 +232,24 @@ impl Drop for Open {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use yabby_config::{Environment, load_text};
+
+    use super::*;
+
+    #[test]
+    fn what_is_never_sent_does_not_wait() {
+        let config = "{ diagnostics: { otel: { enabled: true, endpoint: 'http://127.0.0.1:1' } } }";
+        let telemetry = Telemetry::new(load_text(config, &Environment::default()).config.otel.as_ref());
+        let request = || telemetry.request("/v1/responses", &HeaderMap::new());
+        let out = &telemetry.0.as_ref().unwrap().out;
+        drop(request());
+        assert_eq!(out.capacity(), WAITING - 1);
+        telemetry.give_up();
+        assert!(out.is_closed());
+        drop(request());
+    }
 }

@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use yabby_config::OtelSettings;
 
 use super::{
-    courier::{Courier, Door},
+    courier::{Courier, Door, Signal},
     instruments::Instruments,
     on::Told,
     spans::Spans,
@@ -58,7 +58,7 @@ pub(super) fn new(
         Some(url) => {
             let exporter = SpanExporter::builder()
                 .with_http()
-                .with_http_client(Door::new(url, &parcels)?)
+                .with_http_client(Door::new(Signal::Traces, url, &parcels)?)
                 .with_protocol(Protocol::HttpBinary)
                 .with_endpoint(url)
                 .build()?;
@@ -82,7 +82,7 @@ pub(super) fn new(
         Some(url) => {
             let exporter = MetricExporter::builder()
                 .with_http()
-                .with_http_client(Door::new(url, &parcels)?)
+                .with_http_client(Door::new(Signal::Metrics, url, &parcels)?)
                 .with_protocol(Protocol::HttpBinary)
                 .with_endpoint(url)
                 .build()?;

@@ -87,18 +87,19 @@ impl Page {
         store: &Store,
         (address, taken): (SocketAddr, Option<Text>),
     ) -> (Working, Option<Self>) {
-        app.begin_telemetry();
-        let working = Working::start(app, store.clone(), chat.chosen());
         let state_dir = &app.paths.state_dir;
         let needed = Token::of(state_dir)
-            .and_then(|token| Certificate::of(state_dir, &app.config().gateway).map(|own| (token, own)));
+            .and_then(|token| Certificate::of(state_dir, &app.config().gateway, address.ip()).map(|own| (token, own)));
         let (token, certificate) = match needed {
             Ok(needed) => needed,
             Err(unusable) => {
                 not_served(app, &unusable.message, &unusable.hint);
-                return (working, None);
+                return (Working::start(app, store.clone(), chat.chosen()), None);
             }
         };
+        // Turns are told only where a gateway sends that.
+        app.begin_telemetry();
+        let working = Working::start(app, store.clone(), chat.chosen());
         let over = Over {
             fleet: (*chat.fleet).clone(),
             default: chat.default.cloned(),
@@ -111,6 +112,7 @@ impl Page {
             Err(error) => {
                 let (message, hint) = door::told(address, &error, None);
                 not_served(app, &message, &hint);
+                app.telemetry().give_up();
                 return (working, None);
             }
         };

@@ -34,19 +34,19 @@ pub(crate) async fn run(app: &App, arguments: &Serve) -> Exit {
             return Exit::Usage;
         }
     };
-    let certificate = match Certificate::of(&app.paths.state_dir, &app.config().gateway) {
-        Ok(certificate) => certificate,
-        Err(unusable) => {
-            app.terminal.error(&unusable.message, Some(&unusable.hint));
-            return Exit::Usage;
-        }
-    };
     let Some(address) = address::of(app.config(), arguments.port) else {
         app.terminal.error(
             &text!("this machine has no address of Tailscale, where the gateway is to listen"),
             Some(&text!("connect it, or change gateway.bind in the config")),
         );
         return Exit::Usage;
+    };
+    let certificate = match Certificate::of(&app.paths.state_dir, &app.config().gateway, address.ip()) {
+        Ok(certificate) => certificate,
+        Err(unusable) => {
+            app.terminal.error(&unusable.message, Some(&unusable.hint));
+            return Exit::Usage;
+        }
     };
     let address = match door::free(app, address, "serve").await {
         Ok(address) => address,

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 use yabby_core::{Text, text};
-use yabby_gateway::{BindError, Exposed};
+use yabby_gateway::{BindError, Exposed, TlsError};
 
 use super::{
     holder::{self, Holder},
@@ -136,16 +136,27 @@ pub(crate) fn told(address: SocketAddr, error: &BindError, free: Option<(&str, u
             text!("run `yabby config check` for the place, and correct it"),
         ),
         BindError::Tls(error) => (
-            text!(
-                "the certificate or the key in {path} cannot be used: {error}",
-                path = error.path.display(),
-                error = error.error
-            ),
+            unusable(error),
             text!("gateway.tls.certPath and keyPath name PEM files that belong together"),
+        ),
+        BindError::OwnTls(error) => (
+            unusable(error),
+            text!(
+                "remove it, and the next start makes a new one: rm {path}",
+                path = error.path.display()
+            ),
         ),
         BindError::Keys(error) => (
             error.message.clone(),
             error.hint.clone().unwrap_or(text!("run: yabby store check")),
         ),
     }
+}
+
+fn unusable(error: &TlsError) -> Text {
+    text!(
+        "the certificate or the key in {path} cannot be used: {error}",
+        path = error.path.display(),
+        error = error.error
+    )
 }

@@ -55,11 +55,11 @@ pub(crate) async fn open(app: &App, address: SocketAddr, over: Over) -> Result<O
         "gateway",
         &text!("Yabby listens on {url}", url = gateway.url()),
     );
-    if let Some(own) = &over.certificate {
-        own.tell(app);
+    if let (Some(own), Some(fingerprint)) = (&over.certificate, gateway.fingerprint()) {
+        own.tell(app, fingerprint);
     }
     let reached = address::reached(gateway.address(), gateway.url().starts_with("https:"));
-    let sign = Sign::put_up(&app.paths.state_dir, &reached).unwrap_or_else(|error| {
+    let sign = Sign::put_up(&app.paths.state_dir, &reached, gateway.fingerprint()).unwrap_or_else(|error| {
         app.terminal.notice(&text!(
             "yabby keys link will not find this gateway: {path} cannot be written: {error}",
             path = app.paths.state_dir.display(),

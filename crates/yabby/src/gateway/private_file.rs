@@ -40,14 +40,7 @@ impl PrivateFile {
         make: impl FnOnce() -> io::Result<Secret>,
     ) -> Result<Self, Unusable> {
         let path = state_dir.join(name);
-        let failed = |error: io::Error| Unusable {
-            message: text!(
-                "the key in {path} cannot be used: {error}",
-                path = path.display(),
-                error = error
-            ),
-            hint: text!("let Yabby read and write in {folder}", folder = state_dir.display()),
-        };
+        let failed = |error| Unusable::of(state_dir, &path, &error);
         private_folder(state_dir).map_err(failed)?;
         let folder = fs::metadata(state_dir).map_err(failed)?;
         if folder.mode() & 0o022 != 0 {
@@ -84,9 +77,36 @@ impl PrivateFile {
         }
         Ok(Self { path, text })
     }
+
+    /// Puts something else in its place.
+    pub(super) fn replace(self, make: impl FnOnce() -> io::Result<Secret>) -> Result<Self, Unusable> {
+        let put = || {
+            let text = make()?;
+            written(&self.path, &text)?.replace(&self.path)?;
+            Ok(text)
+        };
+        match put() {
+            Ok(text) => Ok(Self { path: self.path, text }),
+            Err(error) => {
+                let folder = self.path.parent().unwrap_or(&self.path);
+                Err(Unusable::of(folder, &self.path, &error))
+            }
+        }
+    }
 }
 
 impl Unusable {
+    fn of(folder: &Path, path: &Path, error: &io::Error) -> Self {
+        Self {
+            message: text!(
+                "the key in {path} cannot be used: {error}",
+                path = path.display(),
+                error = error
+            ),
+            hint: text!("let Yabby read and write in {folder}", folder = folder.display()),
+        }
+    }
+
     /// What is in the file is no key.
     pub(super) fn none_in(path: &Path) -> Self {
         Self {
@@ -101,10 +121,14 @@ impl Unusable {
 
 /// Makes the file whole or not at all, also when another Yabby starts in the same moment: the first one stays.
 fn put(path: &Path, secret: &Secret) -> io::Result<()> {
+    written(path, secret)?.settle(path)
+}
+
+fn written(path: &Path, secret: &Secret) -> io::Result<Part> {
     let mut part = Part::beside(path)?;
     writeln!(part.file(), "{}", secret.expose())?;
     part.file().sync_all()?;
-    part.settle(path)
+    Ok(part)
 }
 
 /// Follows no link: it could lead to a file that somebody else has chosen.

@@ -35,11 +35,15 @@ pub(crate) struct Neighbour {
     pub(crate) url: String,
     /// Its process.
     pub(crate) pid: u32,
+    /// The SHA-256 fingerprint of the certificate that it shows, where it speaks TLS. Its file may hold another one by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<String>,
 }
 
 impl Sign {
-    /// Says that the gateway of this process is at `url`; `None` where another one has its sign up, which stays.
-    pub(crate) fn put_up(state_dir: &Path, url: &str) -> io::Result<Option<Self>> {
+    /// Says that the gateway of this process is at `url`, and shows this certificate; `None` where another one has its sign up,
+    /// which stays.
+    pub(crate) fn put_up(state_dir: &Path, url: &str, certificate: Option<&str>) -> io::Result<Option<Self>> {
         if Neighbour::of(state_dir).is_some() {
             return Ok(None);
         }
@@ -50,6 +54,7 @@ impl Sign {
         let neighbour = Neighbour {
             url: url.to_owned(),
             pid: std::process::id(),
+            certificate: certificate.map(str::to_owned),
         };
         part.file().write_all(&serde_json::to_vec(&neighbour)?)?;
         let file = part.replace(&path)?;
@@ -112,20 +117,25 @@ mod tests {
         Neighbour {
             url: URL.to_owned(),
             pid: std::process::id(),
+            certificate: Some("AB:CD".to_owned()),
         }
+    }
+
+    fn put_up(state_dir: &Path, url: &str) -> io::Result<Option<Sign>> {
+        Sign::put_up(state_dir, url, Some("AB:CD"))
     }
 
     #[test]
     fn it_is_up_as_long_as_its_gateway_and_for_its_owner_alone() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(Neighbour::of(state.path()), None);
-        let sign = Sign::put_up(state.path(), URL).unwrap();
+        let sign = put_up(state.path(), URL).unwrap();
         assert!(sign.is_some());
         assert_eq!(Neighbour::of(state.path()), Some(here()));
         let mode = fs::metadata(state.path().join(NAME)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         // The first one stays.
-        let other = Sign::put_up(state.path(), "http://127.0.0.1:1").unwrap();
+        let other = put_up(state.path(), "http://127.0.0.1:1").unwrap();
         assert!(other.is_none());
         assert_eq!(Neighbour::of(state.path()), Some(here()));
         drop(sign);
@@ -138,7 +148,7 @@ mod tests {
         let path = state.path().join(NAME);
         fs::write(&path, serde_json::to_vec(&here()).unwrap()).unwrap();
         assert_eq!(Neighbour::of(state.path()), None);
-        let sign = Sign::put_up(state.path(), URL).unwrap();
+        let sign = put_up(state.path(), URL).unwrap();
         assert_eq!(Neighbour::of(state.path()), Some(here()));
         // Somebody else could have written it.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
@@ -150,9 +160,9 @@ mod tests {
     fn the_sign_of_another_one_stays() {
         let state = tempfile::tempdir().unwrap();
         let path = state.path().join(NAME);
-        let sign = Sign::put_up(state.path(), URL).unwrap();
+        let sign = put_up(state.path(), URL).unwrap();
         fs::remove_file(&path).unwrap();
-        let other = Sign::put_up(state.path(), URL).unwrap();
+        let other = put_up(state.path(), URL).unwrap();
         drop(sign);
         assert_eq!(Neighbour::of(state.path()), Some(here()));
         drop(other);

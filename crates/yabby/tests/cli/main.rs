@@ -47,6 +47,8 @@ mod socket;
 mod sockets;
 mod store;
 mod think;
+#[cfg(target_os = "linux")]
+mod through;
 mod tools;
 #[cfg(target_os = "linux")]
 mod tty;

@@ -109,6 +109,21 @@ fn who_comes_back_reads_only_what_is_new() {
     ask(2);
     ask(3);
     assert_eq!(texts(&after(session, 9)), ["number 2", "2.", "number 3", "3."]);
+    // Entry by entry, and what nobody is shown between them.
+    let (mut walked, mut last) = (Vec::new(), known["last"].as_u64().unwrap());
+    loop {
+        let answer = served.get(&format!("{path}?after={last}&session={session}&limit=1"));
+        walked.extend(texts(&answer));
+        if answer["more"] == false {
+            break;
+        }
+        assert_eq!(
+            (&answer["first"], &answer["last"]),
+            (&json!(last + 1), &json!(last + 1))
+        );
+        last += 1;
+    }
+    assert_eq!(walked, ["number 2", "2.", "number 3", "3."]);
     let first = after(session, 3);
     assert_eq!(
         (&texts(&first)[0], &first["more"]),
@@ -175,8 +190,18 @@ fn what_was_denied_is_kept_as_that() {
         || entries().last().unwrap()["kind"] == "assistant",
         "the answer to that",
     );
-    let result = entries().into_iter().find(|entry| entry["kind"] == "tool");
-    assert_eq!(result.unwrap()["state"], "denied");
+    let result = entries().into_iter().find(|entry| entry["kind"] == "tool").unwrap();
+    assert_eq!(result["state"], "denied");
+    // Also at the end of a page, behind which that stands.
+    let path = "/api/conversations/agent%3Amain%3Amain/entries";
+    let (seq, session) = (result["seq"].as_u64().unwrap(), served.get(path)["session"].clone());
+    for part in [
+        format!("after={}&session={}", seq - 1, session.as_str().unwrap()),
+        format!("before={}", seq + 1),
+    ] {
+        let read = served.get(&format!("{path}?{part}&limit=1"));
+        assert_eq!(read["entries"], json!([result]), "{part}");
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! `yabby serve`: the gateway as a person starts it.
 
 use std::{
+    fs::Permissions,
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{IpAddr, TcpStream, UdpSocket},
+    os::unix::fs::PermissionsExt as _,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -142,4 +144,84 @@ fn a_certificate_of_its_own_is_made_once_and_told_by_its_fingerprint() {
     let fingerprint = yabby_gateway::fingerprint(&file).unwrap();
     let stable = home.stable(&first).replace(&fingerprint, "FINGERPRINT");
     insta::assert_snapshot!(stable);
+}
+
+/// The address from which this machine would reach the world. Nothing is sent.
+fn of_network() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("198.51.100.1:53").ok()?;
+    Some(socket.local_addr().unwrap().ip())
+}
+
+#[test]
+fn its_own_certificate_is_made_anew_for_the_addresses_of_a_network() {
+    let Some(ip) = of_network() else {
+        println!("skipped: this machine has no network");
+        return;
+    };
+    let config = "{ gateway: { tls: { enabled: true } }, models: { mode: 'replace', providers: {} } }";
+    let home = Home::with_config(config);
+    let file = home.path().join("gateway-tls.pem");
+    let serve = || {
+        let mut running = home.spawn(&["serve", "--port", "0"]);
+        let line = String::from_utf8(running.piece().unwrap()).unwrap();
+        let port = line.trim().rsplit(':').next().unwrap().to_owned();
+        (running, port)
+    };
+    let (mut running, _) = serve();
+    interrupt(&mut running);
+    assert!(!running.ran().stderr.contains("was made anew"));
+    let first = std::fs::read(&file).unwrap();
+    home.write("yabby.json5", &config.replace("tls:", "bind: 'lan', tls:"));
+    let (mut running, port) = serve();
+    let text = std::fs::read(&file).unwrap();
+    assert_ne!(first, text);
+    // A client that believes that file believes the address.
+    let only = reqwest::Certificate::from_pem(&text).unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([only])
+        .build()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for name in [ip.to_string(), "localhost".to_owned()] {
+        let asked = client.get(format!("https://{name}:{port}/health")).send();
+        assert_eq!(runtime.block_on(asked).unwrap().status(), 200, "{name}");
+    }
+    interrupt(&mut running);
+    let told = running.ran().stderr;
+    let told = told.lines().find(|line| line.contains("was made anew")).unwrap();
+    assert!(told.contains(&ip.to_string()), "{told}");
+    let names = told.split("did not name ").nth(1).unwrap().split(';').next().unwrap();
+    insta::assert_snapshot!(told.replace(names, "NAMES"));
+    let (mut running, _) = serve();
+    interrupt(&mut running);
+    running.ran();
+    assert_eq!(std::fs::read(&file).unwrap(), text, "it has all that is needed");
+}
+
+#[test]
+fn whoever_has_a_certificate_without_its_key_is_told_what_to_do() {
+    let made = yabby_gateway::new_certificate(&["localhost".to_owned()]).unwrap();
+    let (alone, _) = made.expose().split_once("-----BEGIN PRIVATE KEY").unwrap();
+    let mut all = String::new();
+    for files in ["", "certPath: 'HOME/gateway-tls.pem', keyPath: 'HOME/gateway-tls.pem'"] {
+        let home = Home::new();
+        let files = files.replace("HOME", &home.path().display().to_string());
+        home.write(
+            "yabby.json5",
+            &format!(
+                "{{ gateway: {{ tls: {{ enabled: true, {files} }} }}, models: {{ mode: 'replace', providers: {{}} }} }}"
+            ),
+        );
+        let file = home.write("gateway-tls.pem", alone);
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let ran = home.run(&["serve", "--port", "0"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        all += &home.stable(&ran.stderr);
+    }
+    insta::assert_snapshot!(all);
 }

@@ -55,6 +55,9 @@ pub(super) async fn ask(
     };
     let mut tried = Tried::default();
     let trace = relay.metrics.request("/v1/embeddings", headers);
+    if let Some(name) = &asked.name {
+        trace.asks(name);
+    }
     for (at, target) in asked.targets.iter().enumerate() {
         let last = at + 1 == asked.targets.len();
         let whose = (&caller, &payer, by, &trace);

@@ -17,6 +17,8 @@ use crate::{
 
 /// A model, and the addresses that serve it.
 pub(super) struct Asked {
+    /// As the client has named it, where it has named one.
+    pub(super) name: Option<String>,
     /// In the order in which they are asked; never empty.
     pub(super) targets: Vec<Arc<Target>>,
     /// How far the texts may travel.
@@ -42,7 +44,11 @@ pub(super) async fn whom(
     if let Some(wanted) = header.map(str::trim).filter(|wanted| !wanted.is_empty()) {
         return named(relay, wanted, headers, by);
     }
-    of_memory(relay, &agent, by).await
+    let asked = of_memory(relay, &agent, by).await?;
+    Ok(Asked {
+        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        ..asked
+    })
 }
 
 fn named(relay: &Relay, name: &str, headers: &HeaderMap, by: &Caller) -> Result<Asked, Refusal> {
@@ -97,5 +103,9 @@ fn allowed(mut targets: Vec<Arc<Target>>, name: Option<&str>, zones: Zones, by: 
     if targets.is_empty() {
         return Err(not_allowed(by, name));
     }
-    Ok(Asked { targets, zones })
+    Ok(Asked {
+        name: name.map(str::to_owned),
+        targets,
+        zones,
+    })
 }

@@ -25,6 +25,9 @@ effect(() => settle(openKey.value, entries.value));
 
 /** The session that the entries stand in. */
 let session = null;
+/** The numbers between which it was read. What nobody is shown has one, too, so that they need not be those of entries. */
+let first = null;
+let last = null;
 let snapshotSeq = -1;
 let reading = null;
 let again = false;
@@ -38,7 +41,7 @@ export async function open(key) {
     running.value = null;
     loading.value = "loading";
   });
-  session = null;
+  session = first = last = null;
   snapshotSeq = -1;
   reading = null;
   await Promise.all([refresh(), describe()]);
@@ -71,26 +74,30 @@ export function refresh() {
 
 async function read(key) {
   try {
-    const wanted = { ...since(entries.value, session), limit: PAGE };
+    const wanted = { ...since(entries.value, session, last), limit: PAGE };
     const page = await get(withQuery(conversationPath(key, "/entries"), wanted));
     if (key !== openKey.value) return;
     const adds = wanted.session && wanted.session === page.session;
     session = page.session;
+    last = page.last ?? (adds ? last : null);
     // Asked by another replica, it came with no event.
     if (page.entries.some(({ approval }) => approval?.state === "open" && !approvals.value.some((one) => one.id === approval.id))) readApprovals();
     batch(() => {
       if (adds) {
         if (page.entries.length) entries.value = [...entries.value, ...page.entries];
-        // A page of what nobody sees leads no further.
-        again ||= page.more && page.entries.length > 0;
+        again ||= page.more;
       } else {
         entries.value = merge(entries.value, page);
-        if (entries.value.length === page.entries.length) more.value = page.more;
+        if (entries.value.length === page.entries.length) {
+          more.value = page.more;
+          first = page.first;
+        }
       }
       loading.value = "ready";
       // Only until the first snapshot, which is newer.
       if (snapshotSeq < 0 && page.turn) running.value = turns.from(page.turn, running.value);
     });
+    if (!entries.value.length) await readEarlier();
   } catch (error) {
     if (key === openKey.value && loading.value !== "ready") loading.value = error;
   }
@@ -98,14 +105,19 @@ async function read(key) {
 
 export async function readEarlier() {
   const key = openKey.value;
-  const [first] = entries.value;
-  if (!first || !more.value) return;
-  const page = await get(withQuery(conversationPath(key, "/entries"), { before: first.seq, limit: PAGE }));
-  if (key !== openKey.value || entries.value[0] !== first) return;
-  batch(() => {
-    entries.value = [...page.entries, ...entries.value];
-    more.value = page.more;
-  });
+  const of = session;
+  // A part of it that nobody is shown is passed over.
+  for (let found = 0; !found && more.value; ) {
+    const before = first;
+    const page = await get(withQuery(conversationPath(key, "/entries"), { before, limit: PAGE }));
+    if (key !== openKey.value || of !== session || first !== before) return;
+    found = page.entries.length;
+    batch(() => {
+      first = page.first;
+      entries.value = [...page.entries, ...entries.value];
+      more.value = page.more;
+    });
+  }
 }
 
 const pieces = perFrame((events) => batch(() => events.forEach(apply)));

@@ -13,13 +13,12 @@ export function merge(known, page) {
 }
 
 /**
- * What to ask for to get only what is new; nothing where all of the latest has to be read: when nothing is known, and while a
- * question is open, whose answer changes its entry.
+ * What to ask for to get only what is new behind the number that was read last; nothing where all of the latest has to be read:
+ * when nothing is known, and while a question is open, whose answer changes its entry.
  */
-export function since(known, session) {
-  const last = known.at(-1);
-  if (!session || !last || known.some((entry) => entry.approval?.state === "open")) return {};
-  return { session, after: last.seq };
+export function since(known, session, last) {
+  if (!session || last === null || known.some((entry) => entry.approval?.state === "open")) return {};
+  return { session, after: last };
 }
 
 /**

@@ -105,9 +105,12 @@ const ROUTES = {
     const limit = Number(query.limit ?? 100);
     const session = `${id} ${world.sessions.get(id) ?? 0}`;
     const known = query.session === session ? all.filter(({ seq }) => seq <= Number(query.after)).length : null;
-    const entries = known === null ? all.slice(-limit) : all.slice(known, known + limit);
-    const more = (known ?? 0) + entries.length < all.length;
-    reply(200, { entries, more, session: all.length ? session : null, turn: world.running.get(id) ?? null, event: world.seq });
+    const page = known === null ? all.slice(-limit) : all.slice(known, known + limit);
+    const more = (known ?? 0) + page.length < all.length;
+    // What only the model is told has a number too.
+    const entries = page.filter(({ kind }) => kind !== "note");
+    const [first, last] = [page.at(0)?.seq ?? null, page.at(-1)?.seq ?? null];
+    reply(200, { entries, more, first, last, session: all.length ? session : null, turn: world.running.get(id) ?? null, event: world.seq });
   },
   "POST conversations/:id/messages": ({ world, id, body, reply }) => {
     reply(202, { accepted: body.id });

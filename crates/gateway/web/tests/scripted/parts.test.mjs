@@ -73,9 +73,9 @@ test("what is known is not read again, but for questions that are open", async (
     const { since } = await import("/assets/test/js/state/entries.js");
     const known = [{ seq: 3 }, { seq: 5, approval: { state: "approved" } }];
     const open = [{ seq: 5, approval: { state: "open" } }, { seq: 6 }];
-    return [since(known, "s"), since(open, "s"), since([], "s"), since(known, null)];
+    return [since(known, "s", 5), since(known, "s", 9), since([], "s", 9), since(open, "s", 6), since([], "s", null), since(known, null, 5)];
   });
-  assert.deepEqual(wanted, [{ session: "s", after: 5 }, {}, {}, {}]);
+  assert.deepEqual(wanted, [{ session: "s", after: 5 }, { session: "s", after: 9 }, { session: "s", after: 9 }, {}, {}, {}]);
 });
 
 test("a turn is one group, and what is told beside it another", async () => {

@@ -3,6 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect::Policy};
 use serde_json::{Value, json};
 use yabby_core::{SessionKey, Text, text};
+use yabby_gateway::pinned;
 use yabby_store::{Keys, StoreError, new_id};
 
 use crate::gateway::{link::Link, sign::Neighbour};
@@ -52,14 +53,15 @@ impl Gateway {
     /// Signs in, as a browser does with a link.
     pub(super) async fn open(own: &Neighbour, keys: &Keys, conversation: &SessionKey) -> Result<Self, Failed> {
         let url = Url::parse(&own.url).map_err(|error| Failed::Refused(error.to_string()))?;
-        // It is on this machine.
-        let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
         let mut gateway = Self {
-            client,
+            client: client(own)?,
             url,
             key: String::new(),
             conversation: conversation.as_str().to_owned(),
         };
+        // A code that nobody takes would be left over.
+        let health = gateway.client.get(format!("{}/health", own.url));
+        answer(health).await?;
         let Link { code, .. } = Link::new(keys, &own.url, "terminal").await.map_err(Failed::NoKey)?;
         let asked = gateway
             .at(Method::POST, &["sign-in"], &[])
@@ -94,25 +96,32 @@ impl Gateway {
 
     /// The entries that are new, and whether something is being answered.
     pub(super) async fn news(&self, known: &mut Known) -> Result<(Vec<Value>, bool), Failed> {
-        let last = known.last.map(|last| last.to_string());
-        let mut query = vec![("limit", PAGE)];
-        if let (Some(session), Some(last)) = (&known.session, &last) {
-            query.extend([("session", session.as_str()), ("after", last)]);
+        let mut all = Vec::new();
+        loop {
+            let last = known.last.map(|last| last.to_string());
+            let mut query = vec![("limit", PAGE)];
+            if let (Some(session), Some(last)) = (&known.session, &last) {
+                query.extend([("session", session.as_str()), ("after", last)]);
+            }
+            let path = ["conversations", &self.conversation, "entries"];
+            let asked = self.at(Method::GET, &path, &query);
+            let mut answer = answer(asked).await?;
+            if let Value::Array(entries) = answer["entries"].take() {
+                all.extend(entries);
+            }
+            let session = answer["session"].as_str().map(str::to_owned);
+            let adds = session == known.session && known.last.is_some();
+            if session != known.session {
+                known.last = None;
+            }
+            known.session = session;
+            // Also of what nobody is shown.
+            known.last = answer["last"].as_u64().or(known.last);
+            // Of all that there is, only the latest counts.
+            if !adds || answer["more"] != true {
+                return Ok((all, !answer["turn"].is_null()));
+            }
         }
-        let path = ["conversations", &self.conversation, "entries"];
-        let asked = self.at(Method::GET, &path, &query);
-        let mut answer = answer(asked).await?;
-        let entries = match answer["entries"].take() {
-            Value::Array(entries) => entries,
-            _ => Vec::new(),
-        };
-        let session = answer["session"].as_str().map(str::to_owned);
-        if session != known.session {
-            known.last = None;
-        }
-        known.session = session;
-        known.last = entries.last().and_then(|entry| entry["seq"].as_u64()).or(known.last);
-        Ok((entries, !answer["turn"].is_null()))
     }
 
     fn at(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
@@ -163,6 +172,16 @@ impl Failed {
             }
         }
     }
+}
+
+/// A client of this machine alone. Nobody else vouches for the certificate of the other one, which need not name this machine.
+fn client(own: &Neighbour) -> Result<Client, Failed> {
+    let mut builder = Client::builder().no_proxy().redirect(Policy::none());
+    if let Some(fingerprint) = &own.certificate {
+        let tls = pinned(fingerprint).map_err(|error| Failed::Refused(error.to_string()))?;
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    Ok(builder.build()?)
 }
 
 async fn answer(asked: RequestBuilder) -> Result<Value, Failed> {

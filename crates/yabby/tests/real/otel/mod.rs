@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc, Once,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -107,7 +107,7 @@ fn a_collector_that_is_away_is_told_and_holds_nobody_up() {
 }
 
 #[test]
-fn a_collector_that_takes_nothing_is_told_once() {
+fn a_collector_that_takes_nothing_is_told_once_of_each() {
     let (first, second) = (ModelServer::start_on_thread(), ModelServer::start_on_thread());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -125,8 +125,58 @@ fn a_collector_that_takes_nothing_is_told_once() {
     assert_eq!(serving.ask("First", ""), 200);
     // Metrics are tried each second.
     eventually("it was asked again and again", || asked.load(Ordering::SeqCst) >= 4);
-    let told = serving.log().join("\n").replace(&address, "ADDRESS");
-    insta::assert_snapshot!(told, @"the OpenTelemetry collector at http://ADDRESS has answered 403; traces and metrics are dropped until it takes them. Correct diagnostics.otel.headers");
+    let mut told = serving.log();
+    told.sort();
+    let told = told.join("\n").replace(&address, "ADDRESS");
+    insta::assert_snapshot!(told, @r"
+    the OpenTelemetry collector at http://ADDRESS has answered 403; metrics are dropped until it takes them. Correct diagnostics.otel.headers
+    the OpenTelemetry collector at http://ADDRESS has answered 403; traces are dropped until it takes them. Correct diagnostics.otel.headers
+    ");
+    serving.ended();
+}
+
+#[test]
+fn a_collector_that_takes_only_traces_is_told_of_metrics_until_it_takes_them() {
+    let (first, second) = (ModelServer::start_on_thread(), ModelServer::start_on_thread());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let [traces, metrics] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let takes_all = Arc::new(AtomicBool::new(false));
+    let (counts, takes) = ([Arc::clone(&traces), Arc::clone(&metrics)], Arc::clone(&takes_all));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let is_metrics = read(&mut stream).starts_with(b"POST /v1/metrics ");
+            let takes = !is_metrics || takes.load(Ordering::SeqCst);
+            let status = if takes { "200 OK" } else { "404 Not Found" };
+            let _ = stream
+                .write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes());
+            counts[usize::from(is_metrics)].fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let serving = Serving::start(&first, &second, &format!("http://{address}"));
+    let both = |least: usize| {
+        let before = [&traces, &metrics].map(|count| count.load(Ordering::SeqCst));
+        eventually("both were sent", || {
+            assert_eq!(serving.ask("First", ""), 200);
+            let now = [&traces, &metrics].map(|count| count.load(Ordering::SeqCst));
+            now[0] >= before[0] + least && now[1] >= before[1] + least
+        });
+    };
+    // Without a request there is nothing to measure.
+    assert_eq!(serving.ask("First", ""), 200);
+    eventually("a word about metrics", || !serving.log().is_empty());
+    // Traces that are taken say nothing of metrics.
+    both(2);
+    let about = |level: &str| serving.log_of(level).join("\n").replace(&address, "ADDRESS");
+    insta::assert_snapshot!(about("info"), @"the OpenTelemetry collector at http://ADDRESS has answered 404; metrics are dropped until it takes them. Correct diagnostics.otel.endpoint: /v1/traces and /v1/metrics are appended to it");
+    takes_all.store(true, Ordering::SeqCst);
+    eventually("another word about them", || serving.log_of("info").len() > 1);
+    both(2);
+    insta::assert_snapshot!(about("info"), @r"
+    the OpenTelemetry collector at http://ADDRESS has answered 404; metrics are dropped until it takes them. Correct diagnostics.otel.endpoint: /v1/traces and /v1/metrics are appended to it
+    the OpenTelemetry collector at http://ADDRESS takes metrics again
+    ");
     serving.ended();
 }
 
@@ -141,7 +191,7 @@ fn a_collector_that_never_answers_does_not_keep_yabby_from_ending() {
 }
 
 /// Reads a request to its end: whoever closes before that takes its answer back.
-fn read(stream: &mut TcpStream) {
+fn read(stream: &mut TcpStream) -> Vec<u8> {
     let (mut read, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let length = stream.read(&mut piece).unwrap_or(0);
@@ -154,7 +204,7 @@ fn read(stream: &mut TcpStream) {
         let head = read.windows(4).position(|end| end == b"\r\n\r\n");
         let is_whole = matches!((head, wanted), (Some(head), Some(wanted)) if read.len() >= head + 4 + wanted);
         if is_whole || length == 0 {
-            return;
+            return read;
         }
     }
 }
@@ -277,7 +327,12 @@ impl Serving {
 
     /// What the log says of the collector.
     fn log(&self) -> Vec<String> {
-        let lines = self.get("/api/logs?level=warn");
+        self.log_of("warn")
+    }
+
+    /// The same from this level on.
+    fn log_of(&self, level: &str) -> Vec<String> {
+        let lines = self.get(&format!("/api/logs?level={level}"));
         let lines = lines["lines"].as_array().unwrap().iter();
         let about = lines.filter(|line| line["target"] == "otel");
         about.map(|line| line["text"].as_str().unwrap().to_owned()).collect()
