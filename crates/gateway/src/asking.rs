@@ -43,7 +43,7 @@ impl Relay {
         queued: Duration,
         slot: &mut Slot,
         tried: &mut Tried,
-    ) -> Option<(Answering, Trial)> {
+    ) -> Option<(Answering, Box<Trial>)> {
         let model = target.model.model();
         let (mut retries, mut keys) = (0, 0);
         tried.attempts += 1;
@@ -154,7 +154,7 @@ impl Relay {
         let starting = target.endpoint.ensure_running(&self.http, &());
         let running = trial.watch.within(Phase::Connect, starting).await??;
         let way = self.routes.way(asked.api, &target.model, &running, None)?;
-        slot.running = Some(running);
+        slot.running = Some(Box::new(running));
         trial.open(&way, asked.api, asked.headers, sent).await
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Slot {
     pub(crate) permit: Permit,
     pub(crate) _trial: Option<ProbeTicket>,
     /// Keeps a program of the config from being stopped.
-    pub(crate) running: Option<Endpoint>,
+    pub(crate) running: Option<Box<Endpoint>>,
 }
 
 /// An answer on its way. It is read from the upstream as fast as the client takes it; dropped before its end, the upstream is
@@ -50,7 +50,7 @@ pub(crate) struct Passing {
     pub(crate) stream: bool,
     /// What comes before the rest.
     pub(crate) first: Option<Bytes>,
-    pub(crate) trial: Trial,
+    pub(crate) trial: Box<Trial>,
     pub(crate) slot: Option<Slot>,
     /// When the upstream has ended its answer.
     pub(crate) over: Option<Instant>,

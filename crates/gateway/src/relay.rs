@@ -341,7 +341,7 @@ pub(crate) fn caller(headers: &HeaderMap) -> Caller {
     }
 }
 
-fn passing((api, seat): (Api, &Arc<Seat>), opened: Opened, trial: Trial, slot: Slot) -> Response<Out> {
+fn passing((api, seat): (Api, &Arc<Seat>), opened: Opened, trial: Box<Trial>, slot: Slot) -> Response<Out> {
     let Opened { line, response, first } = opened;
     let (head, body) = response.into_parts();
     let stream = has_type(&head.headers, "text/event-stream");

@@ -1,6 +1,6 @@
 //! One attempt at one target, and what becomes known of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
@@ -28,7 +28,7 @@ use crate::{
 const LONGEST_ERROR: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// An attempt while it runs. Dropped before its outcome was told, the client has left.
+/// An attempt while it runs, in one place of memory until its end. Dropped before its outcome was told, the client has left.
 pub(crate) struct Trial {
     pub(crate) target: Arc<Target>,
     metrics: Arc<Metrics>,
@@ -85,9 +85,9 @@ impl Trial {
         http: &Http,
         (metrics, trace): (&Arc<Metrics>, &Trace),
         queued: Duration,
-    ) -> Self {
+    ) -> Box<Self> {
         let start = Instant::now();
-        Self {
+        Box::new(Self {
             watch: Watch::start(target, http, start),
             target: Arc::clone(target),
             metrics: Arc::clone(metrics),
@@ -103,7 +103,7 @@ impl Trial {
             queued,
             reservation: None,
             _in_flight: target.counts.enter(),
-        }
+        })
     }
 
     /// Reserves what it will cost, if it costs anything.
@@ -137,20 +137,21 @@ impl Trial {
             }
             None => self.connect(way).await?,
         };
-        let mut sending = line.send(request(way, self.key, api, client, sent));
         let response = loop {
             self.phase = Phase::Head;
-            match self.watch.within(Phase::Head, sending).await? {
+            let answered = {
+                // Here, so that it lies in one place and is not moved.
+                let sending = pin!(line.send(request(way, self.key, api, client, sent)));
+                self.watch.within(Phase::Head, sending).await?
+            };
+            match answered {
                 Ok(response) => break response,
                 Err(error) if !line.used => {
                     return Err(self.target.endpoint.broke_off(Phase::Head, false, error).into());
                 }
                 // The server has closed a connection that was kept, at the moment when it was used again. It has
                 // answered nothing, so that this is no attempt of its own.
-                Err(_) => {
-                    line = self.connect(way).await?;
-                    sending = line.send(request(way, self.key, api, client, sent));
-                }
+                Err(_) => line = self.connect(way).await?,
             }
         };
         self.head();
@@ -176,7 +177,7 @@ impl Trial {
             waited |= polled.is_pending();
             polled
         });
-        let mut next = std::pin::pin!(next);
+        let mut next = pin!(next);
         let first = loop {
             match self.watch.within(Phase::FirstToken, next.as_mut()).await? {
                 Some(Ok(frame)) => match frame.into_data() {

@@ -33,13 +33,13 @@ struct Telling {
     rest: Option<Box<AnswerStream>>,
     encoder: StreamEncoder,
     first: Vec<ModelEvent>,
-    trial: Trial,
+    trial: Box<Trial>,
     slot: Option<Slot>,
     written: Instant,
 }
 
 /// The response with an answer that has begun.
-pub(crate) fn respond(begun: Begun, trial: Trial, slot: Slot) -> Response<Out> {
+pub(crate) fn respond(begun: Begun, trial: Box<Trial>, slot: Slot) -> Response<Out> {
     let (body, content_type) = match begun.answer {
         Answer::Whole(body) => (Out::Whole(Some(body.into())), "application/json"),
         Answer::Stream { rest, encoder, first } => {

@@ -38,7 +38,7 @@ pub(crate) async fn open(
     if prepared.endpoint.is_managed() {
         let starting = prepared.endpoint.ensure_running(http, &());
         let running = trial.watch.within(Phase::Connect, starting).await??;
-        slot.running = Some(running.clone());
+        slot.running = Some(Box::new(running.clone()));
         prepared.endpoint = running;
     }
     trial.watch.within(Phase::Connect, prepared.settle(http)).await??;
