@@ -28,6 +28,8 @@ pub(super) struct Talk {
     /// What the client tells the agent beside it.
     pub(super) instructions: Option<String>,
     message: Body,
+    /// Whether the client reads the answer as it comes.
+    streams: bool,
     pub(super) model: Option<String>,
     /// The id of the answer.
     pub(super) id: String,
@@ -118,6 +120,7 @@ impl Talk {
                 images,
                 ..Body::default()
             },
+            streams: request.stream,
             model: header(headers, MODEL).map(str::to_owned),
             id: match request.api {
                 Api::Chat => format!("chatcmpl-{own}"),
@@ -178,7 +181,13 @@ impl Programs {
         };
         let message = (id, here, command);
         let live = (live, elsewhere);
-        Ok(Follower::new(self.clone(), conversation.clone(), message, live, said))
+        Ok(Follower::new(
+            self.clone(),
+            (conversation.clone(), talk.streams),
+            message,
+            live,
+            said,
+        ))
     }
 
     /// Takes its message in: in a conversation that is held, with what is set there from now on and the response that is kept.

@@ -39,6 +39,9 @@ pub(super) enum Piece {
 pub(super) struct Follower {
     programs: Programs,
     conversation: SessionKey,
+    /// Whether its client reads what is said as it comes. To others only the answer that counts is told of a turn elsewhere, which may
+    /// break off and be begun anew.
+    streams: bool,
     /// The number of its message, where answers go, and whether it is a command.
     message: (i64, Target, bool),
     /// What happens in turns of this process, and of others.
@@ -76,7 +79,7 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn new(
         programs: Programs,
-        conversation: SessionKey,
+        (conversation, streams): (SessionKey, bool),
         message: (i64, Target, bool),
         (live, elsewhere): (Watcher<Live>, Elsewhere),
         said: mpsc::UnboundedReceiver<Said>,
@@ -84,6 +87,7 @@ impl Follower {
         Self {
             programs,
             conversation,
+            streams,
             message,
             live,
             elsewhere,
@@ -176,7 +180,7 @@ impl Follower {
                 self.stepped = true;
                 self.reasoning.clear();
             }
-            Event::Text { delta } => self.text(delta),
+            Event::Text { delta } if self.streams => self.text(delta),
             Event::Reasoning { delta } => {
                 let new = self.reasoning.more(delta);
                 self.ready
@@ -226,6 +230,9 @@ impl Follower {
         let reasoning = self.reasoning.whole(turn.reasoning);
         self.ready
             .extend(reasoning.map(|new| Piece::Event(ModelEvent::Reasoning(new))));
+        if !self.streams {
+            return;
+        }
         if !turn.text.is_empty() {
             self.step();
         }

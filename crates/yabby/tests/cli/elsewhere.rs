@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpStream,
+    thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -204,4 +206,31 @@ fn a_program_reads_the_answer_of_whoever_goes_on() {
     reader.until("Half an\n\nWhole one.");
     while reader.reads() {}
     assert_eq!(reader.text, "Half an\n\nWhole one.");
+}
+
+/// Whoever does not read as it comes gets the answer that counts, and nothing of the one that broke off.
+#[test]
+fn a_program_that_waits_gets_the_answer_of_whoever_goes_on_alone() {
+    let [stuck, server] = [(); 2].map(|()| ModelServer::start_on_thread());
+    let url = Postgres::shared().new_database();
+    let (_homes, mut gateways) = one_that_only_listens(&url, &stuck, &server);
+    server.chat(script![text("Half an"), hang()]);
+    let body = json!({"model": "yabby", "messages": [{"role": "user", "content": "hi"}]});
+    let [first, other] = &mut gateways;
+    let first = &*first;
+    let third = home(&url, &server);
+    let (code, answer) = thread::scope(|scope| {
+        let asked = scope.spawn(|| first.call("POST", "/v1/chat/completions", Some(&body)));
+        first.until(|| server.model_calls().len() == 1, "the other one is asked");
+        // It is told here what that one says.
+        thread::sleep(Duration::from_secs(1));
+        server.chat(script![text("Whole one.")]);
+        let _third = gateway(&third);
+        other.kill();
+        asked.join().unwrap()
+    });
+    assert_eq!(
+        (code, &answer["choices"][0]["message"]["content"]),
+        (200, &json!("Whole one."))
+    );
 }
