@@ -43,7 +43,7 @@ impl Targets {
         let mut targets = Self::start_fast()?;
         match litellm(targets.port())? {
             Some(litellm) => targets.all.push(litellm),
-            None => println!("LiteLLM is not installed in target/tmp/litellm, and left out"),
+            None => println!("LiteLLM is not installed in target/tmp/real/litellm, and left out"),
         }
         Ok(targets)
     }
@@ -214,7 +214,7 @@ fn nginx(port: &str) -> Result<Option<Target>, String> {
 }
 
 fn litellm(port: &str) -> Result<Option<Target>, String> {
-    let venv = repo::target("tmp").join("litellm");
+    let venv = repo::target("tmp").join("real/litellm");
     let program = venv.join("venv/bin/litellm");
     if !venv.join("installed.txt").exists() {
         return Ok(None);
