@@ -141,13 +141,7 @@ impl Served {
     }
 
     pub(crate) fn call_with(&self, method: &str, path: &str, headers: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut answer = String::new();
-        self.ask(method, path, headers, body)
-            .read_to_string(&mut answer)
-            .unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        answer(self.ask(method, path, headers, body))
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -203,4 +197,13 @@ impl Events {
             }
         }
     }
+}
+
+/// The status and the body of what was asked over a connection.
+pub(crate) fn answer(mut stream: TcpStream) -> (u16, Value) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }

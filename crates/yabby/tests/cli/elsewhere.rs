@@ -10,7 +10,11 @@ use std::{
 use serde_json::{Value, json};
 use yabby_testkit::{Latch, ModelServer, Postgres, script};
 
-use crate::{client::Served, home::Home, serve};
+use crate::{
+    client::{Served, answer},
+    home::Home,
+    serve,
+};
 
 const KEY: &str = "the-key-that-both-have";
 /// So many turns a gateway runs at once.
@@ -216,21 +220,17 @@ fn a_program_that_waits_gets_the_answer_of_whoever_goes_on_alone() {
     let (_homes, mut gateways) = one_that_only_listens(&url, &stuck, &server);
     server.chat(script![text("Half an"), hang()]);
     let body = json!({"model": "yabby", "messages": [{"role": "user", "content": "hi"}]});
-    let [first, other] = &mut gateways;
-    let first = &*first;
+    let asked = gateways[0].ask("POST", "/v1/chat/completions", "", Some(&body));
+    gateways[0].until(|| server.model_calls().len() == 1, "the other one is asked");
+    // It is told here what that one says.
+    thread::sleep(Duration::from_secs(1));
+    server.chat(script![text("Whole one.")]);
     let third = home(&url, &server);
-    let (code, answer) = thread::scope(|scope| {
-        let asked = scope.spawn(|| first.call("POST", "/v1/chat/completions", Some(&body)));
-        first.until(|| server.model_calls().len() == 1, "the other one is asked");
-        // It is told here what that one says.
-        thread::sleep(Duration::from_secs(1));
-        server.chat(script![text("Whole one.")]);
-        let _third = gateway(&third);
-        other.kill();
-        asked.join().unwrap()
-    });
+    let _third = gateway(&third);
+    gateways[1].kill();
+    let (status, body) = answer(asked);
     assert_eq!(
-        (code, &answer["choices"][0]["message"]["content"]),
+        (status, &body["choices"][0]["message"]["content"]),
         (200, &json!("Whole one."))
     );
 }

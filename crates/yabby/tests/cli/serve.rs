@@ -19,7 +19,7 @@ pub(crate) fn started(home: &Home) -> (Running, String) {
     (running, address)
 }
 
-fn ask(address: &str, key: &str, body: &str) -> TcpStream {
+pub(crate) fn ask(address: &str, key: &str, body: &str) -> TcpStream {
     ask_on(TcpStream::connect(address).unwrap(), address, key, body)
 }
 
