@@ -52,7 +52,7 @@ pub(crate) struct Passing {
     pub(crate) first: Option<Bytes>,
     pub(crate) trial: Box<Trial>,
     pub(crate) slot: Option<Slot>,
-    /// When the upstream has ended its answer.
+    /// When the upstream has ended its answer, and that is still to be written down.
     pub(crate) over: Option<Instant>,
     /// Why it is cut off, when everything before that is on its way to the client.
     pub(crate) cut: Option<Failed>,
@@ -73,12 +73,12 @@ impl Passing {
                     let Ok(piece) = frame.into_data() else { continue };
                     self.trial.piece(self.api, &piece);
                     if self.body.is_end_stream() {
-                        self.over = Some(self.trial.watch.last());
+                        self.ends(self.trial.watch.last());
                     }
                     Poll::Ready(Some(Ok(piece)))
                 }
                 Poll::Ready(None) => {
-                    self.over = Some(Instant::now());
+                    self.ends(Instant::now());
                     Poll::Ready(None)
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -101,7 +101,16 @@ impl Passing {
         (self.over.is_some() || self.line.is_none()) && self.first.is_none() && self.cut.is_none()
     }
 
-    /// The upstream has ended its answer.
+    /// The upstream has ended its answer. What it has cost is written down before its client has it, and all else behind it: a
+    /// crash must not make it free.
+    pub(crate) fn ends(&mut self, now: Instant) {
+        if self.trial.costs() {
+            self.finish(now);
+        } else {
+            self.over = Some(now);
+        }
+    }
+
     fn finish(&mut self, now: Instant) {
         if self.stream && !self.trial.tail.has_ended(self.api) {
             // The client sees that itself, by the same missing mark.

@@ -356,7 +356,7 @@ fn passing((api, seat): (Api, &Arc<Seat>), opened: Opened, trial: Box<Trial>, sl
         headers.insert(CONTENT_LENGTH, length.clone());
     }
     let (ended, read) = (body.is_end_stream(), trial.watch.last());
-    let passing = Passing {
+    let mut passing = Passing {
         seat: Arc::clone(seat),
         line: Some(line),
         body,
@@ -365,9 +365,12 @@ fn passing((api, seat): (Api, &Arc<Seat>), opened: Opened, trial: Box<Trial>, sl
         first: Some(first),
         trial,
         slot: Some(slot),
-        over: ended.then_some(read),
+        over: None,
         cut: None,
     };
+    if ended {
+        passing.ends(read);
+    }
     let mut response = Response::new(Out::Passing(Box::new(passing)));
     *response.status_mut() = head.status;
     *response.headers_mut() = headers;

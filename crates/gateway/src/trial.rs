@@ -326,6 +326,11 @@ impl Trial {
         self.phase
     }
 
+    /// Whether it costs something.
+    pub(crate) fn costs(&self) -> bool {
+        self.reservation.is_some()
+    }
+
     /// It has ended well.
     pub(crate) fn answered(&mut self) {
         self.phase = Phase::Done;
