@@ -20,6 +20,7 @@ fn thirty_turns_on_a_window_of_8k() {
         NAME,
         Manner {
             window: WINDOW,
+            readers: 2,
             ..PLAIN
         },
     );

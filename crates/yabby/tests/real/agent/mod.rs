@@ -54,6 +54,8 @@ pub(crate) struct Manner {
     pub(crate) window: u32,
     /// A chat template instead of the model's own.
     pub(crate) template: Option<&'static str>,
+    /// So many threads read a prompt.
+    pub(crate) readers: u32,
     /// What the config says of tools.
     pub(crate) tools: &'static str,
     /// What it says of limits.
@@ -64,6 +66,7 @@ pub(crate) struct Manner {
 pub(crate) const PLAIN: Manner = Manner {
     window: WINDOW,
     template: None,
+    readers: 1,
     tools: "{}",
     limits: "{}",
 };
@@ -103,6 +106,7 @@ impl Desk {
         let llama = Llama::serve(&Served {
             window: manner.window,
             template: manner.template,
+            readers: manner.readers,
             ..QWEN
         });
         let home = shared().join(name);
