@@ -10,10 +10,11 @@ use yabby_wire::{Dialect, Step};
 use crate::{
     line::Sent,
     passing::Slot,
-    relay::{Asked, Relay, Tried, tokens},
+    relay::{Asked, Relay, tokens},
     routes::{Target, Way},
     translate::{self, Begun, Prepared},
     trial::{Failure, Opened, Trial},
+    tried::Tried,
 };
 
 /// What a target is sent.

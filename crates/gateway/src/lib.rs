@@ -35,6 +35,7 @@ mod tail;
 mod telemetry;
 mod translate;
 mod trial;
+mod tried;
 mod turn;
 mod upkeep;
 mod v1;

@@ -11,7 +11,7 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use tokio::time::{Instant, timeout};
-use yabby_core::{Caller, ErrorKind, ModelError, ModelRef, Phase, Priority, Text, Zone, Zones, text};
+use yabby_core::{Caller, ErrorKind, ModelError, Phase, Priority, Zone, Zones, text};
 use yabby_route::{PlanError, Spending, spending::Payer};
 use yabby_servers::{Admission, BreakerState, Http, Permit, ProbeTicket, Waiting};
 use yabby_store::KeyKind;
@@ -31,6 +31,7 @@ use crate::{
     telemetry::Trace,
     translate::{self, LEFT_OUT, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
+    tried::{Tried, sentence},
     turn::after_others,
 };
 
@@ -84,13 +85,6 @@ enum Road<'a> {
     Straight(&'a Way),
     /// It is put into the words of another API.
     Translated(Box<Prepared<'a>>),
-}
-
-/// What was tried, and why each failed.
-#[derive(Default)]
-pub(crate) struct Tried {
-    pub(crate) attempts: u32,
-    pub(crate) failures: Vec<(ModelRef, Failure)>,
 }
 
 impl Relay {
@@ -433,77 +427,11 @@ pub(crate) fn no_plan(error: &PlanError) -> Refusal {
     Refusal::of_kind(kind, sentence(&error.reason(), Some(&error.hint())))
 }
 
-fn sentence(message: &Text, hint: Option<&Text>) -> String {
-    let message = message.english();
-    hint.map_or(message.clone(), |hint| format!("{message} ({})", hint.english()))
-}
-
 // === impl Asked ===
 
 impl Asked<'_> {
     /// The request in the words of a target.
     pub(crate) fn prepared(&self, target: &Arc<Target>) -> Result<Box<Prepared<'_>>, Box<Failure>> {
         self.reading.prepared(self.api, &self.body, target)
-    }
-}
-
-// === impl Tried ===
-
-impl Tried {
-    /// Nobody was asked, because of the same thing in the request.
-    fn untold(&self) -> Option<Refusal> {
-        let (_, first) = self.failures.first()?;
-        let untold = first.untold.as_ref()?;
-        let same = |(_, failure): &(ModelRef, Failure)| failure.untold.as_ref() == Some(untold);
-        self.failures
-            .iter()
-            .all(same)
-            .then(|| Refusal::from((**untold).clone()))
-    }
-
-    /// What the client is told when nobody has answered. The words of a single upstream are its own.
-    pub(crate) fn refusal(mut self) -> Refusal {
-        if let Some(untold) = self.untold() {
-            return untold;
-        }
-        if let [(model, failure)] = self.failures.as_mut_slice() {
-            let text = format!(
-                "{model}: {}",
-                sentence(&failure.error.message, failure.error.hint.as_ref())
-            );
-            let mut refusal = Refusal::of_kind(failure.error.kind, text);
-            if failure.error.kind == ErrorKind::RateLimit {
-                refusal.retry_after = failure.error.details.numbers.retry_after;
-            }
-            // A key that is refused is not the client's: it is told in our words whose it is.
-            if !matches!(failure.error.kind, ErrorKind::Auth | ErrorKind::Billing)
-                && let Some(said) = failure.said.take()
-            {
-                if !said.status.is_success() && !said.status.is_redirection() {
-                    refusal.status = said.status;
-                }
-                refusal.said = Some(said);
-            }
-            refusal.attempts = self.attempts;
-            return refusal;
-        }
-        // What a server has said goes before what the request could not be put into.
-        let asked = self.failures.iter().rfind(|(_, failure)| failure.untold.is_none());
-        let kind = asked
-            .or(self.failures.last())
-            .map_or(ErrorKind::NotLoaded, |(_, failure)| failure.error.kind);
-        let told: Vec<String> = self
-            .failures
-            .iter()
-            .map(|(model, failure)| {
-                format!(
-                    "{model}: {}",
-                    sentence(&failure.error.message, failure.error.hint.as_ref())
-                )
-            })
-            .collect();
-        let mut refusal = Refusal::of_kind(kind, format!("no model has answered. {}", told.join("; ")));
-        refusal.attempts = self.attempts;
-        refusal
     }
 }

@@ -16,9 +16,10 @@ use crate::{
     api::{Api, Refusal},
     assistant::{Programs, may_talk_to},
     auth::Caller,
-    relay::{MODEL, Relay, Tried, caller, no_plan, not_allowed},
+    relay::{MODEL, Relay, caller, no_plan, not_allowed},
     respond::whole,
     routes::Target,
+    tried::Tried,
 };
 
 /// Whether a count is exact.

@@ -19,9 +19,10 @@ use crate::{
     api::Refusal,
     auth,
     metrics::Record,
-    relay::{Relay, Tried, caller, enter, may_ask},
+    relay::{Relay, caller, enter, may_ask},
     routes::Target,
     telemetry::Trace,
+    tried::Tried,
     watch::Watch,
 };
 
