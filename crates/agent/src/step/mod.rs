@@ -59,8 +59,12 @@ pub fn step(view: &View, facts: &Facts<'_>) -> Step {
     }
     if !view.pending.is_empty() {
         let open = |pending: &&Pending| {
-            (facts.permit)(pending) == Permit::Ask
-                && matches!((facts.approved)(&pending.key), None | Some(ApprovalState::Open))
+            let waits = match (facts.approved)(&pending.key) {
+                // A no need not be said twice.
+                None => !view.is_denied(&pending.call),
+                Some(state) => state == ApprovalState::Open,
+            };
+            waits && (facts.permit)(pending) == Permit::Ask
         };
         // In their order: what stands before a question can be done before it is answered.
         let ready: Vec<Pending> = view.pending.iter().take_while(|call| !open(call)).cloned().collect();

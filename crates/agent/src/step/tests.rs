@@ -3,7 +3,7 @@ use yabby_core::{Confidentiality, Integrity, Label, Message, Time, ToolCall};
 use yabby_store::{Content, Item, NewItem};
 
 use super::*;
-use crate::Note;
+use crate::{Note, Unworked};
 
 fn item(seq: u64, turn: &str, content: Content) -> Item {
     Item {
@@ -128,6 +128,36 @@ fn each_state_of_a_turn_has_its_step() {
     ]
     .concat();
     assert_eq!(next(&again, None, once, false), Step::Stop(Exceeded::Steps(1)));
+}
+
+#[test]
+fn a_no_is_not_asked_for_again_in_words_that_are_the_same() {
+    let exec = call("e", "exec");
+    let denied = Note::Unworked {
+        call: exec.id.clone(),
+        how: Unworked::Denied,
+    };
+    let tried_again = [
+        items(&[
+            ("t", Message::user("?")),
+            ("t", Message::calling("", vec![exec.clone()])),
+            ("t", Message::result(&exec, "[not run]".to_owned())),
+        ]),
+        vec![item(3, "t", denied.content()), item(4, "t", calls(&call("f", "exec")))],
+    ]
+    .concat();
+    let pending = || {
+        vec![Pending {
+            key: "i4/0".to_owned(),
+            call: call("f", "exec"),
+            late: false,
+        }]
+    };
+    let of = |approved| next(&tried_again, approved, Limits::default(), false);
+    assert_eq!(of(None), Step::RunTools(pending()));
+    assert_eq!(View::of(&tried_again, "t").denied, [exec]);
+    // Asked before the other was denied: it waits for its own answer.
+    assert_eq!(of(Some(ApprovalState::Open)), Step::AskApproval(pending()));
 }
 
 fn asks(text: &str) -> Content {

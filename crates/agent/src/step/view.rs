@@ -3,7 +3,7 @@
 use yabby_core::{Message, ToolCall};
 use yabby_store::{Content, Item};
 
-use crate::{Note, find::CALL};
+use crate::{Note, Unworked, find::CALL};
 
 /// A call that has no result.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct View {
     pub pending: Vec<Pending>,
     /// Every call that has a result, and the result, in order.
     pub done: Vec<(ToolCall, String)>,
+    /// Those among them to which the owner has said no since a person spoke last.
+    pub denied: Vec<ToolCall>,
     /// Whether the model was told that it has said something that it has not done.
     pub hinted: bool,
     /// Whether there is an answer, or the turn was given up.
@@ -60,6 +62,14 @@ impl View {
                         view.goes_on();
                         view.ended |= ours;
                     }
+                    Some(Note::Unworked {
+                        call,
+                        how: Unworked::Denied,
+                    }) if ours => {
+                        let mut done = view.done.iter().rev();
+                        view.denied
+                            .extend(done.find(|(other, _)| other.id == call).map(|(other, _)| other.clone()));
+                    }
                     _ => {}
                 },
             }
@@ -69,9 +79,13 @@ impl View {
 
     /// Whether the model was told before that this very call was not run.
     pub fn has_refused(&self, call: &ToolCall) -> bool {
-        let same = |other: &ToolCall| (&other.name, &other.arguments) == (&call.name, &call.arguments);
         let mut done = self.done.iter();
-        done.any(|(other, result)| same(other) && result.starts_with(NOT_RUN))
+        done.any(|(other, result)| is_same(other, call) && result.starts_with(NOT_RUN))
+    }
+
+    /// Whether the owner has said no to this very call, and need not be asked again.
+    pub fn is_denied(&self, call: &ToolCall) -> bool {
+        self.denied.iter().any(|other| is_same(other, call))
     }
 
     /// The names of the tools that have done what they were called for, in order, each with how often.
@@ -105,6 +119,7 @@ impl View {
                 self.goes_on();
                 if ours {
                     self.ended = false;
+                    self.denied.clear();
                 }
             }
             Message::Assistant { tool_calls, .. } => {
@@ -131,4 +146,9 @@ impl View {
             Message::ToolResult { .. } => {}
         }
     }
+}
+
+/// Whether two calls would do the same.
+fn is_same(one: &ToolCall, other: &ToolCall) -> bool {
+    (&one.name, &one.arguments) == (&other.name, &other.arguments)
 }

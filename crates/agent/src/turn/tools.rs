@@ -102,7 +102,9 @@ impl Scene<'_> {
             Ok(meant) => meant,
             Err(error) => return Ok(own(Unworked::NotRun, &format!("[not run: {}]", error.message))),
         };
-        match approved.get(&pending.key) {
+        // A no need not be said twice.
+        let denied = view.is_denied(&pending.call).then_some(&ApprovalState::Denied);
+        match approved.get(&pending.key).or(denied) {
             Some(ApprovalState::Denied) if self.alone => {
                 return Ok(own(
                     Unworked::NotRun,

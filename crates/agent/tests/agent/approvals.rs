@@ -80,6 +80,29 @@ async fn a_no_is_told_to_the_model_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn what_was_denied_is_not_asked_again_until_somebody_speaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Script::new([
+        exec("rm -r x"),
+        exec("rm -r x"),
+        Say::Text("Then not."),
+        exec("rm -r x"),
+        Say::Text("Gone."),
+    ]);
+    let mut desk = Desk::open(folder.path(), script, Rules::default()).await;
+    let id = id_of(&desk.ask("tidy up").await);
+    // The model tries it once more, and is told the same without a word to the person.
+    assert_eq!(desk.ask(&format!("/deny {id}")).await, ["answer: Then not."]);
+    let last = format!("{:?}", desk.model.last().last().unwrap());
+    assert!(last.contains("[not run: the owner has said no."), "{last}");
+    assert!(desk.world.ran.lock().unwrap().is_empty());
+    let id = id_of(&desk.ask("do it after all").await);
+    assert_eq!(desk.ask(&format!("/approve {id}")).await, ["answer: Gone."]);
+    assert_eq!(*desk.world.ran.lock().unwrap(), ["rm -r x"]);
+    desk.model.assert_prefixes();
+}
+
+#[tokio::test]
 async fn of_several_questions_the_owner_says_which() {
     let folder = tempfile::tempdir().unwrap();
     let two = Say::Calls(vec![

@@ -81,14 +81,15 @@ export async function answered(page) {
   return page.locator(".answer").last();
 }
 
-/** Waits until nothing runs in the conversation that is open, what was asked is answered, and what was said last too: by its API. */
-export async function idle(page, house) {
+/** Waits until nothing runs in the conversation that is open, what was asked is answered unless that is allowed to wait (`asks`), and
+ *  what was said last too: by its API. */
+export async function idle(page, house, { asks = false } = {}) {
   const [, key] = new URL(page.url()).hash.match(/^#\/c\/(.+)$/);
   const headers = { authorization: `Bearer ${house.token}` };
   for (const until = Date.now() + (REAL ? 240_000 : 30_000); Date.now() < until; await new Promise((done) => setTimeout(done, 100))) {
     const { entries, turn } = await (await fetch(`${house.url}/api/conversations/${key}/entries`, { headers })).json();
-    const asks = entries.some((entry) => entry.approval?.state === "open");
-    if (!turn && !asks && entries.length && entries.at(-1).kind !== "user" && entries.at(-1).kind !== "tool") return;
+    const waits = !asks && entries.some((entry) => entry.approval?.state === "open");
+    if (!turn && !waits && entries.length && entries.at(-1).kind !== "user" && entries.at(-1).kind !== "tool") return;
   }
   assert.fail("it does not come to an end");
 }
