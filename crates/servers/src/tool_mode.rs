@@ -16,7 +16,7 @@ use yabby_core::{ErrorKind, ModelError, ModelRequest, ToolChoice, ToolMode};
 use yabby_wire::Dialect;
 
 use crate::{
-    Endpoint, Http, ModelState, Reach, ServerFacts,
+    Endpoint, EndpointOrigin, Http, ModelState, Reach, ServerFacts,
     capability::{Capability, Outcome, Tried},
 };
 
@@ -99,8 +99,13 @@ impl Endpoint {
         let facts = facts
             .as_ref()
             .and_then(|facts| facts.model(model).or(facts.only_model()));
-        let size = facts.and_then(|facts| facts.size.as_ref());
-        size.is_none_or(|size| size.value >= SMALLEST)
+        let said = facts.and_then(|facts| facts.size.as_ref()).map(|size| size.value);
+        // What Yabby itself serves is known before it runs.
+        let size = said.or_else(|| match &self.origin {
+            EndpointOrigin::Managed(lease) => lease.weights(),
+            _ => None,
+        });
+        size.is_none_or(|size| size >= SMALLEST)
     }
 }
 
@@ -179,7 +184,6 @@ mod tests {
     use yabby_testkit::{Fault, ModelServer, ServerKind as Played};
 
     use super::*;
-    use crate::EndpointOrigin;
 
     const MODEL: &str = "a/b c";
 

@@ -46,6 +46,11 @@ pub fn check_gguf(path: &Path, window: u32, slots: u32, memory: &Memory) -> FitR
     }
 }
 
+/// The bytes of a model's files, if they can be read. Blocks as [`read_gguf`] does.
+pub(crate) fn weights_of(path: &Path) -> Option<u64> {
+    weights(path, &read_gguf(path).ok()?).ok()
+}
+
 /// The bytes of a model's files: of all parts, where it is split (`gguf-split`: `NAME-00001-of-00003.gguf`).
 fn weights(path: &Path, metadata: &Metadata) -> Result<u64, Obstacle> {
     let size = |path: &Path| match fs::metadata(path) {

@@ -1,6 +1,9 @@
 //! A process's hold on the managed llama.cpp server.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use yabby_core::ModelError;
 
@@ -9,7 +12,7 @@ use super::{
     site::{Found, Site},
     spec::Spec,
 };
-use crate::{Endpoint, EndpointOrigin, credentials::Credentials};
+use crate::{Endpoint, EndpointOrigin, credentials::Credentials, fit::weights_of};
 
 /// While a lease (or a clone of it) lives, the supervisor keeps the server running.
 #[derive(Clone, Debug)]
@@ -22,6 +25,7 @@ struct Inner {
     site: Site,
     llama: Llama,
     hold: Hold,
+    weights: OnceLock<Option<u64>>,
 }
 
 impl Lease {
@@ -37,6 +41,7 @@ impl Lease {
                 site,
                 llama: llama.clone(),
                 hold,
+                weights: OnceLock::new(),
             }),
         })
     }
@@ -54,6 +59,12 @@ impl Lease {
     /// Requests that the server answers at the same time.
     pub fn slots(&self) -> usize {
         usize::try_from(self.inner.llama.slots).unwrap_or(1)
+    }
+
+    /// The bytes of the model's files, if they can be read. They are read once, which blocks for a moment.
+    pub(crate) fn weights(&self) -> Option<u64> {
+        let Inner { weights, llama, .. } = &*self.inner;
+        *weights.get_or_init(|| weights_of(&llama.model))
     }
 
     /// Whether the server answers now; nothing is started.
@@ -79,7 +90,7 @@ impl Lease {
 
     /// Starts the server unless it runs, waits until it answers, and returns where.
     pub(super) async fn ready(&self, report: &dyn Report) -> Result<Endpoint, ModelError> {
-        let Inner { site, llama, hold } = &*self.inner;
+        let Inner { site, llama, hold, .. } = &*self.inner;
         let spec = Spec::Llama(llama.clone());
         let mut endpoint = self.endpoint();
         if let Found::Own(status) = site.run(&spec, hold, None, report).await? {
