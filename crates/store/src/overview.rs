@@ -40,7 +40,7 @@ impl Store {
         self.read("overview", move |tx| {
             let bytes = match tx.flavor() {
                 Flavor::Sqlite => {
-                    let names = [sqlite::DATABASE, "yabby.db-wal", "attachments"];
+                    let names = [sqlite::DATABASE, sqlite::LOG, "attachments"];
                     let sizes = names.iter().map(|name| portable::size(&folder.join(name)));
                     sizes.sum::<std::io::Result<u64>>().map_err(|error| {
                         let message = text!("the store cannot be used: {error}", error = error);

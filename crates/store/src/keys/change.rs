@@ -1,17 +1,27 @@
 //! Hearing that keys were made or revoked, also by another process.
 
-use std::time::Duration;
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{sync::watch, time::sleep};
 
 use super::Keys;
 use crate::{
     sql::{Flavor, params},
+    sqlite::LOG,
     wakes::Topic,
 };
 
-/// How often SQLite is asked whether another process has written. PostgreSQL tells it.
+/// How often it is looked whether another process may have written to SQLite's files. PostgreSQL tells it.
 const LOOKED: Duration = Duration::from_millis(400);
+/// After so many looks SQLite itself is asked, whatever its files look like.
+const ASKED: u32 = 10;
+
+/// How long SQLite's log is, and when it was written to.
+type Stamp = Option<(u64, Option<SystemTime>)>;
 
 /// Hears of changes. What happens while nobody waits is heard the next time.
 #[derive(Debug)]
@@ -20,6 +30,11 @@ pub struct KeyChanges {
     woken: watch::Receiver<u64>,
     /// What SQLite counts of the changes by others.
     version: Option<i64>,
+    /// Its log, and how that was when it was last asked.
+    log: PathBuf,
+    stamp: Stamp,
+    /// How often it was looked at since.
+    looks: u32,
 }
 
 impl Keys {
@@ -29,6 +44,9 @@ impl Keys {
             keys: self.clone(),
             woken: self.0.wakes(Topic::Keys),
             version: None,
+            log: self.0.place().folder().join(LOG),
+            stamp: None,
+            looks: 0,
         };
         if self.0.flavor() == Flavor::Sqlite {
             changes.version = changes.data_version().await;
@@ -51,12 +69,26 @@ impl KeyChanges {
                 Ok(()) = self.woken.changed() => return,
                 () = sleep(LOOKED) => {}
             }
+            if !self.may_differ() {
+                continue;
+            }
             let version = self.data_version().await;
             if version.is_some() && version != self.version {
                 self.version = version;
                 return;
             }
         }
+    }
+
+    /// Whether somebody has written since it was last asked, this process too: a look at a file costs a hundredth of a question.
+    fn may_differ(&mut self) -> bool {
+        let stamp = fs::metadata(&self.log).ok().map(|log| (log.len(), log.modified().ok()));
+        self.looks += 1;
+        let differs = stamp != self.stamp || self.looks >= ASKED;
+        if differs {
+            (self.stamp, self.looks) = (stamp, 0);
+        }
+        differs
     }
 
     /// <https://www.sqlite.org/pragma.html#pragma_data_version>: it changes when another connection has committed.

@@ -4,7 +4,7 @@ use std::{os::unix::ffi::OsStrExt as _, path::Path};
 
 use rusqlite::{Connection, OpenFlags, ffi::ErrorCode};
 
-use super::{DATABASE, errors};
+use super::{DATABASE, LOG, errors};
 use crate::{error::Result, files, portable::hex};
 
 /// How long a connection waits for another process: a reader, or a backup.
@@ -72,7 +72,7 @@ fn can_be_written(folder: &Path) -> bool {
 }
 
 fn has_log(folder: &Path) -> bool {
-    folder.join(format!("{DATABASE}-wal")).exists()
+    folder.join(LOG).exists()
 }
 
 fn set_up(connection: &Connection, more: &str) -> Result<()> {

@@ -40,6 +40,8 @@ use crate::{
 
 /// The file of the database.
 pub(crate) const DATABASE: &str = "yabby.db";
+/// What was written lately.
+pub(crate) const LOG: &str = "yabby.db-wal";
 /// The folder for copies.
 pub(crate) const BACKUPS: &str = "backups";
 
