@@ -214,7 +214,7 @@ impl Line {
     /// Sends a request and waits for the head of its response.
     pub(crate) async fn send(&mut self, request: Request<Sent>) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(self.sender.try_send_request(request));
-        let (connection, bell, ended) = (&mut self.connection, &self.bell, &mut self.ended);
+        let (connection, bell, ended) = (&mut self.connection, &mut self.bell, &mut self.ended);
         poll_fn(|cx| {
             // It becomes ready only through what the connection does, which is driven here.
             bell.drive(cx, |own| {

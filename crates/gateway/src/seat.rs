@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -30,6 +30,8 @@ pub(crate) struct Seat {
     pub(crate) stay: Stay,
     /// An answer that has passed, until its last piece is with the client.
     passed: Mutex<Option<Box<Passing>>>,
+    /// Whether there is one.
+    has_passed: AtomicBool,
     asked: AtomicU64,
     answered: AtomicU64,
 }
@@ -51,6 +53,7 @@ impl Seat {
             last: Last::default(),
             stay,
             passed: Mutex::default(),
+            has_passed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             answered: AtomicU64::new(0),
         }
@@ -59,11 +62,15 @@ impl Seat {
     /// Puts an answer aside.
     pub(crate) fn put(&self, passed: Box<Passing>) {
         drop(self.replace(Some(passed)));
+        self.has_passed.store(true, Ordering::Release);
     }
 
     /// Everything that could be written has been: what was put aside is done with.
     pub(crate) fn settle(&self) {
-        drop(self.replace(None));
+        if self.has_passed.load(Ordering::Acquire) {
+            self.has_passed.store(false, Ordering::Release);
+            drop(self.replace(None));
+        }
     }
 
     fn replace(&self, passed: Option<Box<Passing>>) -> Option<Box<Passing>> {

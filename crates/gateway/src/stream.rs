@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
@@ -15,7 +16,7 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -26,6 +27,10 @@ use crate::certificate::fingerprint_of;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A client that takes nothing for so long, while there is something for it, has left: its model would work for nobody.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// So many connections may have been made that are not taken up yet. Who makes one more is not heard for a second; the 128 that
+/// are usual are fewer than the programs and pages that come back at once when a gateway starts again.
+const KNOCKING: u32 = 1024;
 
 /// How connections are encrypted.
 #[derive(Clone)]
@@ -56,6 +61,20 @@ pub(crate) struct Patient<S> {
     stream: S,
     /// Since it waits for the client.
     waits: Option<Pin<Box<Sleep>>>,
+}
+
+/// Listens at an address.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // On Windows it would let others take the port away.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
 }
 
 // === impl Tls ===
@@ -217,6 +236,19 @@ mod tests {
     };
 
     use super::*;
+
+    #[tokio::test]
+    async fn hundreds_may_come_at_once() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Nobody takes them up. One that is not heard would wait for a second at the least.
+        let mut come = Vec::new();
+        for _ in 0..500 {
+            let connecting = timeout(Duration::from_millis(900), TcpStream::connect(address));
+            come.push(connecting.await.unwrap().unwrap());
+        }
+        drop(listener);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_for_too_long_has_left_and_who_is_slow_has_not() {

@@ -16,14 +16,19 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use yabby_core::{ErrorKind, ModelError, Phase, text};
 use yabby_servers::{Doing, Http};
 
-use crate::routes::Target;
+use crate::{bell::Bell, routes::Target};
 
 /// How often in a row a server may say that it works on nothing, while it owes an answer.
 const IDLE: u32 = 3;
 
 /// Wakes once. It is set seldom: when it ends, it is looked whether there was silence meanwhile. A connection keeps the one that
 /// was set for its last request.
-pub(crate) type Clock = Pin<Box<Sleep>>;
+#[derive(Debug)]
+pub(crate) struct Clock {
+    sleep: Pin<Box<Sleep>>,
+    /// Rings when it ends.
+    bell: Bell,
+}
 
 type Look = Pin<Box<dyn Future<Output = Result<Doing, ModelError>> + Send>>;
 
@@ -43,6 +48,23 @@ pub(crate) struct Watch {
     looking: Option<Look>,
 }
 
+// === impl Clock ===
+
+impl Clock {
+    fn until(end: Instant) -> Self {
+        Self {
+            sleep: Box::pin(sleep_until(end)),
+            bell: Bell::default(),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.bell.drive(cx, |own| self.sleep.as_mut().poll(own))
+    }
+}
+
+// === impl Watch ===
+
 impl Watch {
     pub(crate) fn start(target: &Arc<Target>, http: &Http, now: Instant) -> Self {
         Self {
@@ -59,7 +81,7 @@ impl Watch {
 
     /// Waits by this clock, if there is one.
     pub(crate) fn take(&mut self, clock: Option<Clock>) {
-        self.clock = clock.filter(|clock| clock.deadline() <= self.due());
+        self.clock = clock.filter(|clock| clock.sleep.deadline() <= self.due());
     }
 
     /// Gives its clock away.
@@ -113,10 +135,10 @@ impl Watch {
                 self.heard = Instant::now();
             }
             let due = self.due();
-            let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            ready!(clock.as_mut().poll(cx));
+            let clock = self.clock.get_or_insert_with(|| Clock::until(due));
+            ready!(clock.poll(cx));
             let now = Instant::now();
-            clock.as_mut().reset(due.max(now));
+            clock.sleep.as_mut().reset(due.max(now));
             if now >= self.end {
                 return Poll::Ready(self.too_long(phase));
             }

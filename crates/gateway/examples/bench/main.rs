@@ -22,7 +22,7 @@ mod watch;
 use std::{io, net::Ipv4Addr};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,10 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match words.as_slice() {
-            ["upstream"] => upstream::serve(listen().await?).await?,
-            ["bare", port] => proxy::serve(listen().await?, port.parse()?, proxy::Reads::Nothing).await?,
-            ["peek", port] => proxy::serve(listen().await?, port.parse()?, proxy::Reads::ModelAndStream).await?,
-            ["fanout"] => fanout::serve(listen().await?).await?,
+            ["upstream"] => upstream::serve(listen()?).await?,
+            ["bare", port] => proxy::serve(listen()?, port.parse()?, proxy::Reads::Nothing).await?,
+            ["peek", port] => proxy::serve(listen()?, port.parse()?, proxy::Reads::ModelAndStream).await?,
+            ["fanout"] => fanout::serve(listen()?).await?,
             ["watch", address, key, way, count] => {
                 let watch = watch::Watch {
                     address: address.parse()?,
@@ -71,8 +71,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// A free port, which is said.
-async fn listen() -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    // Hundreds of clients come at once.
+    let listener = socket.listen(4096)?;
     println!("{}", listener.local_addr()?.port());
     Ok(listener)
 }
