@@ -1,6 +1,10 @@
 //! `cargo xtask test`: everything that must pass, in the order of what it costs.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
 
 use crate::{
     fuzz, prerequisites, release, repo,
@@ -10,6 +14,9 @@ use crate::{
 
 /// More packages than this is a mistake, or a decision to be talked about.
 const MOST_PACKAGES: usize = 400;
+
+/// Features of all tests.
+const FEATURES: &str = "yabby/otel";
 
 /// From the root of the repository.
 const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
@@ -40,13 +47,12 @@ const TURNS: Step = ("a hundred thousand turns against random servers", turns);
 const FUZZ: Step = ("fuzz targets, a few seconds each", fuzz::short);
 const RELEASE: Step = ("the binary that people run", release_binary);
 const REAL: Step = ("tests of that binary against a real llama.cpp", real_servers);
-const LONG: Step = ("thirty turns with a real model on a window of 8k", long_chat);
 
 /// Runs all steps and stops at the first that fails.
 pub(crate) fn all(extent: &Extent) -> Result<(), String> {
     let mut steps = STEPS.to_vec();
     if let Extent::Full = extent {
-        steps.extend([TURNS, FUZZ, RELEASE, REAL, LONG]);
+        steps.extend([TURNS, FUZZ, RELEASE, REAL]);
     }
     let count = steps.len();
     let begin = Instant::now();
@@ -111,22 +117,32 @@ fn dependencies() -> Result<(), String> {
     }
 }
 
+/// With the features that the later steps need too, and always of the whole workspace: another choice would compile nearly all of it
+/// once more.
+fn workspace_tests(arguments: &[&str], proxies: Proxies) -> Command {
+    let mut test = cargo(&["test", "--workspace"]);
+    test.args(arguments);
+    for_tests(test, proxies)
+}
+
+/// Many of them wait most of the time.
 fn tests() -> Result<(), String> {
-    run(&mut for_tests(cargo(&["test", "--workspace"]), Proxies::Removed))
+    let threads = 2 * available_parallelism().map_or(1, usize::from);
+    let mut test = workspace_tests(&["--features", FEATURES], Proxies::Removed);
+    run(test.env("RUST_TEST_THREADS", threads.to_string()))
 }
 
 /// `crates/route/src/check`; a few thousand of them are among the other tests.
 fn turns() -> Result<(), String> {
-    let test = [
-        "test",
-        "-p",
-        "yabby-route",
+    let turns = [
         "--lib",
+        "--features",
+        FEATURES,
         "--",
         "--ignored",
         "a_hundred_thousand_runs",
     ];
-    run(&mut for_tests(cargo(&test), Proxies::Removed))
+    run(&mut workspace_tests(&turns, Proxies::Removed))
 }
 
 /// It is built, and does on real sockets what `docs/faults.md` says.
@@ -141,25 +157,11 @@ fn real_servers() -> Result<(), String> {
     of_release("real", &["--nocapture"])
 }
 
-/// Minutes, in which nothing else is asked of this machine.
-fn long_chat() -> Result<(), String> {
-    of_release("real", &["--nocapture", "--ignored", "thirty_turns_on_a_window_of_8k"])
-}
-
 /// Tests of the binary that people run.
 fn of_release(tests: &str, arguments: &[&str]) -> Result<(), String> {
-    let mut test = cargo(&[
-        "test",
-        "-p",
-        "yabby",
-        "--features",
-        "real-servers,otel",
-        "--test",
-        tests,
-        "--",
-    ]);
+    let features = format!("{FEATURES},yabby/real-servers");
+    let mut test = workspace_tests(&["--features", &features, "--test", tests, "--"], Proxies::Kept);
     test.args(arguments);
-    let mut test = for_tests(test, Proxies::Kept);
     run(test.env("YABBY_TEST_BINARY", release::binary()))
 }
 

@@ -223,7 +223,16 @@ impl Tool {
             }
         }
         // Into target/, so that nothing outside the repository changes. An older one that is there is replaced.
-        let mut install = cargo(&["install", self.name, "--locked", "--version", self.version, "--root"]);
+        // It runs for moments, and takes twice as long to be compiled when it is optimised.
+        let mut install = cargo(&[
+            "install",
+            self.name,
+            "--debug",
+            "--locked",
+            "--version",
+            self.version,
+            "--root",
+        ]);
         run(install.arg(&ours)).map_err(|error| format!("{error}\n{} could not be installed.", self.name))?;
         Ok(binary)
     }

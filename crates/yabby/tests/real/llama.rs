@@ -32,9 +32,6 @@ pub(crate) struct Served {
     pub(crate) window: u32,
     /// A chat template instead of the model's own.
     pub(crate) template: Option<&'static str>,
-    /// So many threads read a prompt: two read 62 tokens a second instead of 32 on two idle cores. What a model says may be another
-    /// word then, as sums are rounded in another order.
-    pub(crate) readers: u32,
 }
 
 /// Answers and streams, but calls no tool and says little that makes sense.
@@ -44,7 +41,6 @@ pub(crate) const SMOLLM2: Served = Served {
     slots: 2,
     window: 2048,
     template: None,
-    readers: 1,
 };
 
 /// Calls tools. With its own template the calls come as text.
@@ -55,7 +51,6 @@ pub(crate) const QWEN: Served = Served {
     slots: 1,
     window: 2048,
     template: None,
-    readers: 1,
 };
 
 /// What `/metrics` says: requests that are answered and that wait, tokens a second since the start.
@@ -67,8 +62,8 @@ pub(crate) struct Load {
     pub(crate) decode: f64,
 }
 
-/// One thread writes: with two, Qwen writes 36 tokens a second instead of 23 on two idle cores, but 5 when something else runs,
-/// because the threads wait for each other without sleeping.
+/// One thread: with two, Qwen writes 36 tokens a second instead of 23 on two idle cores, but 5 when something else runs, because the
+/// threads wait for each other without sleeping. And what it says is another word at times, as sums are rounded in another order.
 const SCRIPT: &str = r#"
 import json, os, sys, xllamacpp
 asked = json.loads(sys.argv[1])
@@ -76,7 +71,7 @@ p = xllamacpp.CommonParams()
 p.model.path, p.port, p.model_alias = asked["file"], asked["port"], {asked["alias"]}
 p.n_ctx, p.n_parallel = asked["window"] * asked["slots"], asked["slots"]
 p.use_jinja, p.endpoint_slots, p.endpoint_metrics = True, True, True
-p.cpuparams.n_threads, p.cpuparams_batch.n_threads = 1, asked["readers"]
+p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
 if asked["template"]:
     p.chat_template = asked["template"]
 server = xllamacpp.Server(p)
@@ -210,7 +205,6 @@ fn spawn(served: &Served, port: u16) -> Child {
         "slots": served.slots,
         "window": served.window,
         "template": served.template,
-        "readers": served.readers,
     });
     Command::new(python())
         .args(["-I", "-c", SCRIPT, &asked.to_string()])

@@ -11,21 +11,18 @@ const NAME: &str = "long";
 
 /// Thirty turns with the whole prompt and all tools, in each of which a page is pasted: what was said in the first is
 /// answered in the last, though two summaries were made in between.
-/// `cargo test -p yabby --features real-servers --test real -- --ignored --nocapture thirty_turns`
 #[test]
-#[ignore = "takes minutes, and the machine for itself: a step of its own in `cargo xtask test`"]
 fn thirty_turns_on_a_window_of_8k() {
     let begin = Instant::now();
     let desk = Desk::open(
         NAME,
         Manner {
             window: WINDOW,
-            readers: 2,
             ..PLAIN
         },
     );
     let mut lines = vec!["My name is Mina Okafor and my locker has the number 4711. Answer with OK.".to_owned()];
-    lines.extend((2..TURNS).map(|turn| format!("Keep this page and answer with OK: {}", page(turn, 320))));
+    lines.extend((2..TURNS).map(|turn| format!("Keep this page and answer with OK: {}", page(turn, 260))));
     lines.push("What is the number of my locker, and what is my name?".to_owned());
     let said = desk.say(NAME, &lines);
     let kept = desk.kept(NAME);

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Minutes on a quiet machine; others may build on it.
-const LIMIT: Duration = Duration::from_mins(15);
+const LIMIT: Duration = Duration::from_mins(25);
 
 /// So small a model may write without end.
 const USUAL: &str = "{ maxTokens: 400 }";
@@ -54,8 +54,6 @@ pub(crate) struct Manner {
     pub(crate) window: u32,
     /// A chat template instead of the model's own.
     pub(crate) template: Option<&'static str>,
-    /// So many threads read a prompt.
-    pub(crate) readers: u32,
     /// What the config says of tools.
     pub(crate) tools: &'static str,
     /// What it says of limits.
@@ -66,7 +64,6 @@ pub(crate) struct Manner {
 pub(crate) const PLAIN: Manner = Manner {
     window: WINDOW,
     template: None,
-    readers: 1,
     tools: "{}",
     limits: "{}",
 };
@@ -106,7 +103,6 @@ impl Desk {
         let llama = Llama::serve(&Served {
             window: manner.window,
             template: manner.template,
-            readers: manner.readers,
             ..QWEN
         });
         let home = shared().join(name);
