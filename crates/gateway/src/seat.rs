@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -30,8 +30,6 @@ pub(crate) struct Seat {
     pub(crate) stay: Stay,
     /// An answer that has passed, until its last piece is with the client.
     passed: Mutex<Option<Box<Passing>>>,
-    /// Whether there is one.
-    has_passed: AtomicBool,
     asked: AtomicU64,
     answered: AtomicU64,
 }
@@ -53,7 +51,6 @@ impl Seat {
             last: Last::default(),
             stay,
             passed: Mutex::default(),
-            has_passed: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             answered: AtomicU64::new(0),
         }
@@ -62,15 +59,11 @@ impl Seat {
     /// Puts an answer aside.
     pub(crate) fn put(&self, passed: Box<Passing>) {
         drop(self.replace(Some(passed)));
-        self.has_passed.store(true, Ordering::Release);
     }
 
     /// Everything that could be written has been: what was put aside is done with.
     pub(crate) fn settle(&self) {
-        if self.has_passed.load(Ordering::Acquire) {
-            self.has_passed.store(false, Ordering::Release);
-            drop(self.replace(None));
-        }
+        drop(self.replace(None));
     }
 
     fn replace(&self, passed: Option<Box<Passing>>) -> Option<Box<Passing>> {
