@@ -154,6 +154,16 @@ fn release_binary() -> Result<(), String> {
 /// The tests provision llama.cpp and a model themselves, through the binary, and say at their end what they proved.
 fn real_servers() -> Result<(), String> {
     prerequisites::browser()?;
+    // Servers of the Model Context Protocol that others have made, from the registries.
+    let foreign = [
+        "--lib",
+        "--features",
+        FEATURES,
+        "--",
+        "--ignored",
+        "mcp::tests::foreign",
+    ];
+    run(&mut workspace_tests(&foreign, Proxies::Kept))?;
     of_release("real", &["--nocapture"])
 }
 
