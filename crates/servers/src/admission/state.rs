@@ -1,7 +1,7 @@
 //! Who runs, who waits, and what follows from a change of either. Knows no async.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     mem,
     sync::Arc,
     time::Duration,
@@ -26,8 +26,8 @@ pub(super) struct State {
     lanes: BTreeMap<Priority, Lane>,
     /// The same, by number.
     waiting: HashMap<u64, Waiter>,
-    /// In the order of their grants. There are few, as servers have few slots.
-    running: Vec<Running>,
+    /// In the order of their grants, in which most of them end.
+    running: VecDeque<Running>,
     holds: HoldTimes,
 }
 
@@ -68,7 +68,7 @@ impl State {
             next_id: 0,
             lanes: BTreeMap::new(),
             waiting: HashMap::new(),
-            running: Vec::new(),
+            running: VecDeque::new(),
             holds: HoldTimes::default(),
         }
     }
@@ -106,7 +106,7 @@ impl State {
     }
 
     fn run(&mut self, id: u64, priority: Priority, bell: Arc<Notify>, since: Instant) {
-        self.running.push(Running {
+        self.running.push_back(Running {
             id,
             priority,
             since,
@@ -122,8 +122,9 @@ impl State {
             if let Some(lane) = self.lanes.get_mut(&caller.priority) {
                 lane.remove(&caller.session, id);
             }
-        } else if let Some(at) = self.running.iter().position(|running| running.id == id) {
-            let ended = self.running.remove(at);
+        } else if let Some(at) = self.running.iter().position(|running| running.id == id)
+            && let Some(ended) = self.running.remove(at)
+        {
             // What was cut short says nothing about how long work takes.
             if ended.taken && !ended.yielding {
                 self.holds.record(now.saturating_duration_since(ended.since));
