@@ -25,13 +25,17 @@ use hyper_util::{
     client::legacy::connect::{HttpConnector, dns::Name},
     rt::TokioIo,
 };
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 use tower_service::Service;
 use yabby_servers::{Endpoint, Http, Reach};
 
-use crate::{bell::Bell, watch::Clock};
+use crate::{
+    batch::{Batch, Batched},
+    bell::Bell,
+    watch::Clock,
+};
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = MaybeHttpsStream<TokioIo<Batched>>;
 
 /// Near by. llama.cpp ends idle connections after 5 s (measured); one that is used again must be younger than that.
 const IDLE_NEAR: Duration = Duration::from_secs(3);
@@ -47,7 +51,8 @@ pub(crate) struct Place {
     address: Uri,
     names: Names,
     /// Made when it is first needed: reading the machine's certificates takes a while.
-    tls: OnceLock<HttpsConnector<HttpConnector<Names>>>,
+    tls: OnceLock<HttpsConnector<Tcp>>,
+    batch: Batch,
     kept_for: Duration,
     idle: Mutex<Vec<Idle>>,
 }
@@ -57,6 +62,13 @@ pub(crate) struct Place {
 struct Names {
     endpoint: Arc<Endpoint>,
     http: Http,
+}
+
+/// Makes connections.
+#[derive(Clone, Debug)]
+struct Tcp {
+    tcp: HttpConnector<Names>,
+    batch: Batch,
 }
 
 #[derive(Debug)]
@@ -95,7 +107,7 @@ pub(crate) type Failed = Box<dyn Error + Send + Sync>;
 // === impl Place ===
 
 impl Place {
-    pub(crate) fn new(address: Uri, endpoint: &Endpoint, http: &Http) -> Self {
+    pub(crate) fn new(address: Uri, endpoint: &Endpoint, http: &Http, batch: &Batch) -> Self {
         let kept_for = if endpoint.reach == Reach::Hosted {
             IDLE_HOSTED
         } else {
@@ -108,6 +120,7 @@ impl Place {
                 http: http.clone(),
             },
             tls: OnceLock::new(),
+            batch: batch.clone(),
             kept_for,
             idle: Mutex::default(),
         }
@@ -137,14 +150,17 @@ impl Place {
         })
     }
 
-    fn tcp(&self) -> HttpConnector<Names> {
+    fn tcp(&self) -> Tcp {
         let mut tcp = HttpConnector::new_with_resolver(self.names.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp
+        Tcp {
+            tcp,
+            batch: self.batch.clone(),
+        }
     }
 
-    fn tls(&self) -> Result<&HttpsConnector<HttpConnector<Names>>, Failed> {
+    fn tls(&self) -> Result<&HttpsConnector<Tcp>, Failed> {
         if let Some(made) = self.tls.get() {
             return Ok(made);
         }
@@ -205,6 +221,23 @@ impl Service<Name> for Names {
     fn call(&mut self, name: Name) -> Self::Future {
         let Self { endpoint, http } = self.clone();
         Box::pin(async move { Ok(endpoint.addresses(&http, name.as_str()).await?.into_iter()) })
+    }
+}
+
+// === impl Tcp ===
+
+impl Service<Uri> for Tcp {
+    type Response = TokioIo<Batched>;
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failed>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let (connecting, batch) = (self.tcp.call(address), self.batch.clone());
+        Box::pin(async move { Ok(TokioIo::new(Batched::new(connecting.await?.into_inner(), &batch))) })
     }
 }
 

@@ -245,11 +245,6 @@ impl Counts {
         InFlight(Arc::clone(self))
     }
 
-    /// Whether other requests are in flight.
-    pub(crate) fn has_others(&self) -> bool {
-        self.in_flight_now() > 1
-    }
-
     pub(crate) fn in_flight_now(&self) -> u64 {
         load(&self.in_flight)
     }

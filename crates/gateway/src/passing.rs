@@ -15,10 +15,14 @@ use yabby_servers::{Endpoint, Permit, ProbeTicket};
 
 use crate::{
     api::{Api, Refusal},
+    batch::Member,
     line::{Failed, Line},
     seat::Seat,
     trial::Trial,
 };
+
+/// A piece that is copied sooner than its place is kept, which is 8 KiB: an event of a stream.
+const SHORT: usize = 1 << 10;
 
 /// The body of any response.
 pub(crate) enum Out {
@@ -36,6 +40,7 @@ pub(crate) struct Slot {
     pub(crate) _trial: Option<ProbeTicket>,
     /// Keeps a program of the config from being stopped.
     pub(crate) running: Option<Box<Endpoint>>,
+    pub(crate) _member: Member,
 }
 
 /// An answer on its way. It is read from the upstream as fast as the client takes it; dropped before its end, the upstream is
@@ -72,6 +77,12 @@ impl Passing {
                     // Trailers say nothing that a client of these APIs reads.
                     let Ok(piece) = frame.into_data() else { continue };
                     self.trial.piece(self.api, &piece);
+                    // The upstream's next piece is read before this one is written: then the place of this one is free for it.
+                    let piece = if piece.len() <= SHORT {
+                        Bytes::copy_from_slice(&piece)
+                    } else {
+                        piece
+                    };
                     if self.body.is_end_stream() {
                         self.ends(self.trial.watch.last());
                     }

@@ -32,7 +32,6 @@ use crate::{
     translate::{self, LEFT_OUT, Prepared, Reading},
     trial::{Failure, Opened, Trial, has_type},
     tried::{Tried, sentence},
-    turn::after_others,
 };
 
 /// How long it may take to find out where a server stands.
@@ -212,6 +211,7 @@ impl Relay {
                 permit,
                 _trial: trial,
                 running: None,
+                _member: self.routes.batch().enter(),
             };
             // The owner says where a prompt may go, and not the client.
             let replaced = matches!(&road, Road::Straight(way) if way.provider.is_some()) && found.has_provider();
@@ -222,12 +222,11 @@ impl Relay {
                 },
                 Road::Translated(prepared) => Sending::Translated(prepared),
             };
-            after_others(target).await;
+            self.routes.batch().after_others(asked.body.len()).await;
             let opened = self
                 .ask(asked, (target, last), sending, queued, &mut slot, &mut tried)
                 .await;
             if let Some((answering, trial)) = opened {
-                after_others(target).await;
                 let mut response = match answering {
                     Answering::Straight(opened) => {
                         let mut response = passing((asked.api, asked.seat), opened, trial, slot);

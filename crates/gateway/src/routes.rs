@@ -20,6 +20,7 @@ use yabby_store::Scopes;
 
 use crate::{
     api::{self, Api},
+    batch::Batch,
     line::Place,
     metrics::{Counts, Metrics},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Routes {
     default: Option<ModelRef>,
     http: Http,
     metrics: Arc<Metrics>,
+    batch: Batch,
     known: Mutex<HashMap<String, [Option<Arc<Route>>; 3]>>,
     /// By provider and origin, so that all models of a server share its connections.
     places: Mutex<HashMap<(String, String), Arc<Place>>>,
@@ -103,6 +105,7 @@ impl Routes {
         default: Option<ModelRef>,
         http: Http,
         metrics: Arc<Metrics>,
+        batch: Batch,
     ) -> Self {
         Self {
             config,
@@ -110,6 +113,7 @@ impl Routes {
             default,
             http,
             metrics,
+            batch,
             known: Mutex::default(),
             places: Mutex::default(),
         }
@@ -124,7 +128,14 @@ impl Routes {
         drop(places);
         Self {
             places: Mutex::new(kept),
-            ..Self::new(config, fleet, default, self.http.clone(), Arc::clone(&self.metrics))
+            ..Self::new(
+                config,
+                fleet,
+                default,
+                self.http.clone(),
+                Arc::clone(&self.metrics),
+                self.batch.clone(),
+            )
         }
     }
 
@@ -323,9 +334,13 @@ impl Routes {
         if let Some(known) = places.get(&key) {
             return Some(Arc::clone(known));
         }
-        let place = Arc::new(Place::new(origin.parse().ok()?, endpoint, &self.http));
+        let place = Arc::new(Place::new(origin.parse().ok()?, endpoint, &self.http, &self.batch));
         places.insert(key, Arc::clone(&place));
         Some(place)
+    }
+
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
     }
 
     /// Whether the next model is asked instead of waiting for one that loads.

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible, future::poll_fn, io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -23,6 +24,7 @@ use crate::{
     app::{self, Desk, History, Page},
     assistant::Programs,
     auth::{Access, Crowd, Gate, Peer, Signal},
+    batch::{Batch, Batched},
     bell::Bell,
     budget::Budget,
     exposure::{Exposed, Exposure},
@@ -159,7 +161,9 @@ impl Gateway {
         let mut tasks = JoinSet::new();
         let telemetry = upkeep.telemetry.clone();
         telemetry.start(&metrics, &upkeep.log, &mut tasks);
-        let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics));
+        let batch = Batch::default();
+        tasks.spawn(batch.clone().write());
+        let routes = Routes::new(config, fleet, default, http.clone(), Arc::clone(&metrics), batch);
         let programs = office.as_ref().map(|office| {
             let programs = Programs::new(office.clone(), feed.clone(), &routes);
             tasks.spawn(programs.clone().work());
@@ -234,8 +238,16 @@ impl Gateway {
     }
 
     /// Serves until `end`, then lets answers that have begun come to their end, for ten seconds at the most.
-    pub async fn serve(self, end: impl Future<Output = ()>) {
-        let mut end = pin!(end);
+    pub fn serve<'a>(self, end: impl Future<Output = ()> + Send + 'a) -> BoxFuture<'a, ()> {
+        self.until(Box::pin(end))
+    }
+
+    /// Not generic, so that all of it is compiled with this crate.
+    fn until(self, end: BoxFuture<'_, ()>) -> BoxFuture<'_, ()> {
+        Box::pin(self.work(end))
+    }
+
+    async fn work(self, mut end: BoxFuture<'_, ()>) {
         let gate = &self.shared.gate;
         let crowd = Crowd::default();
         let mut connections = JoinSet::new();
@@ -309,6 +321,7 @@ async fn connection(
     mut signal: watch::Receiver<Signal>,
 ) {
     let _ = stream.set_nodelay(true);
+    let stream = Batched::new(stream, shared.now.relay().routes.batch());
     let Some(stream) = Stream::open(stream, tls.as_ref()).await else {
         return;
     };

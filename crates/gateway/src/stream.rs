@@ -16,12 +16,12 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket},
     time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::certificate::fingerprint_of;
+use crate::{batch::Batched, certificate::fingerprint_of};
 
 /// A client that does not get further in this time has left.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -52,8 +52,8 @@ pub struct TlsError {
 
 /// A connection. One type for both kinds, so that HTTP over it is compiled once.
 pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Batched),
+    Tls(Box<TlsStream<Batched>>),
 }
 
 /// A connection that fails when its client takes nothing for too long.
@@ -112,7 +112,7 @@ impl std::fmt::Debug for Tls {
 
 impl Stream {
     /// The connection, once it is encrypted; nothing for a client that cannot do that.
-    pub(crate) async fn open(stream: TcpStream, tls: Option<&Tls>) -> Option<Self> {
+    pub(crate) async fn open(stream: Batched, tls: Option<&Tls>) -> Option<Self> {
         let Some(Tls { acceptor, .. }) = tls else {
             return Some(Self::Plain(stream));
         };
@@ -232,6 +232,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        net::TcpStream,
         time::Instant,
     };
 
