@@ -16,7 +16,8 @@ use tokio::{
 use super::{Batch, Outlet};
 
 /// A connection whose short pieces are put aside while other requests are in flight. Flushed is what is put aside: it waits for
-/// nothing else. When the other end takes no more, flushing waits for it, and an error is told to whoever writes next or flushes.
+/// nothing else. When the other end takes no more then, whoever has written is woken, and goes on with what is left when it
+/// reads, writes or flushes. Writing and flushing wait for that, and tell an error.
 #[derive(Debug)]
 pub(crate) struct Batched {
     read: OwnedReadHalf,
@@ -47,11 +48,15 @@ impl Batched {
         if self.is_long || self.outlet.is_stuck() || !self.batch.takes(length) {
             return false;
         }
-        if !self.owner.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            self.owner = Some(cx.waker().clone());
-            self.outlet.belongs_to(cx.waker());
-        }
+        self.belongs_to(cx.waker());
         self.batch.put(&self.outlet, parts, length)
+    }
+
+    fn belongs_to(&mut self, owner: &Waker) {
+        if !self.owner.as_ref().is_some_and(|known| known.will_wake(owner)) {
+            self.owner = Some(owner.clone());
+            self.outlet.belongs_to(owner);
+        }
     }
 
     /// Until all that was put aside is written.
@@ -65,7 +70,10 @@ impl Batched {
 
 impl AsyncRead for Batched {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().read).poll_read(cx, buffer)
+        let this = self.get_mut();
+        // A page that is told something may have nothing else to wait for. What has come is read also from one that takes no more.
+        let _ = this.outlet.poll_left(cx);
+        Pin::new(&mut this.read).poll_read(cx, buffer)
     }
 }
 
@@ -85,6 +93,10 @@ impl AsyncWrite for Batched {
             return Poll::Ready(Ok(length));
         }
         this.is_long = true;
+        if this.owner.is_some() {
+            // Nothing is kept of a task that has handed it over.
+            this.belongs_to(cx.waker());
+        }
         ready!(this.poll_written(cx))?;
         this.outlet.poll_write(cx, parts)
     }

@@ -31,7 +31,8 @@ pub(super) struct Outlet {
 #[derive(Debug, Default)]
 struct Left {
     bytes: Bytes,
-    error: Option<io::Error>,
+    /// It is gone.
+    error: Option<io::ErrorKind>,
     /// Who is woken then.
     owner: Option<Waker>,
 }
@@ -79,7 +80,7 @@ impl Outlet {
             match self.half.try_write(bytes) {
                 Ok(length) => written = length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => left.error = Some(error),
+                Err(error) => left.error = Some(error.kind()),
             }
         }
         if written < bytes.len() {
@@ -98,8 +99,8 @@ impl Outlet {
             return Poll::Ready(Ok(()));
         }
         let mut left = self.left();
-        if let Some(error) = left.error.take() {
-            return Poll::Ready(Err(error));
+        if let Some(error) = left.error {
+            return Poll::Ready(Err(error.into()));
         }
         while !left.bytes.is_empty() {
             let written = ready!(self.poll_write(cx, &[IoSlice::new(&left.bytes)]))?;
@@ -108,6 +109,8 @@ impl Outlet {
             }
             left.bytes.advance(written);
         }
+        // Its memory too.
+        left.bytes = Bytes::new();
         self.stuck.store(false, Ordering::Release);
         Poll::Ready(Ok(()))
     }

@@ -3,17 +3,22 @@ use std::{io::ErrorKind, time::Duration};
 use proptest::prelude::*;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpSocket, TcpStream},
     task::{JoinSet, yield_now},
     time::{sleep, timeout},
 };
 
 use super::*;
 
-/// A connection that writes into a batch, and its other end.
+/// A connection that writes into a batch, and its other end. Little fits between them.
 async fn connected(batch: &Batch) -> (Batched, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    let near = TcpSocket::new_v4().unwrap();
+    near.set_send_buffer_size(16 << 10).unwrap();
+    let far = TcpSocket::new_v4().unwrap();
+    far.set_recv_buffer_size(16 << 10).unwrap();
+    far.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = far.listen(1).unwrap();
+    let (near, far) = tokio::join!(near.connect(listener.local_addr().unwrap()), listener.accept());
     let near = near.unwrap();
     // That it can be written on is known once the system was asked.
     near.writable().await.unwrap();
@@ -129,20 +134,31 @@ async fn what_was_put_aside_is_written_when_its_connection_is_dropped() {
     assert_eq!(all, b"the end");
 }
 
+/// Writes pieces in pairs until the other end takes no more; what was written.
+async fn fill(near: &mut Batched) -> Vec<u8> {
+    let mut all = Vec::new();
+    while !near.outlet.is_stuck() {
+        for _ in 0..2 {
+            let piece: Vec<u8> = (0..=250).cycle().skip(all.len() % 251).take(777).collect();
+            near.write_all(&piece).await.unwrap();
+            near.flush().await.unwrap();
+            all.extend(piece);
+        }
+        yield_now().await;
+    }
+    all
+}
+
 #[tokio::test]
 async fn flushing_waits_for_an_end_that_takes_no_more_and_tells_that_it_is_gone() {
     let (batch, _members, _tasks) = busy().await;
     let (mut near, mut far) = connected(&batch).await;
-    let mut written = 0;
-    while !near.outlet.is_stuck() {
-        near.write_all(&[7; 1000]).await.unwrap();
-        written += 1000;
-        yield_now().await;
-    }
+    let written = fill(&mut near).await;
     assert!(timeout(Duration::from_millis(50), near.flush()).await.is_err());
-    let mut bytes = vec![0; written];
-    let (flushed, read) = tokio::join!(near.flush(), far.read_exact(&mut bytes));
-    assert!(flushed.is_ok() && read.is_ok() && bytes.iter().all(|&byte| byte == 7));
+    let mut bytes = vec![0; written.len()];
+    let reading = timeout(Duration::from_secs(5), far.read_exact(&mut bytes));
+    let (flushed, read) = tokio::join!(near.flush(), reading);
+    assert!(flushed.is_ok() && read.unwrap().is_ok() && bytes == written);
     drop(far);
     let gone = async {
         loop {
@@ -157,6 +173,52 @@ async fn flushing_waits_for_an_end_that_takes_no_more_and_tells_that_it_is_gone(
         matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
         "{kind}"
     );
+}
+
+#[tokio::test]
+async fn whoever_only_reads_writes_what_is_left_too() {
+    let (batch, _members, _tasks) = busy().await;
+    let (mut near, mut far) = connected(&batch).await;
+    let written = fill(&mut near).await;
+    let mut tasks = JoinSet::new();
+    // As a page does whose last event was flushed.
+    tasks.spawn(async move { near.read_exact(&mut [0]).await.map(|_| near) });
+    let mut bytes = vec![0; written.len()];
+    let read = timeout(Duration::from_secs(5), far.read_exact(&mut bytes)).await;
+    assert!(read.unwrap().is_ok() && bytes == written);
+    far.write_all(b"x").await.unwrap();
+    assert!(tasks.join_next().await.unwrap().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn who_has_written_is_woken_when_the_other_end_takes_no_more() {
+    let batch = Batch::default();
+    let _members = [batch.enter(), batch.enter()];
+    let (mut near, mut far) = connected(&batch).await;
+    // Nobody writes what is put aside yet: these are written at once.
+    let mut written = Vec::new();
+    while let Poll::Ready(length) = futures_util::poll!(std::pin::pin!(near.write(&[7; 1000]))) {
+        written.resize(written.len() + length.unwrap(), 7);
+    }
+    near.flush().await.unwrap();
+    let mut writing = Box::pin(batch.clone().write());
+    assert!(futures_util::poll!(&mut writing).is_pending());
+    let outlet = Arc::clone(&near.outlet);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        near.write_all(b"the end").await.unwrap();
+        near.flush().await.unwrap();
+        // It is woken, and reads.
+        drop(near.read_exact(&mut [0]).await);
+    });
+    yield_now().await;
+    assert_eq!((put_aside(&batch).0, outlet.is_stuck()), (1, false));
+    assert!(futures_util::poll!(&mut writing).is_pending());
+    assert!(outlet.is_stuck());
+    written.extend_from_slice(b"the end");
+    let mut bytes = vec![0; written.len()];
+    let read = timeout(Duration::from_secs(5), far.read_exact(&mut bytes)).await;
+    assert!(read.unwrap().is_ok() && bytes == written);
 }
 
 proptest! {
